@@ -1,0 +1,105 @@
+// Keys: what distinguishes one version of one user key.
+//
+// An entry of the engine is (user key, tag, value). The tag packs the sequence number and the kind:
+//
+//   bit 63 … 8   sequence number, 56 bits, first is 1; 0 stands for "older than every reader" in
+//   the last level bit  7 … 0   kind
+//
+// Entries are ordered by user key ascending, then tag descending: the newest version of a key comes
+// first. Two entries of a tree never have the same key and sequence number. Kinds are stored in
+// files: numbers never change.
+#ifndef CAMBIUM_BASE_KEYS_H_
+#define CAMBIUM_BASE_KEYS_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "cambium/comparator.h"
+#include "util/coding.h"
+
+namespace cambium {
+
+using SequenceNumber = uint64_t;
+inline constexpr SequenceNumber kMaxSequenceNumber = (uint64_t{1} << 56) - 1;
+
+// What an entry is. Only kValue and kDelete are written by version 1; the others are reserved, and
+// a reader that meets one answers Unimplemented.
+enum class Kind : uint8_t {
+  kDelete = 0,
+  kValue = 1,
+  kSingleDelete = 2,
+  kMerge = 3,
+  kRangeDelete = 4,
+  kValuePointer = 5,
+  kValueWithExpiry = 6,
+  kWideColumns = 7,
+};
+inline constexpr uint8_t kKindCount = 8;
+
+// A sequence number and a kind, ordered by sequence number first.
+using Tag = uint64_t;
+constexpr Tag MakeTag(SequenceNumber sequence, Kind kind) {
+  return (sequence << 8) | static_cast<uint8_t>(kind);
+}
+constexpr SequenceNumber TagSequence(Tag tag) { return tag >> 8; }
+constexpr Kind TagKind(Tag tag) { return static_cast<Kind>(tag & 0xff); }
+// The tag at which a search finds the newest version with a sequence number <= `sequence`.
+constexpr Tag SeekTag(SequenceNumber sequence) { return (sequence << 8) | 0xff; }
+
+// A file's number within a database: never used twice.
+enum class FileNumber : uint64_t {};
+constexpr uint64_t ToInteger(FileNumber number) { return static_cast<uint64_t>(number); }
+
+// A column family's number. The default one is 0; version 1 writes no other.
+using ColumnFamilyId = uint32_t;
+
+// The user's order of keys, with the default order inlined. A copyable value; the comparator must
+// outlive it. Immutable after construction.
+class KeyOrder {
+ public:
+  explicit KeyOrder(const Comparator* comparator)
+      : comparator_(comparator), bytewise_(comparator == BytewiseComparator()) {}
+
+  int Compare(std::string_view a, std::string_view b) const {
+    return bytewise_ ? a.compare(b) : comparator_->Compare(a, b);
+  }
+  bool Less(std::string_view a, std::string_view b) const { return Compare(a, b) < 0; }
+  bool Equal(std::string_view a, std::string_view b) const {
+    if (comparator_identical()) return a == b;
+    return comparator_->Compare(a, b) == 0;
+  }
+  // Orders (key, tag) pairs: key ascending, tag descending.
+  int CompareEntries(std::string_view a, Tag a_tag, std::string_view b, Tag b_tag) const {
+    const int order = Compare(a, b);
+    if (order != 0) return order;
+    return a_tag > b_tag ? -1 : (a_tag < b_tag ? 1 : 0);
+  }
+
+  // An integer that orders as the keys do wherever two of them differ; 0 for every key of an order
+  // that is not bytewise.
+  uint64_t Head(std::string_view key) const { return bytewise_ ? KeyHead(key) : 0; }
+
+  bool bytewise() const { return bytewise_; }
+  // Whether hashes of keys may be used to find them.
+  bool comparator_identical() const { return bytewise_ || comparator_->EqualMeansIdentical(); }
+  const Comparator* comparator() const { return comparator_; }
+
+ private:
+  const Comparator* comparator_;
+  bool bytewise_;
+};
+
+// What a point read looks for, hashed once. `key` must outlive it.
+struct LookupKey {
+  LookupKey(std::string_view user_key, SequenceNumber at_sequence, const KeyOrder& order);
+
+  std::string_view key;
+  SequenceNumber sequence;  // versions newer than this are not seen
+  uint64_t hash;            // HashKey(key)
+  uint64_t head;            // order.Head(key)
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_BASE_KEYS_H_

@@ -1,0 +1,156 @@
+// FileSystem: everything the engine asks of an operating system's files.
+//
+// The engine reaches files through this interface alone, so that tests can cut the power, fail any
+// call and check the order of writes and syncs, and so that a program can keep a database wherever
+// it likes.
+//
+// Paths are absolute or relative to the process, '/'-separated. Errors carry the operation, the
+// path and the reason in their message, and one of these codes: NotFound (ENOENT), AlreadyExists
+// (EEXIST), ResourceExhausted (ENOSPC, EDQUOT, EFBIG), FailedPrecondition (a lock that is held),
+// PermissionDenied (EACCES, EPERM, EROFS), Unimplemented (the file system cannot), Unavailable (any
+// other error of the operating system).
+//
+// Thread-safety: a FileSystem and a RandomAccessFile are thread-safe; a WritableFile belongs to one
+// thread at a time; a LogFile's WriteAt calls may run in parallel on disjoint ranges, and in
+// parallel with Sync.
+#ifndef CAMBIUM_FILE_SYSTEM_H_
+#define CAMBIUM_FILE_SYSTEM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace cambium {
+
+// One positional read. `bytes_read` < `size` with an ok status means that the file ends there.
+struct ReadRequest {
+  uint64_t offset = 0;
+  char* buffer = nullptr;  // `size` bytes, owned by the caller
+  size_t size = 0;
+  size_t bytes_read = 0;  // out
+  absl::Status status;    // out
+};
+
+// An immutable file, read by position.
+class RandomAccessFile {
+ public:
+  virtual ~RandomAccessFile() = default;
+
+  // Carries out every request, each with its own outcome; an implementation may run them at once.
+  virtual void Read(std::span<ReadRequest> requests) const = 0;
+
+  // The size in bytes now.
+  virtual absl::StatusOr<uint64_t> Size() const = 0;
+};
+
+// A new file written from its start to its end. Destroying it without Close() leaves what was
+// written in unknown state.
+class WritableFile {
+ public:
+  virtual ~WritableFile() = default;
+
+  // Appends `data`. After an error the file's end is unknown: do not append again.
+  [[nodiscard]] virtual absl::Status Append(std::string_view data) = 0;
+
+  // Everything appended so far survives a power cut when this returns ok. (The file's directory
+  // entry does so only after SyncDirectory.) After an error do not call it again.
+  [[nodiscard]] virtual absl::Status Sync() = 0;
+
+  // Releases the handle; does not sync. Idempotent.
+  [[nodiscard]] virtual absl::Status Close() = 0;
+};
+
+// A file of fixed size whose blocks are allocated before use and which reads as zeros where it was
+// never written; the log's segment. It may be written through memory and by position at once: both
+// see the same bytes.
+class LogFile {
+ public:
+  virtual ~LogFile() = default;
+
+  // The whole file as writable memory, valid until Close(), or null where the file system cannot
+  // promise that a store never fails for want of space; then WriteAt is the only way in.
+  virtual char* Mapping() const = 0;
+
+  // Makes [offset, offset + size) of the mapping resident, so that storing there does not fault. A
+  // hint.
+  virtual void Populate(uint64_t offset, uint64_t size) = 0;
+
+  // Writes `data` at `offset`, inside the size given at creation.
+  [[nodiscard]] virtual absl::Status WriteAt(uint64_t offset, std::string_view data) = 0;
+
+  // Everything stored or written before the call survives a power cut when this returns ok.
+  [[nodiscard]] virtual absl::Status Sync() = 0;
+
+  // Releases the mapping and the handle, and cuts the file to `final_size` bytes first (pass the
+  // size given at creation to keep it whole). Does not sync.
+  [[nodiscard]] virtual absl::Status Close(uint64_t final_size) = 0;
+};
+
+// A held lock; destroying it releases it.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  // Opens an existing file for reading.
+  virtual absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
+      const std::string& path) = 0;
+
+  // Makes a new empty file; an existing one of that name is an error (AlreadyExists).
+  virtual absl::StatusOr<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) = 0;
+
+  // Makes a new file of `size` bytes with its blocks allocated (AlreadyExists where there is one).
+  virtual absl::StatusOr<std::unique_ptr<LogFile>> CreateLog(const std::string& path,
+                                                             uint64_t size) = 0;
+
+  // Syncs the content of an existing file that some earlier process may have written.
+  [[nodiscard]] virtual absl::Status SyncFile(const std::string& path) = 0;
+
+  // Creations, renames, links and removals done in this directory so far survive a power cut.
+  [[nodiscard]] virtual absl::Status SyncDirectory(const std::string& path) = 0;
+
+  // Makes a directory and its missing parents; one that exists is fine.
+  [[nodiscard]] virtual absl::Status CreateDirectory(const std::string& path) = 0;
+  // Removes an empty directory.
+  [[nodiscard]] virtual absl::Status RemoveDirectory(const std::string& path) = 0;
+
+  // Names (no paths) of the entries of a directory, "." and ".." left out, sorted.
+  virtual absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) = 0;
+
+  // Renames over whatever stands at `to`.
+  [[nodiscard]] virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // A second name for one file; AlreadyExists where `to` stands.
+  [[nodiscard]] virtual absl::Status Link(const std::string& from, const std::string& to) = 0;
+  [[nodiscard]] virtual absl::Status Remove(const std::string& path) = 0;
+  // Cuts an existing file to `size` bytes.
+  [[nodiscard]] virtual absl::Status Truncate(const std::string& path, uint64_t size) = 0;
+
+  virtual absl::StatusOr<uint64_t> FileSize(const std::string& path) = 0;
+  // False also where the path cannot be looked at.
+  virtual bool Exists(const std::string& path) = 0;
+
+  // Takes the lock file `path` for this process and this FileSystem user, making it where missing.
+  // FailedPrecondition, with the holder's pid where known, while another holds it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+
+  // Bytes that may still be written below this directory.
+  virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
+};
+
+// The operating system's own. Never null; shared by the process.
+std::shared_ptr<FileSystem> DefaultFileSystem();
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_FILE_SYSTEM_H_

@@ -1,0 +1,44 @@
+// WriteBatch: an ordered list of writes applied as one.
+#ifndef CAMBIUM_WRITE_BATCH_H_
+#define CAMBIUM_WRITE_BATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cambium {
+
+// Later operations of a batch win over earlier ones on the same key. Held in the very bytes that
+// the log stores (docs/format/log.md), so that a write encodes nothing twice. Thread-compatible.
+//
+// A key over 64 KiB or a value over 1 GiB is remembered, and DB::Write answers InvalidArgument and
+// writes nothing.
+class WriteBatch {
+ public:
+  WriteBatch();
+
+  void Put(std::string_view key, std::string_view value);
+  void Delete(std::string_view key);
+  void Clear();
+
+  // Operations in the batch.
+  size_t Count() const;
+  // Bytes that the batch takes in the log.
+  size_t ByteSize() const { return rep_.size(); }
+  // Adds the operations of `other` after this batch's own.
+  void Append(const WriteBatch& other);
+
+  // The encoded batch, as the log stores it.
+  std::string_view Encoded() const { return rep_; }
+  // Whether every key and value so far was inside the limits.
+  bool WithinLimits() const { return within_limits_; }
+
+ private:
+  std::string rep_;
+  bool within_limits_ = true;
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_WRITE_BATCH_H_

@@ -1,0 +1,91 @@
+"""The size limits of docs/architecture.md, as a ratchet: what is over a limit stands in docs/ratchet.txt
+with its size, and may shrink and never grow."""
+
+from tree import CONSUMERS, LIBRARY
+
+LIMITS = {
+    "header-lines": 400,
+    "source-lines": 800,
+    "function-lines": 70,
+    "parameters": 5,
+    "includes": 15,  # of a header
+    "folder-files": 25,
+    "class-members": 15,
+    "record-members": 40,  # of a struct without functions: a list of values, not a class
+    "public-options": 30,
+    "bool-parameters": 0,  # of a function in a header of the library
+    "friends": 0,
+    "library-lines": 15000,
+}
+
+
+def _measure_source(source, tree):
+    """Yields (rule, key, line, size)."""
+    name = tree.name(source.path)
+    folder = name.split("/")[0]
+    is_header = source.path.suffix == ".h"
+    yield "header-lines" if is_header else "source-lines", name, 0, source.text.count("\n")
+    if is_header:
+        yield "includes", name, 0, len(source.includes)
+    for function in source.functions:
+        key = f"{name}:{function.name.replace(' ', '')}"
+        yield "function-lines", key, function.line, function.lines
+        yield "parameters", key, function.line, function.parameters
+        if is_header and (folder in LIBRARY or folder == "include"):
+            yield "bool-parameters", key, function.line, function.bool_parameters
+    for item in source.classes:
+        rule = "record-members" if item.keyword == "struct" and not item.has_functions else "class-members"
+        yield rule, f"{name}:{item.name}", item.line, item.members
+    friends = [line for line in source.code.split("\n")
+               if line.lstrip().startswith("friend ") and "operator" not in line]
+    yield "friends", name, 0, len(friends)
+
+
+def _measure(tree):
+    for source in tree.everything():
+        yield from _measure_source(source, tree)
+    folders = {}
+    for path in tree.files(LIBRARY + CONSUMERS):
+        folders[path.parent] = folders.get(path.parent, 0) + 1
+    for folder, count in sorted(folders.items()):
+        yield "folder-files", tree.name(folder), 0, count
+    options = tree.root / "include" / "cambium" / "options.h"
+    if options.exists():
+        members = sum(c.members for c in tree.source(options).classes if c.name.endswith("Options"))
+        yield "public-options", tree.name(options), 0, members
+    lines = sum(s.text.count("\n") for s in tree.library())
+    yield "library-lines", "library", 0, lines
+
+
+def read_ratchet(text):
+    """{(rule, key): size}"""
+    entries = {}
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if words:
+            entries[(words[0], words[1])] = int(words[2])
+    return entries
+
+
+def check(tree, findings):
+    path = tree.root / "docs" / "ratchet.txt"
+    ratchet = read_ratchet(path.read_text(encoding="utf-8")) if path.exists() else {}
+    worst = {}
+    for rule, key, line, size in _measure(tree):
+        if (rule, key) not in worst or worst[(rule, key)][0] < size:
+            worst[(rule, key)] = (size, line)
+    for (rule, key), (size, line) in sorted(worst.items()):
+        limit = LIMITS[rule]
+        listed = ratchet.pop((rule, key), None)
+        file, _, item = key.partition(":")
+        what = f"{item}: " if item else ""
+        if listed is not None and size < listed:
+            new = f"write {size} there" if size > limit else "remove the entry"
+            findings.add("docs/ratchet.txt", 0, f"{rule} {key} shrank from {listed} to {size}: {new}")
+        elif size > limit and (listed is None or size > listed):
+            at_most = f"the ratchet allows {listed}" if listed is not None else f"the limit is {limit}"
+            findings.add(file, line, f"{what}{rule} is {size}, {at_most}")
+    for rule, key in sorted(ratchet):
+        findings.add("docs/ratchet.txt", 0, f"{rule} {key} is not in the tree: remove the entry")
+    lines = worst[("library-lines", "library")][0]
+    return f"library: {lines} lines of {LIMITS['library-lines']}; {len(worst)} measures"

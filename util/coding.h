@@ -1,0 +1,89 @@
+// Integers to bytes and back: fixed-width little-endian, and LEB128 varints.
+//
+// Decoding of bytes that come from a file goes through ByteReader (util/byte_reader.h), which
+// checks bounds; the unchecked loads here are for bytes that this process has checked or made.
+#ifndef CAMBIUM_UTIL_CODING_H_
+#define CAMBIUM_UTIL_CODING_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace cambium {
+
+static_assert(std::endian::native == std::endian::little,
+              "big-endian machines need byte swaps here");
+
+inline constexpr size_t kMaxVarint32Bytes = 5;
+inline constexpr size_t kMaxVarint64Bytes = 10;
+
+template <typename T>
+inline T LoadFixed(const char* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+template <typename T>
+inline void StoreFixed(char* to, T value) {
+  std::memcpy(to, &value, sizeof(value));
+}
+
+inline uint16_t LoadFixed16(const char* from) { return LoadFixed<uint16_t>(from); }
+inline uint32_t LoadFixed32(const char* from) { return LoadFixed<uint32_t>(from); }
+inline uint64_t LoadFixed64(const char* from) { return LoadFixed<uint64_t>(from); }
+inline void StoreFixed16(char* to, uint16_t value) { StoreFixed(to, value); }
+inline void StoreFixed32(char* to, uint32_t value) { StoreFixed(to, value); }
+inline void StoreFixed64(char* to, uint64_t value) { StoreFixed(to, value); }
+
+template <typename T>
+inline void AppendFixed(std::string* out, T value) {
+  char bytes[sizeof(T)];
+  StoreFixed(bytes, value);
+  out->append(bytes, sizeof(T));
+}
+inline void AppendFixed16(std::string* out, uint16_t value) { AppendFixed(out, value); }
+inline void AppendFixed32(std::string* out, uint32_t value) { AppendFixed(out, value); }
+inline void AppendFixed64(std::string* out, uint64_t value) { AppendFixed(out, value); }
+
+// Writes at most kMaxVarint64Bytes at `to`; returns the byte after.
+inline char* StoreVarint64(char* to, uint64_t value) {
+  while (value >= 0x80) {
+    *to++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *to++ = static_cast<char>(value);
+  return to;
+}
+inline void AppendVarint64(std::string* out, uint64_t value) {
+  char bytes[kMaxVarint64Bytes];
+  out->append(bytes, static_cast<size_t>(StoreVarint64(bytes, value) - bytes));
+}
+inline size_t VarintSize(uint64_t value) {
+  return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+// A varint length, then the bytes.
+inline void AppendLengthPrefixed(std::string* out, std::string_view bytes) {
+  AppendVarint64(out, bytes.size());
+  out->append(bytes);
+}
+
+// The first eight bytes as a big-endian number, short keys padded with zeros: where two heads
+// differ, they order as the keys do bytewise; where they are equal the keys must be compared.
+inline uint64_t KeyHead(std::string_view key) {
+  uint64_t head = 0;
+  if (key.size() >= 8) {
+    std::memcpy(&head, key.data(), 8);
+    return __builtin_bswap64(head);
+  }
+  for (size_t i = 0; i < key.size(); ++i) {
+    head |= uint64_t{static_cast<unsigned char>(key[i])} << (56 - 8 * i);
+  }
+  return head;
+}
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_UTIL_CODING_H_
