@@ -203,7 +203,7 @@ class _Scanner:
                 r"(using|typedef|friend|static_assert|extern|enum|namespace|explicit\s+operator)\b", plain):
             return
         signature = None
-        if not re.match(r"[\w:<>,\s*&]*=", plain):
+        if "operator" in plain or not re.match(r"[\w:<>,\s*&]*=", plain):
             signature = _signature(text)
         if signature and self._looks_like_declaration(signature):
             if owner:
