@@ -99,6 +99,9 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+// Any number of kShared holders exclude kExclusive ones, and one kExclusive holder everybody.
+enum class LockMode { kShared, kExclusive };
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -140,9 +143,12 @@ class FileSystem {
   // False also where the path cannot be looked at.
   virtual bool Exists(const std::string& path) = 0;
 
-  // Takes the lock file `path` for this process and this FileSystem user, making it where missing.
-  // FailedPrecondition, with the holder's pid where known, while another holds it.
-  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+  // Takes the lock file `path`. FailedPrecondition, with the holder's pid where known, while
+  // another process, or another user in this one, holds it in a way that excludes this one.
+  // kExclusive makes the file where it is missing and leaves the pid in it; kShared changes nothing
+  // on disk, and where there is no such file it is granted at once.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path,
+                                                         LockMode mode) = 0;
 
   // Bytes that may still be written below this directory.
   virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
