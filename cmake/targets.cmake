@@ -1,27 +1,37 @@
 # How this tree declares its targets: one static library a folder, one executable a test file.
 
-find_package(Threads REQUIRED)
-find_package(absl REQUIRED)
+find_package(Threads REQUIRED GLOBAL)
+find_package(absl REQUIRED GLOBAL)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)
 
 # Flags of our own targets; none reaches a user's.
 add_library(cambium_flags INTERFACE)
 target_compile_features(cambium_flags INTERFACE cxx_std_20)
-target_compile_options(cambium_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-                                               -Woverloaded-virtual -Wcast-qual -Wunused)
+target_compile_options(
+  cambium_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                          -Wcast-qual -Wunused)
 if(CAMBIUM_WERROR)
   target_compile_options(cambium_flags INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(cambium_flags INTERFACE -Wthread-safety)
 endif()
+
+# Flags that whoever links our objects inside this build needs too.
+add_library(cambium_instrumentation INTERFACE)
 if(CAMBIUM_SANITIZE)
-  target_compile_options(cambium_flags INTERFACE -fsanitize=${CAMBIUM_SANITIZE}
-                                                 -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(cambium_flags INTERFACE -fsanitize=${CAMBIUM_SANITIZE})
+  target_compile_options(
+    cambium_instrumentation INTERFACE -fsanitize=${CAMBIUM_SANITIZE} -fno-omit-frame-pointer
+                                      -fno-sanitize-recover=all)
+  target_link_options(cambium_instrumentation INTERFACE -fsanitize=${CAMBIUM_SANITIZE})
 endif()
+if(CAMBIUM_COVERAGE)
+  target_compile_options(cambium_instrumentation INTERFACE --coverage)
+  target_link_options(cambium_instrumentation INTERFACE --coverage)
+endif()
+target_link_libraries(cambium_flags INTERFACE cambium_instrumentation)
 
 # cambium_folder(<folder> SOURCES <files…> DEPS <folders…> [LIBS <targets…>])
 # The library of one folder of the tree, linked to the folders below it.
@@ -29,26 +39,31 @@ function(cambium_folder folder)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LIBS" ${ARGN})
   set(target cambium_${folder})
   add_library(${target} STATIC ${arg_SOURCES})
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
-                                             CXX_VISIBILITY_PRESET hidden
-                                             VISIBILITY_INLINES_HIDDEN ON)
+  set_target_properties(
+    ${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+                         CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   list(TRANSFORM arg_DEPS PREPEND cambium_)
-  target_link_libraries(${target} PUBLIC ${arg_DEPS} ${arg_LIBS} absl::status absl::statusor
-                                         absl::strings PRIVATE cambium_flags)
+  target_link_libraries(
+    ${target}
+    PUBLIC ${arg_DEPS} ${arg_LIBS} absl::status absl::statusor absl::strings
+    PRIVATE cambium_flags)
 endfunction()
 
 # cambium_test(<name> SOURCES <files…> DEPS <folders…> [LIBS <targets…>] [LABELS <labels…>] [TIMEOUT <seconds>])
-# One GoogleTest executable, registered with CTest.
+# One GoogleTest executable, registered with CTest. Its label is "unit" where none is given.
 function(cambium_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
   list(TRANSFORM arg_DEPS PREPEND cambium_)
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} ${arg_LIBS} GTest::gmock GTest::gtest_main
-                                        cambium_flags)
+  target_link_libraries(
+    ${name} PRIVATE ${arg_DEPS} ${arg_LIBS} GTest::gmock GTest::gtest_main cambium_flags)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // Thread-safe.
-class Clock {
+class CAMBIUM_EXPORT Clock {
  public:
   virtual ~Clock() = default;
 

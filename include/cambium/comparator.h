@@ -8,11 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // A total order on byte strings. Implementations are stateless or immutable: every method may be
 // called from several threads at once. A comparator must outlive each database opened with it.
-class Comparator {
+class CAMBIUM_EXPORT Comparator {
  public:
   virtual ~Comparator();
 
@@ -36,7 +38,7 @@ class Comparator {
 };
 
 // Lexicographic order of unsigned bytes: the default. Never destroyed.
-const Comparator* BytewiseComparator();
+CAMBIUM_EXPORT const Comparator* BytewiseComparator();
 
 }  // namespace cambium
 

@@ -21,7 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cambium/comparator.h"
+#include "cambium/export.h"
 #include "cambium/iterator.h"
 #include "cambium/options.h"
 #include "cambium/pinned_value.h"
@@ -32,7 +32,7 @@
 namespace cambium {
 
 // One open database. Thread-safe: every method may be called from several threads at once.
-class DB {
+class CAMBIUM_EXPORT DB {
  public:
   // Opens the database in directory `path`. FailedPrecondition while another process, or this one,
   // has it open (the message names the pid); DataLoss where a file that recovery needs is damaged.
@@ -95,10 +95,10 @@ class DB {
 
 // Removes the files of the database in `path`, and no other file; the directory too where it is
 // empty then. ok where there is none; FailedPrecondition while it is open.
-absl::Status DestroyDB(const std::string& path);
+CAMBIUM_EXPORT absl::Status DestroyDB(const std::string& path);
 
 // "1.0.0".
-std::string_view Version();
+CAMBIUM_EXPORT std::string_view Version();
 
 }  // namespace cambium
 

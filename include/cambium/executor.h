@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // Work of an upper lane is started before work of a lower one.
@@ -11,7 +13,7 @@ enum class Lane { kFlush = 0, kCompaction = 1, kMaintenance = 2 };
 inline constexpr int kLaneCount = 3;
 
 // Thread-safe. One executor may serve several databases. Tasks may schedule tasks.
-class Executor {
+class CAMBIUM_EXPORT Executor {
  public:
   virtual ~Executor() = default;  // tasks not yet started are run first
 

@@ -26,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cambium/export.h"
 
 namespace cambium {
 
@@ -39,7 +40,7 @@ struct ReadRequest {
 };
 
 // An immutable file, read by position.
-class RandomAccessFile {
+class CAMBIUM_EXPORT RandomAccessFile {
  public:
   virtual ~RandomAccessFile() = default;
 
@@ -52,7 +53,7 @@ class RandomAccessFile {
 
 // A new file written from its start to its end. Destroying it without Close() leaves what was
 // written in unknown state.
-class WritableFile {
+class CAMBIUM_EXPORT WritableFile {
  public:
   virtual ~WritableFile() = default;
 
@@ -70,7 +71,7 @@ class WritableFile {
 // A file of fixed size whose blocks are allocated before use and which reads as zeros where it was
 // never written; the log's segment. It may be written through memory and by position at once: both
 // see the same bytes.
-class LogFile {
+class CAMBIUM_EXPORT LogFile {
  public:
   virtual ~LogFile() = default;
 
@@ -94,7 +95,7 @@ class LogFile {
 };
 
 // A held lock; destroying it releases it.
-class FileLock {
+class CAMBIUM_EXPORT FileLock {
  public:
   virtual ~FileLock() = default;
 };
@@ -102,7 +103,7 @@ class FileLock {
 // Any number of kShared holders exclude kExclusive ones, and one kExclusive holder everybody.
 enum class LockMode { kShared, kExclusive };
 
-class FileSystem {
+class CAMBIUM_EXPORT FileSystem {
  public:
   virtual ~FileSystem() = default;
 
@@ -155,7 +156,7 @@ class FileSystem {
 };
 
 // The operating system's own. Never null; shared by the process.
-std::shared_ptr<FileSystem> DefaultFileSystem();
+CAMBIUM_EXPORT std::shared_ptr<FileSystem> DefaultFileSystem();
 
 }  // namespace cambium
 

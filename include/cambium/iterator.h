@@ -5,13 +5,14 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "cambium/export.h"
 
 namespace cambium {
 
 // A consistent view from the moment of its making; pins that view until destroyed. Where Valid()
 // turns false, look at status(): ok means the end of the data, anything else that the walk stopped
 // short. Destroy it before its DB. Belongs to one thread at a time.
-class Iterator {
+class CAMBIUM_EXPORT Iterator {
  public:
   Iterator() = default;
   Iterator(const Iterator&) = delete;

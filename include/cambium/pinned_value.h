@@ -7,13 +7,15 @@
 #include <string_view>
 #include <utility>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // Movable handle on a value. Short values are copied into it; long ones stay in a cached block or a
 // memtable, which the handle keeps alive. view() is valid while the handle lives and is neither
 // moved from, Reset() nor reused. It may outlive its DB's next operations but not the DB itself.
 // Thread-compatible.
-class PinnedValue {
+class CAMBIUM_EXPORT PinnedValue {
  public:
   // Called once with the argument given to Pin().
   using Release = void (*)(void* argument);

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // Made by DB::GetSnapshot(); released when the last reference goes. Immutable after construction.
 // It may outlive its database, but serves no read then.
-class Snapshot {
+class CAMBIUM_EXPORT Snapshot {
  public:
   virtual ~Snapshot() = default;
 

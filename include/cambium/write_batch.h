@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "cambium/export.h"
+
 namespace cambium {
 
 // Later operations of a batch win over earlier ones on the same key. Held in the very bytes that
@@ -14,7 +16,7 @@ namespace cambium {
 //
 // A key over 64 KiB or a value over 1 GiB is remembered, and DB::Write answers InvalidArgument and
 // writes nothing.
-class WriteBatch {
+class CAMBIUM_EXPORT WriteBatch {
  public:
   WriteBatch();
 
