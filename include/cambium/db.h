@@ -88,7 +88,7 @@ class CAMBIUM_EXPORT DB {
   absl::Status Resume();
 
  private:
-  class Impl;
+  class CAMBIUM_LOCAL Impl;
   explicit DB(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,10 +1,12 @@
-// CAMBIUM_EXPORT: what the shared library shows to its users.
+// What the shared library shows to its users.
 //
-// The library is compiled with hidden symbols; each public class and function carries this mark. It
-// means nothing to a user of the static library.
+// The library is compiled with hidden symbols: CAMBIUM_EXPORT marks each public class and function,
+// CAMBIUM_LOCAL a class nested in a public one that is not public itself. Neither means anything to
+// a user of the static library.
 #ifndef CAMBIUM_EXPORT_H_
 #define CAMBIUM_EXPORT_H_
 
 #define CAMBIUM_EXPORT __attribute__((visibility("default")))
+#define CAMBIUM_LOCAL __attribute__((visibility("hidden")))
 
 #endif  // CAMBIUM_EXPORT_H_
