@@ -1,0 +1,108 @@
+// BlockCache: which blocks of all tables stay in memory, under one bound.
+//
+// The cache has no index of its own: a table has a slot a block (FrameSlot), and the slot of a
+// cached block holds the address of its frame (sstable/frame.h). A hit is one load and takes no
+// lock; misses meet at one mutex, held for a few instructions and never during I/O.
+//
+// Eviction is CLOCK over an array of frames: a hand passes over them, a frame with lives left loses
+// one, a frame without is taken out. A use gives a data block one life, an index or filter
+// partition two; a new data block has none, so that one scan does not wash the cache out. What is
+// taken out leaves the clock at once and the memory through the epoch.
+//
+// The bound holds for everything that tables keep in memory: frames in the clock, frames taken out
+// and still in use, and what open tables reserve (top indexes, slots). Frames in the clock give way
+// to the others; the others may by themselves exceed the bound, for they are in use.
+#ifndef CAMBIUM_SSTABLE_BLOCK_CACHE_H_
+#define CAMBIUM_SSTABLE_BLOCK_CACHE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "util/mutex.h"
+
+namespace cambium::sstable {
+
+class Frame;
+using FrameSlot = std::atomic<Frame*>;
+
+// A moment's figures. Plain data.
+struct BlockCacheStats {
+  size_t capacity = 0;
+  size_t resident = 0;      // bytes of frames in the clock
+  size_t detached = 0;      // bytes of frames outside it: evicted and in use, or never cached
+  size_t reserved = 0;      // bytes that open tables hold besides frames
+  size_t table_memory = 0;  // reserved, and the index and filter partitions in the clock
+  uint64_t frames = 0;      // in the clock
+  uint64_t insertions = 0;
+  uint64_t evictions = 0;
+  uint64_t misses = 0;  // blocks read from files, cached or not
+};
+
+// Thread-safe. Destroyed after every table that uses it.
+class BlockCache {
+ public:
+  explicit BlockCache(size_t capacity_bytes);
+  BlockCache(const BlockCache&) = delete;
+  BlockCache& operator=(const BlockCache&) = delete;
+  // Waits for the frames on their way through the epoch: the caller holds no EpochGuard.
+  ~BlockCache();
+
+  // Evicts at once where the new bound is below the usage.
+  void SetCapacity(size_t capacity_bytes);
+
+  // Bytes of everything that counts against the capacity.
+  size_t Usage() const;
+  BlockCacheStats Stats() const;
+
+  // For tables. -----------------------------------------------------------------------------
+
+  // Publishes `frame`, which has one reference, the caller's, in `slot`, evicting first where it is
+  // needed. Returns the frame that the slot holds now: where another thread was quicker, its frame,
+  // and `frame` is freed. Returns null where the frame does not fit at all: it stays the caller's.
+  // The caller holds an EpochGuard, inside which it may use the frame returned.
+  Frame* Insert(FrameSlot* slot, Frame* frame);
+
+  // Takes the frames out of the slots and empties these. Nobody may be reading the slots.
+  void Erase(std::span<FrameSlot> slots);
+
+  // Counts bytes that a table holds besides frames.
+  void Reserve(size_t bytes);
+  void Unreserve(size_t bytes);
+
+  // Counts the memory of a frame that comes or goes; for Frame.
+  void Charge(size_t bytes) { charged_.fetch_add(bytes, std::memory_order_relaxed); }
+  void Uncharge(size_t bytes) { charged_.fetch_sub(bytes, std::memory_order_relaxed); }
+  // Counts a block read from a file.
+  void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  using Evicted = std::vector<Frame*>;
+
+  // Takes frames out until `incoming` bytes more fit; they are the caller's to retire.
+  void EvictFor(size_t incoming, Evicted* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the frame at `index` of the clock out of clock and slot.
+  void TakeOut(size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Bytes that frames in the clock may have now.
+  size_t ResidentTarget() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Retire(const Evicted& evicted);
+
+  mutable Mutex mutex_;
+  size_t capacity_ ABSL_GUARDED_BY(mutex_);
+  size_t resident_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks
+  size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Frame*> clock_ ABSL_GUARDED_BY(mutex_);
+  uint64_t insertions_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<size_t> charged_{0};  // bytes of all frames there are
+  std::atomic<size_t> reserved_{0};
+  std::atomic<uint64_t> misses_{0};
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_BLOCK_CACHE_H_
