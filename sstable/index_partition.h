@@ -1,0 +1,107 @@
+// An index partition: which block of a table to look into for a key.
+//
+// Entry i says of block i: every user key in it is <= separator(i), and every user key in the
+// blocks after it is >= separator(i) (equal, where versions of one key span blocks). Find(key)
+// gives the first block whose separator is >= key: the first that can hold an entry of `key`, and
+// the one that holds the first entry at or after it. A reader who comes to the end of that block
+// goes on in the next: the versions of a key may span any number of blocks. Separators hold user
+// keys alone, no tags.
+//
+// The same format serves the index over data blocks and the top index over index partitions.
+//
+//   offset  size  meaning (little-endian)
+//        0     4  count of blocks, n >= 1
+//        4     4  size of the common prefix of the separators, p
+//        8     4  size of all rests together, r
+//       12     1  width of the bounds of rests: 1, 2, 4
+//       13     1  width of offsets: 0, 1, 2, 4, 8
+//       14     1  width of sizes: 0, 1, 2, 4
+//       15     1  zero
+//       16     8  offset of the first block
+//       24     p  common prefix
+//                 bounds of rests (n + 1)
+//              r  rests: a separator is prefix + rest
+//                 offsets of the blocks less that of the first (n); each at or after the end of
+//                 the block before
+//                 sizes of the blocks (n)
+//              n  flags a block
+//
+// In memory the first eight bytes of each rest stand as an integer in a static tree of nodes of
+// eight (one cache line): a search costs one line a level, and compares whole rests only where
+// heads are equal. The heads are not stored: they are made when a partition is loaded.
+#ifndef CAMBIUM_SSTABLE_INDEX_PARTITION_H_
+#define CAMBIUM_SSTABLE_INDEX_PARTITION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "sstable/block_format.h"
+
+namespace cambium::sstable {
+
+// Thread-compatible.
+class IndexBuilder {
+ public:
+  IndexBuilder() = default;
+  IndexBuilder(const IndexBuilder&) = delete;
+  IndexBuilder& operator=(const IndexBuilder&) = delete;
+
+  // Requires: `separator` is >= every user key in the block and <= every user key after it, and
+  // the block lies after every block added since the last Finish(). `flags` are the caller's.
+  void Add(std::string_view separator, BlockHandle handle, uint8_t flags);
+
+  bool empty() const { return handles_.empty(); }
+  size_t count() const { return handles_.size(); }
+  size_t EstimatedSize() const;
+
+  // The partition's bytes; ready for the next partition. Requires !empty().
+  std::string Finish();
+
+ private:
+  std::string_view SeparatorAt(size_t index) const;
+
+  std::string separators_;  // back to back
+  std::vector<uint32_t> ends_;
+  std::vector<BlockHandle> handles_;
+  std::string flags_;
+  size_t prefix_size_ = 0;  // common to all separators
+};
+
+// A checked view of a partition's bytes, which must outlive it, with the tree that it owns.
+// Movable. Immutable after construction.
+class IndexView {
+ public:
+  // DataLoss on bytes that are not an index. `order` must be the one that the table is sorted by.
+  static absl::StatusOr<IndexView> Parse(std::string_view bytes, const KeyOrder& order);
+
+  size_t count() const { return count_; }
+  // The first block whose separator is >= key; count() where there is none.
+  size_t Find(std::string_view key) const;
+
+  // These require index < count().
+  BlockHandle handle(size_t index) const;
+  uint8_t flags(size_t index) const;
+  std::string separator(size_t index) const;
+
+  // Bytes of memory beside the partition's own.
+  size_t MemoryUsage() const;
+
+ private:
+  IndexView(std::string_view bytes, const KeyOrder& order);
+
+  std::string_view RestAt(size_t index) const;
+
+  KeyOrder order_;
+  const char* data_ = nullptr;
+  size_t count_ = 0;
+  std::vector<uint64_t> tree_;
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_INDEX_PARTITION_H_
