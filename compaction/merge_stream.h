@@ -1,0 +1,123 @@
+// MergeStream: which entries a flush or a compaction keeps. The one place that drops versions.
+//
+// Snapshots cut the sequence numbers into strata: the entries that a reader at snapshot s may be
+// the first to see, those newer than the snapshot before s and not newer than s. Of one key's
+// versions in one stratum only the newest can ever be seen; KeyFold says which. Example: snapshots
+// 20 and 40, and below the inputs there is older data for b but none for a and c.
+//
+//        in             stratum    out            why
+//   a  Put@50 "a5"      > 40       a Put@50
+//   a  Put@45 "a4"      > 40                      shadowed by @50
+//   a  Del@30           21…40      a Del@30       a reader at 40 must not see @15
+//   a  Put@15 "a1"      ≤ 20       a Put@0        the oldest that anyone sees: its number may go
+//   b  Del@18           ≤ 20       b Del@18       hides the older data below
+//   b  Put@12           ≤ 20                      shadowed by @18
+//   c  Del@19           ≤ 20                      tombstone: nothing below to hide
+//   c  Put@10           ≤ 20                      shadowed by @19
+//
+// A tombstone goes only from the oldest stratum: in a newer one it hides versions that an older
+// snapshot keeps. A number is given up (set to 0) only in the oldest stratum, on a value, and where
+// there is no older data below: so (key, 0) stays unique, every reader sees it, and blocks of such
+// entries need no check.
+//
+// A version of a kind that this release does not know (KeyFold::kUnsupported) and all older ones of
+// its key pass as they are.
+#ifndef CAMBIUM_COMPACTION_MERGE_STREAM_H_
+#define CAMBIUM_COMPACTION_MERGE_STREAM_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/internal_iterator.h"
+#include "base/key_fold.h"
+#include "base/keys.h"
+#include "compaction/plan.h"
+
+namespace cambium::compaction {
+
+// What became of the entries. Plain data.
+struct MergeCounts {
+  uint64_t in = 0;
+  uint64_t out = 0;
+  uint64_t shadowed = 0;            // dropped: no reader can see it
+  uint64_t tombstones_dropped = 0;  // dropped: nothing left to hide
+  uint64_t sequences_zeroed = 0;    // of those that went out
+
+  // D18.
+  bool Balanced() const { return in == out + shadowed + tombstones_dropped; }
+  MergeCounts& operator+=(const MergeCounts& other);
+};
+
+struct MergeStreamOptions {
+  KeyOrder order{BytewiseComparator()};
+  // Of every reader that may come to the output and is older than its newest entry; ascending. Each
+  // entry of the input must have been visible when they were listed.
+  std::vector<SequenceNumber> snapshots;
+  // Whether a key has no data older than the input anywhere; asked for ascending keys. Empty: every
+  // key may have.
+  std::function<bool(std::string_view key)> key_absent_below;
+  // Only keys inside.
+  KeyRange range;
+};
+
+// Thread-compatible.
+class MergeStream {
+ public:
+  // `input` must outlive the stream; it stands on the stream's first entry afterwards.
+  MergeStream(InternalIterator* input, MergeStreamOptions options);
+  MergeStream(const MergeStream&) = delete;
+  MergeStream& operator=(const MergeStream&) = delete;
+
+  // False at the end and after an error: look at status().
+  bool Valid() const { return valid_; }
+  // Require Valid(). The bytes live until Next().
+  std::string_view key() const { return input_->key(); }
+  Tag tag() const { return tag_; }
+  std::string_view value() const { return input_->value(); }
+  // Whether this entry is of another key than the one before: where a file may be split.
+  bool starts_key() const { return starts_key_; }
+
+  // Requires Valid().
+  void Next();
+
+  // ok at the end of the range; the input's error; DataLoss where its entries do not ascend.
+  const absl::Status& status() const { return status_; }
+
+  const MergeCounts& counts() const { return counts_; }
+
+ private:
+  enum class Verdict : uint8_t { kKeep, kDrop };
+
+  void FindKept();
+  bool CheckOrder();
+  Verdict Judge();
+  Verdict JudgeInStratum();
+  size_t StratumOf(SequenceNumber sequence) const;
+  bool AbsentBelow();
+
+  InternalIterator* const input_;
+  const MergeStreamOptions options_;
+  absl::Status status_;
+  MergeCounts counts_;
+  // The entry that the stream stands on.
+  Tag tag_ = 0;
+  bool valid_ = false;
+  bool starts_key_ = false;
+  // The key whose versions are being judged.
+  struct KeyState {
+    std::string key;
+    Tag last_tag = 0;
+    bool seen = false;
+    bool pass_all = false;
+    size_t stratum = 0;
+    KeyFold fold{0};
+  } current_;
+};
+
+}  // namespace cambium::compaction
+
+#endif  // CAMBIUM_COMPACTION_MERGE_STREAM_H_

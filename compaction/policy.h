@@ -1,0 +1,100 @@
+// Policy: which compaction is due. Pure functions of what the tree is and what runs already: no
+// lock, no file, no clock, so that a simulator runs weeks of it in a second (policy_sim_test.cc).
+//
+// Version 1 is leveled, with one run in every level but level 0, and a base level that follows the
+// size of the data: the last level holds most of it, each level above a tenth of the one below, and
+// those that would be smaller than a tenth of max_base_bytes stay empty. Level 0 is merged into the
+// topmost level in use, the base level.
+//
+//   last level holds   200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
+//   L0                 flushed      flushed            flushed
+//   L4                                                 base ≤ 307 MiB
+//   L5                              base ≤ 307 MiB     ≤ 3 GiB
+//   L6                 base         3 GiB              30 GiB
+//
+// A level's score is its bytes, without those that a running plan takes away, over its target; a
+// level above the base level (the data shrank) has target 0 and is emptied. Pick() takes the
+// highest score >= 1 for which there is a plan that conflicts with none that runs.
+//
+// When Pick() finds nothing while nothing runs, every level is inside its target, level 0 has fewer
+// runs than the trigger, and no file that may be improved is mostly tombstones; quarantined files,
+// and what overlaps them, aside.
+//
+// The alternative that lost for now: several runs in upper levels (fluid lazy leveling) writes
+// fewer bytes; the format and the plan allow it, the policy comes later.
+#ifndef CAMBIUM_COMPACTION_POLICY_H_
+#define CAMBIUM_COMPACTION_POLICY_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/keys.h"
+#include "base/limits.h"
+#include "compaction/plan.h"
+#include "manifest/version.h"
+
+namespace cambium::compaction {
+
+// The id of the one run of each level below level 0: older than any other could be.
+inline constexpr uint64_t kLeveledRun = 0;
+
+// Plain data.
+struct PolicyOptions {
+  KeyOrder order{BytewiseComparator()};
+  // Runs of level 0 at which they are merged into the base level.
+  int level0_trigger = 4;
+  // The base level's target is between a tenth of this and this.
+  uint64_t max_base_bytes = uint64_t{512} << 20;
+  // Target of a level over the target of the level above it.
+  uint64_t level_multiplier = 10;
+  uint64_t target_file_size = uint64_t{64} << 20;
+  // Bytes of one plan's inputs from which on it takes no further file along.
+  uint64_t max_plan_bytes = uint64_t{1600} << 20;
+  // An output file may overlap this many times target_file_size of the level below.
+  uint64_t max_grandparent_files = 10;
+  // Tombstones in a hundred entries from which on a file is worth a compaction for them alone.
+  int tombstone_percent = 50;
+  // The oldest sequence number that a reader may still ask for: tombstones newer than it cannot go.
+  SequenceNumber oldest_snapshot = kMaxSequenceNumber;
+};
+
+// What each level may hold. Plain data.
+struct LevelTargets {
+  int base_level = kLevelCount - 1;
+  std::array<uint64_t, kLevelCount> bytes{};  // of level 0 and of levels above the base level: 0
+};
+LevelTargets ComputeTargets(const manifest::Version& version, const PolicyOptions& options);
+
+// The compaction to run next beside `running`, or nullopt.
+std::optional<Plan> Pick(const manifest::Version& version, const PolicyOptions& options,
+                         std::span<const Plan> running);
+
+// What CompactRange asks for. Plain data.
+struct ManualRequest {
+  KeyRange range;
+  // Files of level 0 whose entries are all newer are left where they are, so that a request ends
+  // while others write: the last sequence number when the request began.
+  SequenceNumber newest_sequence = kMaxSequenceNumber;
+  // Keys up to this one are done: plan.largest_key of the last plan of this request that was run
+  // and whose output_level was the last level; absent at first.
+  std::optional<std::string> done_until;
+};
+
+// The next step of merging everything inside the request's range into the last level; nullopt when
+// there is none left. First level 0 goes to the base level; then the levels below it are merged
+// into the last one, piece by piece of about max_plan_bytes, ascending, files of the last level
+// that have nothing to give up left alone. The plan does not look at what runs: the caller waits
+// until it conflicts with no running plan, and asks again then, since the tree has changed.
+std::optional<Plan> PickManual(const manifest::Version& version, const PolicyOptions& options,
+                               const ManualRequest& request);
+
+// Bytes that compactions would have to write until Pick() finds nothing, about.
+uint64_t DebtBytes(const manifest::Version& version, const PolicyOptions& options);
+
+}  // namespace cambium::compaction
+
+#endif  // CAMBIUM_COMPACTION_POLICY_H_

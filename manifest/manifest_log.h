@@ -1,0 +1,80 @@
+// ManifestLog: the file that edits are appended to, and the switch from one such file to the next.
+//
+//   MANIFEST-000005 = header (64 bytes, manifest_format.h) | records, 8-byte aligned
+//   CURRENT         = "cambium-manifest 1 MANIFEST-000005 0123456789abcdef\n"     name and checksum
+//
+// Each edit is one record, synced before Append() returns; behind it stands a seal, an empty record
+// that says how far the file was synced. The seal is not synced itself: it goes out with the next
+// edit, or by itself in time. It tells damage from a torn tail: a bad record before the last sync
+// that a valid later record speaks of is damage, and any other one was never acknowledged.
+//
+//   fresh ── Append ok ──▶ fresh ── any error ──▶ broken     (every later call answers the first
+//   error)
+//
+// A broken log is never appended to again (D10, D12): the caller stops deleting files and makes a
+// fresh manifest, under a new number, with the whole state in it.
+#ifndef CAMBIUM_MANIFEST_MANIFEST_LOG_H_
+#define CAMBIUM_MANIFEST_MANIFEST_LOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "cambium/file_system.h"
+#include "manifest/version_edit.h"
+
+namespace cambium::manifest {
+
+// Thread-compatible: the engine holds its manifest lock around every call.
+class ManifestLog {
+ public:
+  // Writes MANIFEST-<number> with `snapshot` as its first record and makes CURRENT name it, in this
+  // order (D6): the whole new file, its sync, CURRENT.tmp, its sync, rename over CURRENT, sync of
+  // the directory. The manifest before stays where it is: the caller removes it after this.
+  //
+  // After an error it is unknown which of the two manifests the next recovery will read: append to
+  // neither; call Create again, under a number never used, with the state of both (they agree on
+  // everything acknowledged).
+  static absl::StatusOr<std::unique_ptr<ManifestLog>> Create(FileSystem* file_system,
+                                                             const std::string& directory,
+                                                             FileNumber number,
+                                                             const VersionEdit& snapshot);
+
+  ManifestLog(const ManifestLog&) = delete;
+  ManifestLog& operator=(const ManifestLog&) = delete;
+  ~ManifestLog();
+
+  // ok: `edit` survives a power cut. Otherwise its outcome is unknown until the next manifest.
+  absl::Status Append(const VersionEdit& edit);
+
+  // Releases the file; all of it is synced already, but for the last seal. Idempotent.
+  absl::Status Close();
+
+  FileNumber number() const { return number_; }
+  // Bytes of the file, and of what stood in it when it was made.
+  uint64_t size() const { return offset_; }
+  uint64_t snapshot_size() const { return snapshot_size_; }
+  // Whether enough was appended that a fresh manifest is worth its while.
+  bool ShouldRollOver() const;
+
+ private:
+  ManifestLog(FileNumber number, std::string path, std::unique_ptr<WritableFile> file);
+
+  absl::Status WriteHeaderAndSnapshot(const VersionEdit& snapshot);
+  absl::Status AppendSealed(const VersionEdit& edit);
+
+  const FileNumber number_;
+  const std::string path_;
+  const std::unique_ptr<WritableFile> file_;
+  uint64_t offset_ = 0;
+  uint64_t snapshot_size_ = 0;
+  uint64_t next_record_ = 0;
+  absl::Status error_;
+};
+
+}  // namespace cambium::manifest
+
+#endif  // CAMBIUM_MANIFEST_MANIFEST_LOG_H_

@@ -1,0 +1,128 @@
+// VersionEdit: a change of the set of files, as one record of the manifest.
+//
+// A record is a sequence of fields, each
+//
+//   varint   tag << 1 | must-understand bit
+//   varint   length of the value
+//   bytes    the value
+//
+// A reader that meets a tag it does not know skips the field, or answers Unimplemented where the
+// must-understand bit is set. Fields of a column family begin their value with its id. Within one
+// record the deletions of a family are applied before its additions, so that a file may move.
+//
+//   tag  must  value
+//   1    yes   comparator name
+//   2    yes   database id, 16 bytes
+//   3    yes   varint next file number
+//   4    yes   varint last sequence number
+//   5    yes   varint number of the oldest log segment that recovery needs
+//   16   yes   family | name                                    the family exists from here on
+//   17   yes   family                                           … and no longer
+//   18   yes   family | varint sequence number                  its operations up to here are in
+//   tables 19   yes   family | u8 level | varint file number           delete file 20   yes family
+//   | u8 level | varint run id | file         add file 21   yes   family | u8 level | varint file
+//   number | reason  quarantine file
+//
+//   family     varint id
+//   name, key, reason   varint length | bytes
+//   file       varint number | varint physical number | varint size | smallest key | largest key |
+//              varint smallest sequence | varint largest sequence - smallest | varint entries |
+//              varint tombstones | varint raw bytes | fixed64 digest | fields, tagged as above
+//   tag of a file's field: none yet (1 is kept for blob references)
+#ifndef CAMBIUM_MANIFEST_VERSION_EDIT_H_
+#define CAMBIUM_MANIFEST_VERSION_EDIT_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "manifest/file_metadata.h"
+
+namespace cambium::manifest {
+
+// Drawn when a database is made; binds its logs to its manifest.
+using DatabaseId = std::array<uint8_t, 16>;
+
+struct AddedFile {
+  int level = 0;
+  uint64_t run = 0;
+  FileMetadata file;
+
+  friend bool operator==(const AddedFile&, const AddedFile&) = default;
+};
+
+struct DeletedFile {
+  int level = 0;
+  FileNumber number{0};
+
+  friend bool operator==(const DeletedFile&, const DeletedFile&) = default;
+};
+
+struct QuarantinedFile {
+  int level = 0;
+  FileNumber number{0};
+  std::string reason;
+
+  friend bool operator==(const QuarantinedFile&, const QuarantinedFile&) = default;
+};
+
+// Whether the family begins, goes on or ends with this edit.
+enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
+
+// The part of an edit that is about one column family. Plain data.
+struct FamilyEdit {
+  ColumnFamilyId family = 0;
+  FamilyChange change = FamilyChange::kNone;
+  std::string name;  // with kAdd
+  std::optional<SequenceNumber> flushed_sequence;
+  std::vector<DeletedFile> deleted;
+  std::vector<AddedFile> added;
+  std::vector<QuarantinedFile> quarantined;
+
+  friend bool operator==(const FamilyEdit&, const FamilyEdit&) = default;
+};
+
+// Plain data. Absent fields leave what was.
+struct VersionEdit {
+  std::optional<std::string> comparator_name;
+  std::optional<DatabaseId> database_id;
+  std::optional<uint64_t> next_file_number;
+  std::optional<SequenceNumber> last_sequence;
+  std::optional<FileNumber> log_number;
+  std::vector<FamilyEdit> families;  // ids ascending, each once
+
+  // The part about `family`, made where missing. Valid until the next call.
+  FamilyEdit& Family(ColumnFamilyId family = 0);
+
+  std::string Encode() const;
+  // DataLoss where the bytes are no edit, Unimplemented where a newer release wrote what this one
+  // must not skip.
+  static absl::StatusOr<VersionEdit> Decode(std::string_view bytes);
+
+  // One line a field, in a form that Parse() reads:
+  //   comparator "cambium.Bytewise"
+  //   next-file 12
+  //   family 0
+  //     flushed 340
+  //     delete L0 7
+  //     add L5 run 0 file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1
+  //     quarantine L6 4 "checksum at 4096"
+  std::string DebugString() const;
+  // Of an addition, only level, file and keys need be there; a physical number, where absent, is
+  // the file's. InvalidArgument names the line.
+  static absl::StatusOr<VersionEdit> Parse(std::string_view text);
+
+  friend bool operator==(const VersionEdit&, const VersionEdit&) = default;
+};
+
+// "file 9 size 1024 keys "a".."m" seqs 1..9 …", as in VersionEdit::DebugString().
+std::string DebugString(const FileMetadata& file);
+
+}  // namespace cambium::manifest
+
+#endif  // CAMBIUM_MANIFEST_VERSION_EDIT_H_
