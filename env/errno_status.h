@@ -1,0 +1,22 @@
+// ErrnoStatus: the operating system's error numbers as the Status codes that file_system.h
+// promises.
+#ifndef CAMBIUM_ENV_ERRNO_STATUS_H_
+#define CAMBIUM_ENV_ERRNO_STATUS_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace cambium::env {
+
+// The code for an errno value: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT and EFBIG
+// ResourceExhausted; EACCES, EPERM and EROFS PermissionDenied; ENOSYS and EOPNOTSUPP Unimplemented;
+// all else Unavailable.
+absl::StatusCode CodeOfErrno(int error_number);
+
+// "<operation> <path>: <the system's text>" with the code above. `error_number` is not 0.
+absl::Status ErrnoStatus(std::string_view operation, std::string_view path, int error_number);
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_ERRNO_STATUS_H_

@@ -1,0 +1,53 @@
+// MemContent: the bytes of a file in memory, as pages that copies share.
+#ifndef CAMBIUM_ENV_MEM_CONTENT_H_
+#define CAMBIUM_ENV_MEM_CONTENT_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "env/cow_ptr.h"
+
+namespace cambium::env {
+
+// A copy costs one reference count whatever its size; the first write into a page that is shared
+// copies that page. A page never written takes no memory and reads as zeros. Thread-compatible;
+// copies may live on different threads.
+class MemContent {
+ public:
+  static constexpr size_t kPageSize = 4096;
+
+  uint64_t size() const { return size_; }
+  size_t page_count() const { return static_cast<size_t>((size_ + kPageSize - 1) / kPageSize); }
+
+  // Whether nothing was ever written, so that all of it is zeros.
+  bool HasNoBytes() const { return pages_.get() == nullptr; }
+
+  // Cuts, or extends by zeros.
+  void Resize(uint64_t size);
+  // Extends where needed; a gap reads as zeros.
+  void Write(uint64_t offset, std::string_view data);
+  // Copies up to `size` bytes and answers how many there were.
+  size_t Read(uint64_t offset, char* buffer, size_t size) const;
+
+  // kPageSize bytes, those past size() being 0. Valid until the next change.
+  const char* Page(size_t index) const;
+  // Whether page `index` is one and the same in both; pages that differ are never the same.
+  bool SharesPage(const MemContent& other, size_t index) const;
+
+ private:
+  using PageBytes = std::array<char, kPageSize>;
+  using Pages = std::vector<CowPtr<PageBytes>>;
+
+  // Null where the page was never written.
+  const PageBytes* Find(size_t index) const;
+
+  uint64_t size_ = 0;
+  CowPtr<Pages> pages_;  // no longer than page_count()
+};
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_MEM_CONTENT_H_

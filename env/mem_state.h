@@ -1,0 +1,80 @@
+// MemState: the tree of a MemFileSystem, shared by it and the files opened from it.
+#ifndef CAMBIUM_ENV_MEM_STATE_H_
+#define CAMBIUM_ENV_MEM_STATE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "env/lock_holders.h"
+#include "env/mem_file_system.h"
+#include "env/mem_tree.h"
+#include "util/mutex.h"
+
+namespace cambium::env {
+
+// Where a path leads: a name in a directory that exists, and what stands there (null: nothing).
+struct MemPlace {
+  MemDirectory* directory = nullptr;
+  std::string name;  // empty for the root itself
+  MemNode node;
+
+  bool empty() const { return node.file == nullptr && node.directory == nullptr; }
+};
+
+// Guarded by its own mutex; the functions require it.
+struct MemState {
+  MemState(const MemOptions& memory_options, std::shared_ptr<MemDirectory> tree)
+      : options(memory_options), root(std::move(tree)), capacity(memory_options.capacity) {}
+
+  // Walks to `path`. NotFound where a parent is missing, Unavailable where one is a file.
+  absl::StatusOr<MemPlace> Walk(std::string_view operation, const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // The file at `path`; NotFound where there is none, Unavailable where it is a directory.
+  absl::StatusOr<std::shared_ptr<MemFile>> FindFile(std::string_view operation,
+                                                    const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  absl::StatusOr<std::shared_ptr<MemDirectory>> FindDirectory(std::string_view operation,
+                                                              const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // An empty file where nothing stood. AlreadyExists otherwise.
+  absl::StatusOr<std::shared_ptr<MemFile>> CreateFile(const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Books that a name of this file went; its bytes are free with the last one.
+  void DropLink(MemFile* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Writes at `offset`; on a full disk what fits, and ResourceExhausted.
+  absl::Status Write(MemFile* file, const std::string& path, uint64_t offset, std::string_view data)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  absl::Status Resize(MemFile* file, const std::string& path, uint64_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  uint64_t free() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    return capacity > used ? capacity - used : 0;
+  }
+
+  const MemOptions options;
+  Mutex mu;
+  const std::shared_ptr<MemDirectory> root ABSL_PT_GUARDED_BY(mu);
+  uint64_t capacity ABSL_GUARDED_BY(mu);
+  uint64_t used ABSL_GUARDED_BY(mu) = 0;  // by files that have a name
+  std::map<const MemFile*, LockHolders> locked ABSL_GUARDED_BY(mu) = {};
+};
+
+// The three kinds of open file and the lock, on a state they keep alive.
+std::unique_ptr<RandomAccessFile> OpenMemReader(std::shared_ptr<MemState> state,
+                                                std::shared_ptr<MemFile> file);
+std::unique_ptr<WritableFile> OpenMemWriter(std::shared_ptr<MemState> state, std::string path,
+                                            std::shared_ptr<MemFile> file);
+// `mapping` is what file->Map() gave, or null.
+std::unique_ptr<LogFile> OpenMemLog(std::shared_ptr<MemState> state, std::string path,
+                                    std::shared_ptr<MemFile> file, char* mapping);
+// `file` was added to state->locked; null is the lock of a reader where there is no file.
+std::unique_ptr<FileLock> HoldMemLock(std::shared_ptr<MemState> state,
+                                      std::shared_ptr<MemFile> file);
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_MEM_STATE_H_

@@ -1,0 +1,66 @@
+// PosixFileSystem: the operating system's files, through pread, write, fdatasync, mmap and the
+// like.
+//
+// - Calls broken off by a signal are repeated; short reads and writes are carried on.
+// - WritableFile::Append goes to the system at once: what was appended survives a crash of the
+// process.
+// - WritableFile::Sync and LogFile::Sync are fdatasync, which writes a changed size too.
+// - CreateLog allocates with fallocate, and where the file system has none by writing zeros.
+// Segments filled
+//   with zeros beforehand were measured against segments merely allocated (ext4, 140-byte records,
+//   pwrite and fdatasync of each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32
+//   MiB takes; an append to a growing file takes 137 µs. So allocation it is.
+// - A log is mapped only where an allocated block can't be refused at the store: on ext2/3/4, xfs
+// and
+//   tmpfs. Copy-on-write, network, stacked and user-space file systems answer a null Mapping().
+// - A lock is an open-file-description lock (fcntl) and an entry in a table of the process, keyed
+// by device and inode, so
+//   that two openers exclude each other whatever path, thread or PosixFileSystem they use. The lock
+//   file holds the holder's pid as text.
+#ifndef CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
+#define CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cambium/file_system.h"
+
+namespace cambium::env {
+
+// Whether CreateLog maps its files: where it is safe, or never.
+enum class LogMapping { kAuto, kNever };
+
+// Thread-safe.
+class PosixFileSystem final : public FileSystem {
+ public:
+  explicit PosixFileSystem(LogMapping log_mapping = LogMapping::kAuto)
+      : log_mapping_(log_mapping) {}
+
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
+      const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<LogFile>> CreateLog(const std::string& path,
+                                                     uint64_t size) override;
+  absl::Status SyncFile(const std::string& path) override;
+  absl::Status SyncDirectory(const std::string& path) override;
+  absl::Status CreateDirectory(const std::string& path) override;
+  absl::Status RemoveDirectory(const std::string& path) override;
+  absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status Link(const std::string& from, const std::string& to) override;
+  absl::Status Remove(const std::string& path) override;
+  absl::Status Truncate(const std::string& path, uint64_t size) override;
+  absl::StatusOr<uint64_t> FileSize(const std::string& path) override;
+  bool Exists(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
+  absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
+
+ private:
+  const LogMapping log_mapping_;
+};
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_

@@ -1,0 +1,146 @@
+#include "env/posix_lock.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "env/errno_status.h"
+#include "env/lock_holders.h"
+#include "util/absl_view.h"
+#include "util/mutex.h"
+#include "util/status_macros.h"
+
+namespace cambium::env {
+namespace {
+
+// What a reader gets where there is no lock file and so no writer. Immutable after construction.
+class FreeLock final : public FileLock {};
+
+// A lock file that is removed again and again under our hands is given up after so many turns.
+constexpr int kMaxAttempts = 100;
+
+// The lock files that this process holds. Thread-safe.
+class HeldLocks {
+ public:
+  // False where what is held excludes it.
+  bool Insert(const FileIdentity& identity, LockMode mode) {
+    MutexLock lock(&mu_);
+    return held_[identity].Add(mode);
+  }
+  void Erase(const FileIdentity& identity) {
+    MutexLock lock(&mu_);
+    const auto found = held_.find(identity);
+    if (found != held_.end() && found->second.DropOne()) held_.erase(found);
+  }
+
+ private:
+  Mutex mu_;
+  std::map<FileIdentity, LockHolders> held_ ABSL_GUARDED_BY(mu_);
+};
+
+HeldLocks& Held() {
+  // Never destroyed: a lock may outlive the static objects.
+  static HeldLocks& held = *std::make_unique<HeldLocks>().release();
+  return held;
+}
+
+// The pid that the holder wrote, or nothing where the file holds no number.
+std::string ReadPid(int fd) {
+  char text[32];
+  const ssize_t count = ::pread(fd, text, sizeof(text), 0);
+  const std::string_view content(text, count > 0 ? static_cast<size_t>(count) : 0);
+  const std::string_view digits = content.substr(0, content.find_first_not_of("0123456789"));
+  return std::string(digits);
+}
+
+absl::Status HeldStatus(const std::string& path, std::string_view holder) {
+  return absl::FailedPreconditionError(absl::StrCat("lock ", path, ": held by ", ToAbsl(holder)));
+}
+
+struct flock RequestFor(LockMode mode) {
+  struct flock request = {};
+  request.l_type = mode == LockMode::kExclusive ? F_WRLCK : F_RDLCK;
+  request.l_whence = SEEK_SET;
+  return request;
+}
+
+// Whether the lock on `fd` was got; an error other than "held" is a failure.
+absl::StatusOr<bool> TryLock(int fd, const std::string& path, LockMode mode) {
+  struct flock request = RequestFor(mode);
+  int result;
+  do {
+    result = ::fcntl(fd, F_OFD_SETLK, &request);
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  return ErrnoStatus("lock", path, errno);
+}
+
+// Who keeps us out. Only an exclusive holder leaves his pid.
+std::string NameHolder(int fd, LockMode mode) {
+  struct flock request = RequestFor(mode);
+  if (::fcntl(fd, F_OFD_GETLK, &request) == 0 && request.l_type == F_RDLCK) {
+    return "another process that reads";
+  }
+  const std::string pid = ReadPid(fd);
+  return pid.empty() ? std::string("another process") : absl::StrCat("another process, pid ", pid);
+}
+
+// The pid is there for the message alone: a full disk must not keep a database from being opened.
+void WritePid(int fd, const std::string& path) {
+  const std::string text = absl::StrCat(::getpid(), "\n");
+  if (WriteFully(fd, path, text, 0).ok()) {
+    (void)!::ftruncate(fd, static_cast<off_t>(text.size()));
+  }
+}
+
+// Whether `path` leads to the file of that identity.
+bool LeadsTo(const std::string& path, const FileIdentity& identity) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && FileIdentity(info.st_dev, info.st_ino) == identity;
+}
+
+// One attempt. Null where the file was replaced between our open and our lock.
+absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const std::string& path, LockMode mode) {
+  const int flags = mode == LockMode::kExclusive ? O_RDWR | O_CREAT : O_RDONLY;
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("lock", path, flags));
+  struct stat info;
+  if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("lock", path, errno);
+  const FileIdentity identity(info.st_dev, info.st_ino);
+  if (!Held().Insert(identity, mode)) {
+    return HeldStatus(path, absl::StrCat("this process, pid ", ::getpid()));
+  }
+  // From here on its end gives back what was taken.
+  auto lock = std::make_unique<PosixLock>(identity, std::move(fd));
+  ASSIGN_OR_RETURN(const bool locked, TryLock(lock->fd(), path, mode));
+  if (!LeadsTo(path, identity)) return nullptr;
+  if (!locked) return HeldStatus(path, NameHolder(lock->fd(), mode));
+  if (mode == LockMode::kExclusive) WritePid(lock->fd(), path);
+  return lock;
+}
+
+}  // namespace
+
+PosixLock::~PosixLock() {
+  // In this order, so that whoever finds the table free finds the file's lock free too.
+  (void)fd_.Close("lock file");
+  Held().Erase(identity_);
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const std::string& path, LockMode mode) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    absl::StatusOr<std::unique_ptr<FileLock>> lock = AttemptLock(path, mode);
+    if (mode == LockMode::kShared && absl::IsNotFound(lock.status())) {
+      return std::make_unique<FreeLock>();
+    }
+    if (!lock.ok() || *lock != nullptr) return lock;
+  }
+  return absl::UnavailableError(absl::StrCat("lock ", path, ": the file keeps being replaced"));
+}
+
+}  // namespace cambium::env

@@ -1,0 +1,104 @@
+#include "env/thread_pool.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace cambium::env {
+namespace {
+
+constexpr int kBackgroundNice = 5;
+
+// On Linux a nice value belongs to a thread, and setpriority takes a thread's id.
+void LowerPriorityOfThisThread() {
+  const id_t thread = static_cast<id_t>(::syscall(SYS_gettid));
+  const int now = ::getpriority(PRIO_PROCESS, thread);
+  // Refused (a sandbox, say), the thread stays as it is: slower for its neighbours, never wrong.
+  (void)::setpriority(PRIO_PROCESS, thread, std::min(now + kBackgroundNice, 19));
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  const int count = std::max(threads, 1);
+  threads_.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    const Role role = count == 1 ? Role::kAny : i == 0 ? Role::kFlushOnly : Role::kAnyNiced;
+    threads_.emplace_back([this, role] { Work(role); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  flush_work_.SignalAll();
+  any_work_.SignalAll();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::Schedule(Lane lane, std::function<void()> task) {
+  bool for_flush_thread = false;
+  {
+    MutexLock lock(&mu_);
+    lanes_[static_cast<size_t>(lane)].push_back(std::move(task));
+    if (lane == Lane::kFlush && flush_thread_idle_) {
+      // The next flush, if it comes before that thread wakes, goes to the others.
+      flush_thread_idle_ = false;
+      for_flush_thread = true;
+    }
+  }
+  if (for_flush_thread) {
+    flush_work_.Signal();
+  } else {
+    any_work_.Signal();
+  }
+}
+
+std::optional<ThreadPool::Task> ThreadPool::Take(Role role) {
+  const size_t lanes = role == Role::kFlushOnly ? 1 : lanes_.size();
+  for (size_t i = 0; i < lanes; ++i) {
+    if (lanes_[i].empty()) continue;
+    Task task = std::move(lanes_[i].front());
+    lanes_[i].pop_front();
+    return task;
+  }
+  return std::nullopt;
+}
+
+bool ThreadPool::Drained() const {
+  // What still runs may schedule more.
+  return stopping_ && running_ == 0 &&
+         std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane.empty(); });
+}
+
+void ThreadPool::Work(Role role) {
+  if (role == Role::kAnyNiced) LowerPriorityOfThisThread();
+  CondVar& work = role == Role::kFlushOnly ? flush_work_ : any_work_;
+  mu_.Lock();
+  while (true) {
+    if (std::optional<Task> task = Take(role); task.has_value()) {
+      ++running_;
+      mu_.Unlock();
+      (*task)();
+      task.reset();  // what it captured dies outside the lock
+      mu_.Lock();
+      --running_;
+    } else if (Drained()) {
+      break;
+    } else {
+      if (role == Role::kFlushOnly) flush_thread_idle_ = true;
+      work.Wait(&mu_);
+      if (role == Role::kFlushOnly) flush_thread_idle_ = false;
+    }
+  }
+  mu_.Unlock();
+  flush_work_.SignalAll();
+  any_work_.SignalAll();
+}
+
+}  // namespace cambium::env

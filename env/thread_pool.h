@@ -1,0 +1,57 @@
+// ThreadPool: background work on threads of its own, in three lanes.
+//
+// With two threads or more, thread 0 runs flushes alone, at the caller's priority: a writer who
+// waits for a memtable to be flushed never waits for a compaction. The others run at a lower
+// priority (nice +5, which an ordinary process may lower and never raise again, so that it belongs
+// to a thread and not to a task) and take compactions and maintenance, and flushes when thread 0 is
+// busy. A single thread runs all three.
+#ifndef CAMBIUM_ENV_THREAD_POOL_H_
+#define CAMBIUM_ENV_THREAD_POOL_H_
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "cambium/executor.h"
+#include "util/mutex.h"
+
+namespace cambium::env {
+
+// Thread-safe.
+class ThreadPool final : public Executor {
+ public:
+  // At least one thread is made.
+  explicit ThreadPool(int threads);
+  // Runs what still waits, and what that schedules, then ends the threads. Not from a task.
+  ~ThreadPool() override;
+
+  void Schedule(Lane lane, std::function<void()> task) override;
+  bool RunOne() override { return false; }
+  int Concurrency() const override { return static_cast<int>(threads_.size()); }
+
+ private:
+  using Task = std::function<void()>;
+  enum class Role { kFlushOnly, kAnyNiced, kAny };
+
+  void Work(Role role);
+  // The next task that a thread of this role may run.
+  std::optional<Task> Take(Role role) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Drained() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Mutex mu_;
+  CondVar flush_work_;  // the flush thread waits here
+  CondVar any_work_;    // the others wait here
+  std::array<std::deque<Task>, kLaneCount> lanes_ ABSL_GUARDED_BY(mu_);
+  size_t running_ ABSL_GUARDED_BY(mu_) = 0;
+  bool flush_thread_idle_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<std::thread> threads_;  // constant between constructor and destructor
+};
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_THREAD_POOL_H_
