@@ -11,7 +11,7 @@ _RULES = (
      _LIBRARY, ("util/mutex.h",), "Mutex, MutexLock and CondVar of util/mutex.h"),
     ("absl::Mutex", r"\babsl::(Mutex|MutexLock|CondVar)\b",
      _LIBRARY, (), "Mutex of util/mutex.h: ThreadSanitizer cannot see into Debian's absl::Mutex"),
-    ("std::thread", r"\bstd::(thread|jthread|async)\b|\bpthread_create\b",
+    ("std::thread", r"\bstd::(thread|jthread|async)\b(?!::hardware_concurrency)|\bpthread_create\b",
      _LIBRARY, ("env/",), "an Executor (include/cambium/executor.h)"),
     ("file calls", r"(?<![\w.>:])(::)?(open|fopen|creat|unlink|rename|fsync|fdatasync|ftruncate|mkdir)\s*\(|"
      r"\bstd::([io]?fstream|filesystem|rename|remove\s*\(\s*path)\b",
@@ -20,7 +20,7 @@ _RULES = (
      _LIBRARY, ("env/", "util/mutex.h"), "the Clock of the options"),
     ("global randomness", r"(?<![\w.>])(rand|srand|random)\s*\(\s*\)|\bstd::(random_device|mt19937(_64)?)\b",
      _LIBRARY, ("env/",), "util/random.h, seeded"),
-    ("malloc", r"(?<![\w.>:])(malloc|calloc|realloc|free)\s*\(|\bstd::(malloc|calloc|realloc|free)\b",
+    ("malloc", r"(?<![\w.>:])(malloc|calloc|realloc|free)\s*\(\s*[^\s)]|\bstd::(malloc|calloc|realloc|free)\b",
      _LIBRARY, ("util/",), "std containers, std::make_unique or util/arena.h"),
     ("exceptions", r"\b(throw|catch|try)\b(?!\s*\()|\bcatch\s*\(",
      _LIBRARY, (), "absl::Status"),
@@ -53,7 +53,7 @@ def _check_new(source, tree, findings):
         if _NEW_ALLOWED.search(statement):
             continue
         findings.add(name, source.line_of(match.start()),
-                     "bare new: use std::make_unique, or hand it to a smart pointer in the same statement")
+                     "bare new: use std::make_unique (with .release() where ownership passes to no smart pointer)")
 
 
 def _guard(name):

@@ -1,4 +1,5 @@
-// A program outside of the tree: what it needs of the library, and no more than the public headers say.
+// A program outside of the tree: what it needs of the library, and no more than the public headers
+// say.
 #include <cambium/db.h>
 
 #include <cstdio>
@@ -7,7 +8,8 @@
 
 namespace {
 
-// An interface of the library implemented outside of it, so that vtables and type information cross the border.
+// An interface of the library implemented outside of it, so that vtables and type information cross
+// the border.
 class Reversed final : public cambium::Comparator {
  public:
   int Compare(std::string_view a, std::string_view b) const override { return b.compare(a); }
