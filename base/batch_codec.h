@@ -1,0 +1,127 @@
+// The bytes of a write batch: what WriteBatch holds, what the log stores, what recovery replays.
+//
+//   offset  size  meaning
+//   0       4     count of operations
+//   4       …     the operations, one behind the other:
+//                   u8      tag: BatchOpTag, | kBatchColumnFamilyBit where a column family follows
+//                   varint  column family id            (only with the bit; without it: 0)
+//                   varint  key length, key
+//                   varint  value length, value         (not in a delete)
+//
+// A batch is all of these bytes and nothing behind them. Operations of a batch take consecutive
+// sequence numbers, in their order. Tags are numbers of their own, not an entry's Kind: markers of
+// transactions will stand here and never reach an SSTable. They are stored in files: numbers never
+// change.
+#ifndef CAMBIUM_BASE_BATCH_CODEC_H_
+#define CAMBIUM_BASE_BATCH_CODEC_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "base/keys.h"
+#include "base/limits.h"
+#include "util/byte_reader.h"
+#include "util/coding.h"
+
+namespace cambium {
+
+// Version 1 writes kPut and kDelete; the others are reserved, and a reader that meets one answers
+// Unimplemented. 0 is no tag, so that zeros are no batch.
+enum class BatchOpTag : uint8_t {
+  kPut = 1,
+  kDelete = 2,
+  kSingleDelete = 3,
+  kMerge = 4,
+  kRangeDelete = 5,
+  kPutWithExpiry = 6,
+  kWideColumns = 7,
+  kTransactionPrepare = 32,
+  kTransactionCommit = 33,
+  kTransactionRollback = 34,
+};
+inline constexpr uint8_t kBatchColumnFamilyBit = 0x80;
+
+inline constexpr size_t kBatchHeaderSize = 4;
+
+// One operation of a batch. Its views point into the batch.
+struct BatchOp {
+  BatchOpTag tag = BatchOpTag::kPut;
+  ColumnFamilyId column_family = 0;
+  std::string_view key;
+  std::string_view value;  // empty for a delete
+};
+
+constexpr bool EntryWithinLimits(std::string_view key, std::string_view value) {
+  return key.size() <= kMaxKeySize && value.size() <= kMaxValueSize;
+}
+
+// Walks the operations of an encoded batch, whatever the bytes are; the bytes must outlive it and
+// its operations. Thread-compatible.
+class BatchReader {
+ public:
+  explicit BatchReader(std::string_view encoded);
+
+  // Operations that the batch says it has.
+  uint32_t count() const { return count_; }
+
+  // The next operation, or false at the end and at the first error: look at status() then.
+  bool Next(BatchOp* op);
+
+  // DataLoss where the bytes are no batch (cut short, too long, or a limit exceeded), Unimplemented
+  // for a reserved tag.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  bool Fail(std::string_view what);
+
+  ByteReader reader_;
+  uint32_t count_ = 0;
+  uint32_t done_ = 0;
+  absl::Status status_;
+};
+
+// A batch of one operation, laid out on the stack: the same bytes as a WriteBatch of one, in pieces
+// around the caller's key and value, which must outlive it. Immutable after construction.
+class SingleOp {
+ public:
+  // `tag` is kPut or kDelete (then `value` is not looked at).
+  SingleOp(BatchOpTag tag, std::string_view key, std::string_view value) : tag_(tag) {
+    StoreFixed32(head_.data(), 1);
+    head_[kBatchHeaderSize] = static_cast<char>(tag);
+    char* end = StoreVarint64(head_.data() + kBatchHeaderSize + 1, key.size());
+    pieces_[0] = {head_.data(), static_cast<size_t>(end - head_.data())};
+    pieces_[1] = key;
+    if (tag == BatchOpTag::kPut) {
+      end = StoreVarint64(value_length_.data(), value.size());
+      pieces_[2] = {value_length_.data(), static_cast<size_t>(end - value_length_.data())};
+      pieces_[3] = value;
+    }
+  }
+  SingleOp(const SingleOp&) = delete;
+  SingleOp& operator=(const SingleOp&) = delete;
+
+  // The encoded batch, in order.
+  std::span<const std::string_view> pieces() const {
+    return {pieces_.data(), tag_ == BatchOpTag::kPut ? size_t{4} : size_t{2}};
+  }
+  size_t ByteSize() const {
+    return pieces_[0].size() + pieces_[1].size() + pieces_[2].size() + pieces_[3].size();
+  }
+  BatchOpTag tag() const { return tag_; }
+  std::string_view key() const { return pieces_[1]; }
+  std::string_view value() const { return pieces_[3]; }
+
+ private:
+  const BatchOpTag tag_;
+  std::array<char, kBatchHeaderSize + 1 + kMaxVarint64Bytes> head_;
+  std::array<char, kMaxVarint64Bytes> value_length_;
+  std::array<std::string_view, 4> pieces_;
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_BASE_BATCH_CODEC_H_

@@ -1,0 +1,183 @@
+// CommitPipeline: the order of writes, and the moment at which each becomes visible.
+//
+// Every write of the database passes here. What is serial is a few instructions: sequence numbers
+// and a place in the log, handed out together under commit_mu. Copying the record and inserting
+// into the memtable run in parallel; publishing is one compare-and-swap a commit.
+//
+//   order     commit_mu: ticket t, sequence numbers [first, last], CommitTarget::Reserve
+//   copy      no lock, in parallel: WriteLog, then Apply
+//   publish   in ticket order: visible goes from first - 1 to last; whoever finishes also publishes
+//             those behind it that finished before
+//   durable   only where asked: SyncTo the end of the record
+//
+// A caller returns after its commit is published. So an acked record has only filled records before
+// it, and a crash leaves a hole only among writes that nobody was told about.
+//
+// A commit in flight has a slot of a ring, the ticket modulo its size. The slot's state:
+//
+//            Reserve ok              log and memtable written
+//     kFree ───────────▶ kRunning ──────────────────────────▶ kDone ───────┐ sleeps
+//       ▲                    │                                 │ │         ▼
+//       │                    │ WriteLog or Apply failed        │ │      kAsleep
+//       │                    ▼                                 │ │         │ published, or aborted,
+//       │                 (failed)                  published  │ │ aborted │ by another: woken
+//       │                    │                                 ▼ ▼         ▼
+//       └────────────────────┴──────────────────────────── kPublished / kAborted
+//
+//   kRunning    its owner copies. Visible is below its first.
+//   kDone       its entries stand in log and memtables. It is published the moment visible reaches
+//               first - 1: by its owner, or by the owner of the commit before it. Both do "write
+//               mine, then read the other's" in sequentially consistent order, so one of them sees
+//               that both are there; the compare-and-swap on visible lets only one win.
+//   kAborted    a commit with a lower ticket failed: visible will never reach this one.
+//
+// The owner alone frees the slot. An error is sticky: the failed commit and all with higher tickets
+// answer it, with unknown outcome (D10: what of them reached the log may come back after a crash),
+// new ones are refused, and visible stays below the failed one until ResetAfterError().
+//
+// The alternative that lost: a queue whose leader writes for all (LevelDB, RocksDB). It makes one
+// write() serve many; with a mapped log there is no write() to share, and the hand-over, a futex
+// wake a commit, is dearer than the copy.
+#ifndef CAMBIUM_ENGINE_WRITE_COMMIT_PIPELINE_H_
+#define CAMBIUM_ENGINE_WRITE_COMMIT_PIPELINE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "base/batch_codec.h"
+#include "base/keys.h"
+#include "util/mutex.h"
+#include "wal/log_set.h"
+
+namespace cambium::engine {
+
+// Whether a commit goes into the log.
+enum class Logging { kLogged, kUnlogged };
+
+// One write on its way through the pipeline. Confined to the committing thread.
+struct CommitRequest {
+  // The encoded batch, in pieces, `payload_size` bytes in all, of `count` operations.
+  std::span<const std::string_view> pieces;
+  size_t payload_size = 0;
+  uint32_t count = 0;
+  // Set where the batch is one operation laid out on the stack; then nothing needs decoding.
+  const SingleOp* single = nullptr;
+  Logging logging = Logging::kLogged;
+  wal::Durability durability = wal::Durability::kProcess;
+  // Asked under commit_mu, before anything is handed out, with the last sequence number allocated;
+  // an error ends the commit without a trace. For transactions: short, and no I/O.
+  const std::function<absl::Status(SequenceNumber)>* validate = nullptr;
+};
+
+// What Reserve hands to WriteLog and Apply. A plain value.
+struct CommitSlot {
+  SequenceNumber first = 0;     // set by the pipeline; operation i has first + i
+  wal::LogReservation log;      // where request.logging is kLogged
+  void* target_data = nullptr;  // the target's own, e.g. the memtable that Apply inserts into
+};
+
+// The pipeline's world. Thread-safe.
+class CommitTarget {
+ public:
+  virtual ~CommitTarget() = default;
+
+  // Takes a place in the log and pins what Apply will insert into. Under commit_mu: a few
+  // instructions, no I/O. False where there is no room: nothing was taken.
+  virtual bool Reserve(const CommitRequest& request, CommitSlot* slot) = 0;
+  // Makes the room that Reserve missed; under no lock. An error ends the commit without a trace.
+  virtual absl::Status MakeRoom(const CommitRequest& request) = 0;
+
+  // Both in parallel, under no lock. An error here stops the pipeline.
+  virtual absl::Status WriteLog(const CommitRequest& request, const CommitSlot& slot) = 0;
+  virtual absl::Status Apply(const CommitRequest& request, const CommitSlot& slot) = 0;
+
+  // Everything in the log below `position` survives a power cut.
+  virtual absl::Status SyncTo(wal::LogPosition position) = 0;
+};
+
+// Thread-safe.
+class CommitPipeline {
+ public:
+  // `last` is the last sequence number in use: visible() from the start. The target outlives it.
+  CommitPipeline(CommitTarget* target, SequenceNumber last);
+  ~CommitPipeline();
+
+  // Commits the batch: on ok it is visible, and as durable as the request asks. No operation at all
+  // is ok. Errors of validate and MakeRoom mean not applied; those that say "outcome unknown" mean
+  // just that.
+  [[nodiscard]] absl::Status Commit(const CommitRequest& request);
+
+  // Every commit with sequence numbers up to this is complete in log and memtables; what readers
+  // read at. Never goes back.
+  SequenceNumber visible() const { return visible_.load(std::memory_order_acquire); }
+
+  // Runs `action` with the last sequence number handed out, while none can be handed out: the place
+  // to replace what Reserve looks at. It must not commit, block or do I/O.
+  void RunUnderCommitLock(const std::function<void(SequenceNumber last_allocated)>& action);
+
+  // Returns ok once visible() >= sequence, which must have been allocated: then all inserts of
+  // commits up to it are finished. The pipeline's error where it has stopped before that.
+  [[nodiscard]] absl::Status WaitUntilPublished(SequenceNumber sequence);
+
+  // The sticky error, or ok.
+  absl::Status status() const;
+  // Makes the pipeline refuse every commit with `cause` (a sync elsewhere failed, the database is
+  // closing). Keeps an earlier error.
+  void Stop(const absl::Status& cause);
+  // Blocks until no commit is in flight. To be called on a stopped pipeline: a running one may
+  // never be idle.
+  void Drain();
+
+  // Lets commits in again after an error: drains, then moves visible to the last allocated number.
+  // Requires that nothing a reader can reach holds entries above visible(): what failed commits
+  // left in a memtable has been dropped by its flush.
+  void ResetAfterError();
+
+ private:
+  enum State : uint32_t { kFree, kRunning, kDone, kAsleep, kPublished, kAborted };
+  // One commit in flight. A line of its own. Its fields are written by its owner before kDone.
+  struct alignas(64) Ticket {
+    std::atomic<uint32_t> state{kFree};
+    std::atomic<uint64_t> number{0};
+    std::atomic<SequenceNumber> first{0};
+    std::atomic<SequenceNumber> last{0};
+  };
+  // More commits at once than threads that could make them; a power of two.
+  static constexpr size_t kRingSize = 1024;
+
+  Ticket& At(uint64_t number) const { return ring_[number & (kRingSize - 1)]; }
+  void LockCommit() ABSL_EXCLUSIVE_LOCK_FUNCTION(commit_mu_);
+  absl::Status Order(const CommitRequest& request, CommitSlot* slot, uint64_t* number);
+  absl::Status Finish(uint64_t number);
+  bool Publish(uint64_t number);
+  void Fail(uint64_t number, const absl::Status& cause);
+  void AbortFrom(uint64_t number);
+  absl::Status UnknownOutcome() const;
+
+  CommitTarget* const target_;
+  const std::unique_ptr<Ticket[]> ring_;
+
+  Mutex commit_mu_;
+  SequenceNumber last_allocated_ ABSL_GUARDED_BY(commit_mu_);
+  uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
+
+  alignas(64) std::atomic<SequenceNumber> visible_;
+  // The lowest ticket that failed; no ticket from there on is published. Never: no error.
+  std::atomic<uint64_t> failed_from_;
+  std::atomic<uint32_t> publish_waiters_{0};  // threads in WaitUntilPublished
+
+  mutable Mutex error_mu_;  // a leaf
+  CondVar published_;
+  absl::Status error_ ABSL_GUARDED_BY(error_mu_);
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_WRITE_COMMIT_PIPELINE_H_

@@ -1,0 +1,122 @@
+// The bytes of a log segment. The whole story: docs/format/log.md.
+//
+// A segment is a file of fixed size, zeros where nothing was written:
+//
+//   header | record | record | … | [end record] | zeros
+//
+// Segment header, 88 bytes:
+//
+//   offset  size  meaning
+//   0       8     magic
+//   8       4     format version, 1
+//   12      4     features that a reader must understand
+//   16      4     features that a reader may ignore
+//   20      4     zero
+//   24      16    UUID of the database
+//   40      8     number of the segment, as in its file name
+//   48      8     first sequence number: no record here begins below it
+//   56      8     number of the previous segment, 0 where there is none
+//   64      8     where the previous segment ends: what stands there behind this offset is void
+//   72      8     synced-up-to: a packed LogPosition, as in a record
+//   80      8     XXH3-64 of bytes 0…79, seeded with the segment's number and offset 0
+//
+// Record, 8-byte aligned:
+//
+//   0       4     checksum: low half of XXH3-64 of bytes 4…23 and the payload, seeded with the
+//                 segment's number and the record's offset
+//   4       4     payload length
+//   8       8     bits 63…56 kind, bits 55…0 first sequence number
+//   16      8     synced-up-to: how far the log was known to be synced when this was written
+//   24      …     payload, then zeros up to the next multiple of 8
+//
+// The checksum is stored last: a record that was not written to its end does not check.
+#ifndef CAMBIUM_WAL_LOG_FORMAT_H_
+#define CAMBIUM_WAL_LOG_FORMAT_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "wal/log_position.h"
+
+namespace cambium::wal {
+
+using Uuid = std::array<uint8_t, 16>;
+
+inline constexpr uint64_t kSegmentMagic = 0x31474f4c4d424d43;  // "CMBMLOG1" in the file
+inline constexpr uint32_t kFormatVersion = 1;
+
+inline constexpr size_t kSegmentHeaderSize = 88;
+inline constexpr size_t kRecordHeaderSize = 24;
+inline constexpr size_t kRecordAlignment = 8;
+static_assert(kSegmentHeaderSize % kRecordAlignment == 0);
+
+inline constexpr uint64_t kMaxRecordSequence = (uint64_t{1} << 56) - 1;
+
+// Version 1 writes kFull and kEnd. The others are reserved for records that span segments and for
+// gaps; a reader that meets one answers Unimplemented. (A batch larger than a segment gets a larger
+// segment instead.)
+enum class RecordKind : uint8_t {
+  kFull = 1,
+  kFirst = 2,
+  kMiddle = 3,
+  kLast = 4,
+  kPad = 5,
+  kEnd = 6,  // nothing follows in this segment
+};
+
+struct SegmentHeader {
+  uint32_t must_understand = 0;
+  uint32_t may_ignore = 0;
+  Uuid uuid = {};
+  uint64_t segment = 0;
+  uint64_t first_sequence = 0;
+  LogPosition previous_end;  // segment 0: none
+  LogPosition synced_up_to;
+};
+
+struct RecordHeader {
+  uint32_t payload_size = 0;
+  RecordKind kind = RecordKind::kFull;
+  uint64_t first_sequence = 0;
+  LogPosition synced_up_to;
+};
+
+// Bytes that a record takes in its segment.
+constexpr uint64_t RecordSize(uint64_t payload_size) {
+  return (kRecordHeaderSize + payload_size + kRecordAlignment - 1) &
+         ~uint64_t{kRecordAlignment - 1};
+}
+
+std::array<char, kSegmentHeaderSize> EncodeSegmentHeader(const SegmentHeader& header);
+
+// What the bytes at the start of a segment's file are.
+struct DecodedSegmentHeader {
+  enum class State {
+    kValid,      // `header` holds
+    kDamaged,    // too short, or magic or checksum do not fit: torn, damaged, or never written
+    kNewFormat,  // it checks, and is of a format or has features that this program does not know
+  };
+  State state = State::kDamaged;
+  uint32_t format_version = 0;
+  SegmentHeader header;
+};
+// `segment` is the number in the file's name.
+DecodedSegmentHeader DecodeSegmentHeader(std::string_view bytes, uint64_t segment);
+
+// Writes bytes 4…23 of a record at `record` (the start of its 24 header bytes); the checksum is
+// left alone.
+void EncodeRecordHeader(const RecordHeader& header, char* record);
+
+// The header as it stands, unchecked but for its kind: nullopt where that is none. `record` has
+// kRecordHeaderSize bytes.
+std::optional<RecordHeader> DecodeRecordHeader(const char* record);
+
+// The checksum that belongs at the start of `record`: its header bytes and payload, no padding.
+uint32_t RecordChecksum(std::string_view record, LogPosition at);
+
+}  // namespace cambium::wal
+
+#endif  // CAMBIUM_WAL_LOG_FORMAT_H_

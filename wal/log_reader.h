@@ -1,0 +1,62 @@
+// Reading the log back at Open: every record of the valid prefix, and where that prefix ends.
+//
+// Which segments. Each header names the segment before it and where that one ends. The newest
+// segment with a valid header, what it names, and so on down to `oldest_needed`, is the chain; it
+// is read oldest first, each segment up to where its successor says it ends. A segment outside the
+// chain is void: prepared and never used, or cut off by an earlier recovery.
+//
+// Where it ends (D9). At the first record that does not check, at position p, the log is either
+// torn there (it was written and never synced, and a power cut took it) or damaged. Each record and
+// header carries how far the log was synced when it was written; so if anything valid behind p says
+// "synced beyond p", bytes that were promised are gone: DataLoss. If nothing does, what lies behind
+// p was never promised: it is dropped, and the log ends at p. A segment of the chain that is
+// missing, or whose header does not check, is treated as a bad record where its predecessor ends.
+#ifndef CAMBIUM_WAL_LOG_READER_H_
+#define CAMBIUM_WAL_LOG_READER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cambium/file_system.h"
+#include "wal/log_format.h"
+#include "wal/log_position.h"
+
+namespace cambium::wal {
+
+struct LogReadOptions {
+  FileSystem* file_system = nullptr;
+  std::function<std::string(uint64_t segment)> segment_path;
+  Uuid uuid = {};
+  // Numbers of all segment files in the directory, in any order.
+  std::vector<uint64_t> segments;
+  // Segments with lower numbers are not looked at.
+  uint64_t oldest_needed = 0;
+};
+
+struct LogReplay {
+  LogPosition end;                   // of the valid prefix: LogStart::previous_end of what follows
+  uint64_t records = 0;              // handed to the callback
+  uint64_t last_first_sequence = 0;  // first sequence number of the last of them, 0: none
+  std::vector<uint64_t> chain;       // segments that hold the prefix, oldest first
+  std::vector<uint64_t> obsolete;    // segments that hold nothing needed: may be removed
+  uint64_t dropped_bytes = 0;        // written behind `end` and dropped as torn, at most
+};
+
+// Called for each record, in the order of their sequence numbers; `payload` lives until it returns.
+// Its error ends the reading, and is answered.
+using RecordCallback =
+    std::function<absl::Status(uint64_t first_sequence, std::string_view payload)>;
+
+// Changes nothing on disk. Memory: the largest record, and 1 MiB. DataLoss names file, offset, what
+// was found and what was expected; Unimplemented for a log of a newer format; the file system's
+// errors as they are.
+absl::StatusOr<LogReplay> ReadLog(const LogReadOptions& options, const RecordCallback& callback);
+
+}  // namespace cambium::wal
+
+#endif  // CAMBIUM_WAL_LOG_READER_H_
