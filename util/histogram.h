@@ -1,0 +1,101 @@
+// Histograms of any 64-bit quantity in constant space: buckets whose width grows with their value.
+//
+// Values below 64 have a bucket each; above, each power of two is cut into 32. So a bucket is at
+// most 1/32 of its lower end wide, and its middle is within 1.6 % of all that lies in it.
+#ifndef CAMBIUM_UTIL_HISTOGRAM_H_
+#define CAMBIUM_UTIL_HISTOGRAM_H_
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "cambium/stats.h"
+
+namespace cambium {
+
+namespace histogram_internal {
+
+inline constexpr int kSubBits = 5;
+inline constexpr size_t kSubBuckets = size_t{1} << kSubBits;
+inline constexpr size_t kBuckets = (64 - kSubBits + 1) * kSubBuckets;
+
+constexpr size_t BucketOf(uint64_t value) {
+  const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - (kSubBits + 1));
+  return static_cast<size_t>(shift) * kSubBuckets + static_cast<size_t>(value >> shift);
+}
+// The smallest value of a bucket, and how many values it holds.
+constexpr uint64_t BucketStart(size_t bucket) {
+  if (bucket < 2 * kSubBuckets) return bucket;
+  return (bucket % kSubBuckets + kSubBuckets) << (bucket / kSubBuckets - 1);
+}
+constexpr uint64_t BucketWidth(size_t bucket) {
+  return bucket < 2 * kSubBuckets ? 1 : uint64_t{1} << (bucket / kSubBuckets - 1);
+}
+static_assert(BucketOf(UINT64_MAX) == kBuckets - 1);
+
+}  // namespace histogram_internal
+
+// Thread-compatible.
+class Histogram {
+ public:
+  using Buckets = std::array<uint64_t, histogram_internal::kBuckets>;
+
+  Histogram() = default;
+  // What these buckets hold, recorded elsewhere.
+  Histogram(const Buckets& buckets, double sum, uint64_t min, uint64_t max);
+
+  void Record(uint64_t value) {
+    ++buckets_[histogram_internal::BucketOf(value)];
+    ++count_;
+    sum_ += static_cast<double>(value);
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+  }
+
+  // Adds all that `other` recorded.
+  void Merge(const Histogram& other);
+  void Clear() { *this = Histogram(); }
+
+  uint64_t count() const { return count_; }
+  double sum() const { return sum_; }
+  // 0 while empty.
+  uint64_t min() const { return count_ == 0 ? 0 : min_; }
+  uint64_t max() const { return max_; }
+  double Mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+
+  // The value that a share `quantile` of the records does not exceed, within 2 %; 0 while empty.
+  double Quantile(double quantile) const;
+
+  // All in units of `unit` recorded ones: 1000 where nanoseconds were recorded and microseconds are
+  // wanted.
+  HistogramSummary Summary(double unit = 1) const;
+
+ private:
+  Buckets buckets_{};
+  uint64_t count_ = 0;
+  double sum_ = 0;
+  uint64_t min_ = UINT64_MAX;
+  uint64_t max_ = 0;
+};
+
+// Thread-safe. For events that are not the hot path: a record is one to two writes to shared lines.
+class ConcurrentHistogram {
+ public:
+  void Record(uint64_t value);
+
+  // What was recorded so far.
+  Histogram Read() const;
+
+ private:
+  std::array<std::atomic<uint64_t>, histogram_internal::kBuckets> buckets_{};
+  std::atomic<uint64_t> sum_{0};
+  std::atomic<uint64_t> min_{UINT64_MAX};
+  std::atomic<uint64_t> max_{0};
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_UTIL_HISTOGRAM_H_

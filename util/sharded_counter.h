@@ -1,0 +1,63 @@
+// ShardedCounters: counters for hot paths, bumped without a write to a line that others write.
+//
+// The first threads of the process have a shard of their own each and add with a plain load and
+// store; the threads beyond share some more shards and add atomically. A sum walks all shards: it
+// is exact once the adding threads are done, and never runs ahead of them.
+#ifndef CAMBIUM_UTIL_SHARDED_COUNTER_H_
+#define CAMBIUM_UTIL_SHARDED_COUNTER_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "util/thread_index.h"
+
+namespace cambium {
+
+// `kCount` counters that are bumped together: those of one thread lie side by side. Thread-safe.
+template <size_t kCount>
+class ShardedCounters {
+ public:
+  void Add(size_t counter, uint64_t amount) {
+    const uint32_t thread = ThreadIndex();
+    if (thread < kOwnShards) {
+      std::atomic<uint64_t>& value = shards_[thread].values[counter];
+      value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+    } else {
+      shards_[kOwnShards + thread % kCommonShards].values[counter].fetch_add(
+          amount, std::memory_order_relaxed);
+    }
+  }
+
+  uint64_t Sum(size_t counter) const {
+    uint64_t sum = 0;
+    for (const Shard& shard : shards_) {
+      sum += shard.values[counter].load(std::memory_order_relaxed);
+    }
+    return sum;
+  }
+
+ private:
+  static constexpr size_t kOwnShards = 28;
+  static constexpr size_t kCommonShards = 4;
+  struct alignas(128) Shard {
+    std::array<std::atomic<uint64_t>, kCount> values{};
+  };
+
+  std::array<Shard, kOwnShards + kCommonShards> shards_;
+};
+
+// One counter. Thread-safe.
+class ShardedCounter {
+ public:
+  void Add(uint64_t amount) { counters_.Add(0, amount); }
+  uint64_t Sum() const { return counters_.Sum(0); }
+
+ private:
+  ShardedCounters<1> counters_;
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_UTIL_SHARDED_COUNTER_H_
