@@ -44,7 +44,8 @@ class SnippetsTest(unittest.TestCase):
         self.assertIn("README.md:2", out)
 
     def test_leaves_out_what_says_why(self):
-        code, out = self.run_on("<!-- not run: needs root -->\n```sh\nfalse\n```\n```sh\ntrue\n```\n")
+        code, out = self.run_on("<!-- not run: needs root -->\n```sh\nfalse\n```\n```sh\ntrue\n```\n"
+                                "<!-- not run: needs root -->\n```sh\nfalse\n```\n")
         self.assertEqual(code, 0, out)
         self.assertIn("1 snippets", out)
 

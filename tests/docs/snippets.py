@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-_FENCE = re.compile(r"^(?P<before><!-- not run: \S.*-->\n\n?)?```(?P<language>\w+)\n(?P<body>.*?)^```$",
+_FENCE = re.compile(r"^(?P<before><!-- not run: \S[^\n]*-->\n\n?)?```(?P<language>\w+)\n(?P<body>.*?)^```$",
                     re.MULTILINE | re.DOTALL)
 _PREAMBLE = """#include <cambium/db.h>
 #include <array>
