@@ -68,9 +68,9 @@ struct BlockLayout {
   uint32_t count = 0;
   uint32_t prefix_size = 0;
   uint32_t suffix_size = 0;
-  uint32_t middle_size = 0;  // of each, where key_width is 0
-  uint32_t value_size = 0;   // of each, where value_width is 0
-  uint32_t key_bounds = 0;   // offsets in the block from here on
+  uint32_t middle_size = 0;  // of each, where key_width is 0, else of all
+  uint32_t value_size = 0;   // of each, where value_width is 0, else of all
+  uint32_t key_bounds = 0;   // from here on offsets in the block
   uint32_t middles = 0;
   uint32_t sequences = 0;
   uint32_t value_bounds = 0;
@@ -116,6 +116,9 @@ class Block {
     return {data_ + kBlockHeaderSize + layout_.prefix_size, layout_.suffix_size};
   }
 
+  // No middle (a key without prefix and suffix) is longer than this.
+  size_t max_middle_size() const { return layout_.middle_size; }
+
   // These require index < count(). What they return points into the block, but for KeyAt.
   std::string_view MiddleAt(size_t index) const {
     if (layout_.key_width == 0) {
@@ -157,6 +160,13 @@ class Block {
     const uint64_t end = LoadColumn(data_ + bounds, index + 1, width);
     return {data_ + pieces + begin, end - begin};
   }
+
+  bool HasKey(size_t index, std::string_view key) const;
+  size_t FindByFingerprint(std::string_view key, uint64_t hash) const;
+  size_t LowerBoundByOrder(std::string_view key, Tag tag, const KeyOrder& order) const;
+  size_t LowerBoundKey(std::string_view key) const;
+  template <typename HeadAt>
+  size_t LowerBoundRest(std::string_view rest, uint64_t head, const HeadAt& head_at) const;
 
   const char* data_ = nullptr;
   BlockLayout layout_;

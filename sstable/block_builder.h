@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/keys.h"
+#include "sstable/block.h"
 
 namespace cambium::sstable {
 
@@ -46,6 +47,8 @@ class BlockBuilder {
  private:
   std::string_view KeyAt(size_t index) const;
   void NarrowCommon(std::string_view key);
+  BlockLayout MakeLayout() const;
+  char* WriteKeys(char* to, const BlockLayout& layout) const;
 
   const KeyOrder order_;
   std::string keys_;                // back to back

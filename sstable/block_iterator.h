@@ -15,6 +15,7 @@
 #include "base/internal_iterator.h"
 #include "base/keys.h"
 #include "sstable/block.h"
+#include "util/coding.h"
 
 namespace cambium::sstable {
 
@@ -50,11 +51,38 @@ class BlockIterator final : public InternalIterator {
   }
 
  private:
-  std::string_view KeyAt(size_t index);
+  std::string_view KeyAt(size_t index) {
+    const std::string_view middle = block_.MiddleAt(index);
+    if (prefix_size_ + suffix_size_ == 0) return middle;
+    CopyShort(key_.data() + prefix_size_, middle);
+    return {key_.data(), prefix_size_ + middle.size() + suffix_size_};
+  }
+
+  // memcpy that does without a call for the sizes that middles mostly have.
+  static void CopyShort(char* to, std::string_view bytes) {
+    const char* const from = bytes.data();
+    const size_t size = bytes.size();
+    if (size > 16) {
+      std::memcpy(to, from, size);
+    } else if (size >= 8) {
+      // Two words that overlap.
+      const uint64_t last = LoadFixed64(from + size - 8);
+      StoreFixed64(to, LoadFixed64(from));
+      StoreFixed64(to + size - 8, last);
+    } else if (size >= 4) {
+      const uint32_t last = LoadFixed32(from + size - 4);
+      StoreFixed32(to, LoadFixed32(from));
+      StoreFixed32(to + size - 4, last);
+    } else {
+      for (size_t i = 0; i < size; ++i) to[i] = from[i];
+    }
+  }
 
   const KeyOrder order_;
   Block block_;
   size_t index_ = 0;
+  size_t prefix_size_ = 0;  // of block_
+  size_t suffix_size_ = 0;
   std::vector<char> key_;  // prefix, room for the longest middle, suffix
 };
 

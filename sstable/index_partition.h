@@ -32,6 +32,7 @@
 #ifndef CAMBIUM_SSTABLE_INDEX_PARTITION_H_
 #define CAMBIUM_SSTABLE_INDEX_PARTITION_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -43,6 +44,8 @@
 #include "sstable/block_format.h"
 
 namespace cambium::sstable {
+
+inline constexpr size_t kIndexHeaderSize = 24;
 
 // Thread-compatible.
 class IndexBuilder {
@@ -79,7 +82,7 @@ class IndexView {
   // DataLoss on bytes that are not an index. `order` must be the one that the table is sorted by.
   static absl::StatusOr<IndexView> Parse(std::string_view bytes, const KeyOrder& order);
 
-  size_t count() const { return count_; }
+  size_t count() const { return layout_.count; }
   // The first block whose separator is >= key; count() where there is none.
   size_t Find(std::string_view key) const;
 
@@ -92,14 +95,47 @@ class IndexView {
   size_t MemoryUsage() const;
 
  private:
-  IndexView(std::string_view bytes, const KeyOrder& order);
+  // A cache line of the tree.
+  static constexpr size_t kFanout = 8;
+  static constexpr size_t kMaxLevels = 11;  // 8^11 > 2^32
+  struct alignas(64) Node {
+    std::array<uint64_t, kFanout> heads;
+  };
 
+  // The header, decoded, and where each column begins.
+  struct Layout {
+    uint64_t first_offset = 0;
+    uint32_t count = 0;
+    uint32_t prefix_size = 0;
+    uint32_t bounds = 0;  // from here on offsets in the partition
+    uint32_t rests = 0;
+    uint32_t offsets = 0;
+    uint32_t sizes = 0;
+    uint32_t flags = 0;
+    uint8_t bounds_width = 0;
+    uint8_t offset_width = 0;
+    uint8_t size_width = 0;
+  };
+
+  IndexView(const char* data, const KeyOrder& order) : order_(order), data_(data) {}
+  absl::Status ParseColumns(std::string_view bytes);
+  absl::Status CheckHandles() const;
+  absl::Status BuildTree();
+
+  size_t LowerBoundHead(uint64_t head) const;
+  std::string_view prefix() const { return {data_ + kIndexHeaderSize, layout_.prefix_size}; }
   std::string_view RestAt(size_t index) const;
+  uint64_t HeadAt(size_t index) const {
+    return tree_[level_begin_[level_count_ - 1] + index / kFanout].heads[index % kFanout];
+  }
 
   KeyOrder order_;
-  const char* data_ = nullptr;
-  size_t count_ = 0;
-  std::vector<uint64_t> tree_;
+  const char* data_;
+  Layout layout_;
+  // Level after level, the root first; empty where the order is not bytewise.
+  std::vector<Node> tree_;
+  std::array<uint32_t, kMaxLevels> level_begin_{};
+  uint32_t level_count_ = 0;
 };
 
 }  // namespace cambium::sstable

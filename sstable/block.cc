@@ -1,0 +1,334 @@
+#include "sstable/block.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "sstable/block_simd.h"
+#include "util/absl_view.h"
+#include "util/byte_reader.h"
+#include "util/status_macros.h"
+
+namespace cambium::sstable {
+namespace {
+
+static_assert(kBlockHeaderSize >= kMinColumnOffset && kBlockHeaderSize >= kFingerprintReach,
+              "loads that begin before their column stay in the block");
+static_assert(sizeof(Block) == 64, "a block is copied beside its cached frame: keep it small");
+
+absl::Status Damaged(std::string_view what, uint64_t found) {
+  return absl::DataLossError(absl::StrCat("data block: ", ToAbsl(what), ": found ", found));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Parsing
+// ---------------------------------------------------------------------------------------------
+
+// Fills the fields that the header holds, and checks those that mean something alone.
+absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* layout) {
+  layout->count = reader->ReadFixed32();
+  layout->flags = reader->ReadFixed8();
+  layout->sequence_width = reader->ReadFixed8();
+  layout->key_width = reader->ReadFixed8();
+  layout->value_width = reader->ReadFixed8();
+  layout->kind = reader->ReadFixed8();
+  const std::string_view reserved = reader->ReadBytes(3);
+  layout->prefix_size = reader->ReadFixed32();
+  layout->suffix_size = reader->ReadFixed32();
+  layout->middle_size = reader->ReadFixed32();
+  layout->value_size = reader->ReadFixed32();
+  const uint32_t reserved_word = reader->ReadFixed32();
+  layout->least_sequence = reader->ReadFixed64();
+  if (!reader->ok()) return Damaged("shorter than its header", block_size);
+
+  if ((layout->flags & ~kBlockKnownFlags) != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("data block: unknown flags, found ", uint32_t{layout->flags}));
+  }
+  if (layout->kind >= kKindCount) {
+    return absl::UnimplementedError(
+        absl::StrCat("data block: unknown kind, found ", uint32_t{layout->kind}));
+  }
+  // A good block spends at least a byte on an entry: two entries differ in key or sequence number.
+  if (layout->count == 0 || layout->count > block_size) {
+    return Damaged("impossible count of entries", layout->count);
+  }
+  if (!IsColumnWidth(layout->sequence_width)) {
+    return Damaged("width of sequence numbers is not 0, 1, 2, 4 or 8", layout->sequence_width);
+  }
+  if (!IsColumnWidth(layout->key_width) || layout->key_width > 4) {
+    return Damaged("width of key bounds is not 0, 1, 2 or 4", layout->key_width);
+  }
+  if (!IsColumnWidth(layout->value_width) || layout->value_width > 4) {
+    return Damaged("width of value bounds is not 0, 1, 2 or 4", layout->value_width);
+  }
+  if (layout->key_width != 0 && layout->suffix_size != 0) {
+    return Damaged("common suffix of keys of several sizes", layout->suffix_size);
+  }
+  if (reserved != std::string_view("\0\0\0", 3) || reserved_word != 0) {
+    return Damaged("reserved bytes are not zero", reserved_word);
+  }
+  return absl::OkStatus();
+}
+
+// Takes the bounds (where they have a width) and the bytes of `layout.count` pieces from `reader`.
+struct Pieces {
+  std::string_view what;
+  unsigned width;
+  uint32_t size;  // of each, where width is 0, else of all
+};
+absl::Status ParsePieces(ByteReader* reader, const Pieces& pieces, size_t count,
+                         uint32_t* bounds_offset, uint32_t* offset) {
+  *bounds_offset = static_cast<uint32_t>(reader->offset());
+  const uint64_t bounds_size = pieces.width == 0 ? 0 : (uint64_t{count} + 1) * pieces.width;
+  const std::string_view bounds = reader->ReadBytes(bounds_size);
+  *offset = static_cast<uint32_t>(reader->offset());
+  const uint64_t total = pieces.width == 0 ? uint64_t{count} * pieces.size : pieces.size;
+  reader->ReadBytes(total);
+  if (!reader->ok())
+    return Damaged(absl::StrCat(ToAbsl(pieces.what), " end after the block"), total);
+  if (pieces.width != 0 && !AreBounds(bounds.data(), count, pieces.width, total)) {
+    return Damaged(absl::StrCat("bounds of ", ToAbsl(pieces.what), " are not ascending to"), total);
+  }
+  return absl::OkStatus();
+}
+
+// No sequence number may leave its 56 bits.
+absl::Status CheckSequences(std::string_view column, const BlockLayout& layout) {
+  const uint64_t most = kMaxSequenceNumber;
+  if (layout.least_sequence > most) {
+    return Damaged("sequence number above 2^56 - 1", layout.least_sequence);
+  }
+  const uint64_t room = most - layout.least_sequence;
+  // Nearly always the width alone shows that there is room.
+  if (layout.sequence_width < 7 && room >> (8 * layout.sequence_width) != 0) {
+    return absl::OkStatus();
+  }
+  for (size_t i = 0; i < layout.count; ++i) {
+    const uint64_t delta = LoadColumn(column.data(), i, layout.sequence_width);
+    if (delta > room) return Damaged("sequence number above 2^56 - 1, at entry", i);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKinds(std::string_view kinds) {
+  unsigned bits = 0;
+  for (const char kind : kinds) bits |= static_cast<uint8_t>(kind);
+  static_assert(kKindCount == 8, "the kinds of this release are the numbers of three bits");
+  if (bits < kKindCount) return absl::OkStatus();
+  return absl::UnimplementedError("data block: an entry of an unknown kind");
+}
+
+// ---------------------------------------------------------------------------------------------
+// Searching
+// ---------------------------------------------------------------------------------------------
+
+// Short keys are compared by loads that overlap rather than by a call.
+inline bool SameBytes(const char* a, const char* b, size_t size) {
+  if (size > 16) return std::memcmp(a, b, size) == 0;
+  if (size >= 8) {
+    return LoadFixed64(a) == LoadFixed64(b) &&
+           LoadFixed64(a + size - 8) == LoadFixed64(b + size - 8);
+  }
+  if (size >= 4) {
+    return LoadFixed32(a) == LoadFixed32(b) &&
+           LoadFixed32(a + size - 4) == LoadFixed32(b + size - 4);
+  }
+  for (size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
+// The first index in [begin, end) for which `before` is false, where it is true up to some index
+// and false from there on; `end` where it is never false. No branch depends on what it finds.
+template <typename Before>
+inline size_t PartitionPoint(size_t begin, size_t end, const Before& before) {
+  size_t size = end - begin;
+  if (size == 0) return begin;
+  while (size > 1) {
+    const size_t half = size / 2;
+    begin += before(begin + half - 1) ? half : 0;
+    size -= half;
+  }
+  return begin + (before(begin) ? 1 : 0);
+}
+
+// The eight bytes of `bytes` that order as it does wherever two differ, a short one padded with
+// zeros: KeyHead() for bytes inside a block. Loads the eight bytes that end where the head ends,
+// which lie in the block whatever the size, and shifts out what is not the head's.
+inline uint64_t HeadInBlock(const char* bytes, size_t size) {
+  const size_t used = std::min<size_t>(size, 8);
+  const uint64_t word = __builtin_bswap64(LoadFixed64(bytes + used - 8));
+  const size_t half = 32 - 4 * used;
+  return word << half << half;
+}
+
+// `head` less what lies beyond the first `size` bytes.
+inline uint64_t TruncateHead(uint64_t head, size_t size) {
+  const size_t half = 32 - 4 * std::min<size_t>(size, 8);
+  return head >> half >> half << half << half;
+}
+
+// How `rest` (a key without the block's prefix) and middle + suffix order: negative where the
+// latter is the smaller.
+inline int CompareToRest(std::string_view middle, std::string_view suffix, std::string_view rest) {
+  const int order = middle.compare(rest.substr(0, middle.size()));
+  if (order != 0) return order;
+  return suffix.compare(rest.substr(middle.size()));
+}
+
+FingerprintMatcher ChooseMatcher() {
+  static const FingerprintMatcher chosen = FingerprintMatcherFor(BestSimd());
+  return chosen;
+}
+
+}  // namespace
+
+absl::StatusOr<Block> Block::Parse(std::string_view bytes) {
+  if (bytes.size() > UINT32_MAX) return Damaged("larger than 4 GiB", bytes.size());
+  Block block;
+  BlockLayout& layout = block.layout_;
+  ByteReader reader(bytes);
+  RETURN_IF_ERROR(ParseHeader(&reader, bytes.size(), &layout));
+  const size_t n = layout.count;
+
+  reader.ReadBytes(layout.prefix_size);
+  reader.ReadBytes(layout.suffix_size);
+  if ((layout.flags & kBlockHasFingerprints) != 0) reader.ReadBytes(n);
+  RETURN_IF_ERROR(ParsePieces(&reader, {"keys", layout.key_width, layout.middle_size}, n,
+                              &layout.key_bounds, &layout.middles));
+  layout.sequences = static_cast<uint32_t>(reader.offset());
+  const std::string_view sequences = reader.ReadBytes(uint64_t{n} * layout.sequence_width);
+  const bool has_kinds = (layout.flags & kBlockHasKinds) != 0;
+  const std::string_view kinds = reader.ReadBytes(has_kinds ? n : 0);
+  RETURN_IF_ERROR(ParsePieces(&reader, {"values", layout.value_width, layout.value_size}, n,
+                              &layout.value_bounds, &layout.values));
+  if (!reader.Finished()) return Damaged("bytes after the last value", reader.remaining());
+
+  RETURN_IF_ERROR(CheckSequences(sequences, layout));
+  RETURN_IF_ERROR(CheckKinds(kinds));
+  const bool zero = layout.least_sequence == 0 && layout.sequence_width == 0;
+  if (block.all_sequences_zero() != zero) {
+    return Damaged("flags and sequence numbers disagree", layout.flags);
+  }
+  block.data_ = bytes.data();
+  return block;
+}
+
+std::string_view Block::KeyAt(size_t index, std::string* buffer) const {
+  const std::string_view middle = MiddleAt(index);
+  if (layout_.prefix_size == 0 && layout_.suffix_size == 0) return middle;
+  buffer->assign(prefix());
+  buffer->append(middle);
+  buffer->append(suffix());
+  return *buffer;
+}
+
+// Where the keys of an order other than bytewise are: nothing is known of their bytes.
+size_t Block::LowerBoundByOrder(std::string_view key, Tag tag, const KeyOrder& order) const {
+  std::string buffer;
+  return PartitionPoint(0, count(), [&](size_t i) {
+    return order.CompareEntries(KeyAt(i, &buffer), TagAt(i), key, tag) < 0;
+  });
+}
+
+// The first entry whose rest is not below `rest`, by heads and then, among equal heads, by bytes.
+template <typename HeadAt>
+size_t Block::LowerBoundRest(std::string_view rest, uint64_t head, const HeadAt& head_at) const {
+  const size_t first = PartitionPoint(0, count(), [&](size_t i) { return head_at(i) < head; });
+  const auto below = [&](size_t i) { return CompareToRest(MiddleAt(i), suffix(), rest) < 0; };
+  // Mostly one entry has this head, or none.
+  if (first == count() || head_at(first) != head || !below(first)) return first;
+  const size_t end =
+      PartitionPoint(first + 1, count(), [&](size_t i) { return head_at(i) <= head; });
+  return PartitionPoint(first + 1, end, below);
+}
+
+// The first entry whose key is not below `key`, bytewise.
+size_t Block::LowerBoundKey(std::string_view key) const {
+  const int order = key.substr(0, layout_.prefix_size).compare(prefix());
+  if (order < 0) return 0;
+  if (order > 0) return count();
+  const std::string_view rest = key.substr(layout_.prefix_size);
+  const uint64_t head = KeyHead(rest);
+  const char* const middles = data_ + layout_.middles;
+  if (layout_.key_width == 0) {
+    // The suffix goes on where a middle ends: of the head, compare what the middles have.
+    const size_t size = layout_.middle_size;
+    return LowerBoundRest(rest, TruncateHead(head, size),
+                          [&](size_t i) { return HeadInBlock(middles + i * size, size); });
+  }
+  return LowerBoundRest(rest, head, [&](size_t i) {
+    const std::string_view middle = MiddleAt(i);
+    return HeadInBlock(middle.data(), middle.size());
+  });
+}
+
+size_t Block::LowerBound(std::string_view key, Tag tag, const KeyOrder& order) const {
+  if (!order.bytewise()) return LowerBoundByOrder(key, tag, order);
+  const size_t first = LowerBoundKey(key);
+  if (first == count() || TagAt(first) <= tag || !HasKey(first, key)) return first;
+  if (!has_duplicates()) return first + 1;
+  // From here on keys are not below `key`: only versions of it that are too new come before.
+  return PartitionPoint(first + 1, count(),
+                        [&](size_t i) { return TagAt(i) > tag && HasKey(i, key); });
+}
+
+inline bool Block::HasKey(size_t index, std::string_view key) const {
+  const std::string_view middle = MiddleAt(index);
+  const size_t prefix_size = layout_.prefix_size;
+  if (key.size() != prefix_size + middle.size() + layout_.suffix_size) return false;
+  const char* const bytes = key.data();
+  return SameBytes(bytes + prefix_size, middle.data(), middle.size()) &&
+         SameBytes(bytes, prefix().data(), prefix_size) &&
+         SameBytes(bytes + prefix_size + middle.size(), suffix().data(), layout_.suffix_size);
+}
+
+// The first entry with exactly this key, by its fingerprint; count() where there is none.
+size_t Block::FindByFingerprint(std::string_view key, uint64_t hash) const {
+  const FingerprintMatcher match = ChooseMatcher();
+  const char* const column = data_ + kBlockHeaderSize + layout_.prefix_size + layout_.suffix_size;
+  const size_t n = count();
+  for (size_t group = 0; group < n; group += kFingerprintGroup) {
+    const size_t size = std::min(n - group, kFingerprintGroup);
+    uint64_t matches = match(column + group, size, Fingerprint(hash));
+    for (; matches != 0; matches &= matches - 1) {
+      const size_t index = group + static_cast<size_t>(std::countr_zero(matches));
+      if (HasKey(index, key)) return index;
+    }
+  }
+  return n;
+}
+
+KeyFold::Answer Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold,
+                           BlockHit* hit) const {
+  hit->continues = false;
+  const bool by_fingerprint = has_fingerprints() && order.comparator_identical();
+  size_t index = by_fingerprint ? FindByFingerprint(lookup.key, lookup.hash)
+                                : LowerBound(lookup.key, ~Tag{0}, order);
+  std::string buffer;
+  // Versions of one key stand together, newest first.
+  for (bool found = by_fingerprint; index < count(); ++index, found = false) {
+    if (!found) {
+      const bool same = order.comparator_identical()
+                            ? HasKey(index, lookup.key)
+                            : order.Equal(KeyAt(index, &buffer), lookup.key);
+      if (!same) return fold->answer();
+    }
+    const Tag tag = TagAt(index);
+    const KeyFold::Answer answer = fold->Feed(tag);
+    if (answer != KeyFold::Answer::kMore) {
+      hit->value = ValueAt(index);
+      hit->tag = tag;
+      return answer;
+    }
+    hit->continues = index + 1 == count();
+  }
+  return fold->answer();
+}
+
+}  // namespace cambium::sstable

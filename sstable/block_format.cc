@@ -1,0 +1,49 @@
+#include "sstable/block_format.h"
+
+namespace cambium::sstable {
+namespace {
+
+template <typename T>
+bool AreBoundsOf(const char* column, size_t count, uint64_t total) {
+  T previous = LoadFixed<T>(column);
+  if (previous != 0) return false;
+  // No branch in the loop: the bounds of a good block never go down, so there is nothing to gain
+  // by leaving early.
+  unsigned falls = 0;
+  for (size_t i = 1; i <= count; ++i) {
+    const T bound = LoadFixed<T>(column + i * sizeof(T));
+    falls |= bound < previous ? 1u : 0u;
+    previous = bound;
+  }
+  return falls == 0 && previous == total;
+}
+
+}  // namespace
+
+unsigned ColumnWidthFor(uint64_t largest) {
+  if (largest == 0) return 0;
+  if (largest <= UINT8_MAX) return 1;
+  if (largest <= UINT16_MAX) return 2;
+  return largest <= UINT32_MAX ? 4 : 8;
+}
+
+void AppendColumnValue(std::string* out, uint64_t value, unsigned width) {
+  char bytes[8];
+  StoreFixed64(bytes, value);
+  out->append(bytes, width);
+}
+
+bool AreBounds(const char* column, size_t count, unsigned width, uint64_t total) {
+  switch (width) {
+    case 1:
+      return AreBoundsOf<uint8_t>(column, count, total);
+    case 2:
+      return AreBoundsOf<uint16_t>(column, count, total);
+    case 4:
+      return AreBoundsOf<uint32_t>(column, count, total);
+    default:
+      return false;
+  }
+}
+
+}  // namespace cambium::sstable
