@@ -1,0 +1,70 @@
+#include "base/vector_iterator.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace cambium {
+namespace {
+
+// Thread-compatible.
+class VectorIterator final : public InternalIterator {
+ public:
+  VectorIterator(const KeyOrder& order, std::vector<OwnedEntry> entries)
+      : order_(order), entries_(std::move(entries)) {
+    assert(std::is_sorted(entries_.begin(), entries_.end(),
+                          [this](const OwnedEntry& a, const OwnedEntry& b) {
+                            return order_.CompareEntries(a.key, a.tag, b.key, b.tag) < 0;
+                          }));
+  }
+
+  void SeekToFirst() override { StandAt(0); }
+  void SeekToLast() override { StandAt(entries_.size() - 1); }
+  void Seek(std::string_view key, Tag tag) override { StandAt(CountBefore(key, tag)); }
+  void SeekForPrev(std::string_view key, Tag tag) override {
+    const size_t at = CountBefore(key, tag);
+    const bool found = at < entries_.size() && Compare(entries_[at], key, tag) == 0;
+    StandAt(found ? at : at - 1);
+  }
+  void Next() override { StandAt(index_ + 1); }
+  void Prev() override { StandAt(index_ - 1); }
+  absl::Status status() const override { return absl::OkStatus(); }
+
+ private:
+  int Compare(const OwnedEntry& entry, std::string_view key, Tag tag) const {
+    return order_.CompareEntries(entry.key, entry.tag, key, tag);
+  }
+
+  // How many entries are before (key, tag).
+  size_t CountBefore(std::string_view key, Tag tag) const {
+    const auto at =
+        std::partition_point(entries_.begin(), entries_.end(),
+                             [&](const OwnedEntry& entry) { return Compare(entry, key, tag) < 0; });
+    return static_cast<size_t>(at - entries_.begin());
+  }
+
+  // One before the first wraps around, and is as much outside as one after the last.
+  void StandAt(size_t index) {
+    index_ = index;
+    if (index >= entries_.size()) {
+      SetInvalid();
+    } else {
+      SetEntry(entries_[index].key, entries_[index].tag, entries_[index].value);
+    }
+  }
+
+  const KeyOrder order_;
+  const std::vector<OwnedEntry> entries_;
+  size_t index_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<InternalIterator> NewVectorIterator(const KeyOrder& order,
+                                                    std::vector<OwnedEntry> entries) {
+  return std::make_unique<VectorIterator>(order, std::move(entries));
+}
+
+}  // namespace cambium
