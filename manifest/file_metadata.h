@@ -15,14 +15,6 @@
 
 namespace cambium::manifest {
 
-// Whether a file may be read with confidence.
-enum class FileHealth : uint8_t {
-  kSound,
-  // Damage was found in it (D15): it stays in the tree, so that reads of its range fail rather than
-  // answer with older data; nothing compacts it and nothing removes it.
-  kQuarantined,
-};
-
 // Plain data, shared as FileRef and never changed from then on.
 struct FileMetadata {
   FileNumber number{0};
@@ -37,7 +29,11 @@ struct FileMetadata {
   uint64_t raw_bytes = 0;
   // Of the whole physical file (FileDigest).
   uint64_t digest = 0;
-  FileHealth health = FileHealth::kSound;
+  // Empty, or what was found wrong in it (D15). A quarantined file stays in the tree, so that reads
+  // of its range fail rather than answer with older data; nothing compacts it or removes it.
+  std::string damage;
+
+  bool quarantined() const { return !damage.empty(); }
 
   friend bool operator==(const FileMetadata&, const FileMetadata&) = default;
 };

@@ -1,7 +1,7 @@
 // ManifestLog: the file that edits are appended to, and the switch from one such file to the next.
 //
-//   MANIFEST-000005 = header (64 bytes, manifest_format.h) | records, 8-byte aligned
-//   CURRENT         = "cambium-manifest 1 MANIFEST-000005 0123456789abcdef\n"     name and checksum
+//   MANIFEST-000005 = header | edit (the whole state) | seal | edit | seal | edit | seal …
+//   CURRENT         = the name of one manifest and a checksum       (both: manifest_format.h)
 //
 // Each edit is one record, synced before Append() returns; behind it stands a seal, an empty record
 // that says how far the file was synced. The seal is not synced itself: it goes out with the next
@@ -50,7 +50,7 @@ class ManifestLog {
   // ok: `edit` survives a power cut. Otherwise its outcome is unknown until the next manifest.
   absl::Status Append(const VersionEdit& edit);
 
-  // Releases the file; all of it is synced already, but for the last seal. Idempotent.
+  // Syncs the last seal and releases the file. Idempotent.
   absl::Status Close();
 
   FileNumber number() const { return number_; }
@@ -63,15 +63,18 @@ class ManifestLog {
  private:
   ManifestLog(FileNumber number, std::string path, std::unique_ptr<WritableFile> file);
 
-  absl::Status WriteHeaderAndSnapshot(const VersionEdit& snapshot);
-  absl::Status AppendSealed(const VersionEdit& edit);
+  // Appends an edit behind `prefix` in one write, and syncs.
+  absl::Status AppendSynced(std::string prefix, const VersionEdit& edit);
+  absl::Status AppendSeal();
 
   const FileNumber number_;
   const std::string path_;
   const std::unique_ptr<WritableFile> file_;
   uint64_t offset_ = 0;
+  uint64_t synced_ = 0;
   uint64_t snapshot_size_ = 0;
-  uint64_t next_record_ = 0;
+  uint64_t edits_ = 0;
+  bool closed_ = false;
   absl::Status error_;
 };
 

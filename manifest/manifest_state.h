@@ -4,7 +4,9 @@
 //   snapshot   record   snapshot'  record            on disk: ManifestLog
 //
 // The engine applies each edit to its state, appends it to the manifest log, and publishes the new
-// versions only when the append is synced; recovery applies the same edits with the same code.
+// versions only when the append is synced; recovery applies the same edits with the same code. So
+// an edit that adds a file says next_file_number and last_sequence anew where the file is beyond
+// them.
 #ifndef CAMBIUM_MANIFEST_MANIFEST_STATE_H_
 #define CAMBIUM_MANIFEST_MANIFEST_STATE_H_
 
@@ -57,7 +59,7 @@ class StateBuilder {
   absl::StatusOr<ManifestState> Build();
 
  private:
-  absl::Status ApplyFamily(const FamilyEdit& edit);
+  absl::Status ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit);
 
   ManifestState state_;
   const KeyOrder order_;

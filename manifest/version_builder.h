@@ -6,18 +6,14 @@
 #ifndef CAMBIUM_MANIFEST_VERSION_BUILDER_H_
 #define CAMBIUM_MANIFEST_VERSION_BUILDER_H_
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "base/limits.h"
 #include "manifest/version.h"
 #include "manifest/version_edit.h"
 
@@ -47,7 +43,8 @@ class VersionBuilder {
   absl::Status Delete(const DeletedFile& deleted);
   absl::Status Add(const AddedFile& added);
   absl::Status Quarantine(const QuarantinedFile& quarantined);
-  PlacedFile* Find(int level, FileNumber number);
+  // The files of `level` so far, taken from the base at the first call.
+  LevelFiles& Touch(int level);
   std::vector<Run> BuildLevel(const LevelFiles& files) const;
 
   const std::shared_ptr<const Version> base_;

@@ -23,7 +23,7 @@
 //   | u8 level | varint run id | file         add file 21   yes   family | u8 level | varint file
 //   number | reason  quarantine file
 //
-//   family     varint id
+//   family     varint id, below 65,536
 //   name, key, reason   varint length | bytes
 //   file       varint number | varint physical number | varint size | smallest key | largest key |
 //              varint smallest sequence | varint largest sequence - smallest | varint entries |
@@ -34,6 +34,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,7 +77,6 @@ enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
 
 // The part of an edit that is about one column family. Plain data.
 struct FamilyEdit {
-  ColumnFamilyId family = 0;
   FamilyChange change = FamilyChange::kNone;
   std::string name;  // with kAdd
   std::optional<SequenceNumber> flushed_sequence;
@@ -94,10 +94,10 @@ struct VersionEdit {
   std::optional<uint64_t> next_file_number;
   std::optional<SequenceNumber> last_sequence;
   std::optional<FileNumber> log_number;
-  std::vector<FamilyEdit> families;  // ids ascending, each once
+  std::map<ColumnFamilyId, FamilyEdit> families;
 
-  // The part about `family`, made where missing. Valid until the next call.
-  FamilyEdit& Family(ColumnFamilyId family = 0);
+  // The part about `family`, made where missing.
+  FamilyEdit& Family(ColumnFamilyId family = 0) { return families[family]; }
 
   std::string Encode() const;
   // DataLoss where the bytes are no edit, Unimplemented where a newer release wrote what this one
@@ -108,6 +108,7 @@ struct VersionEdit {
   //   comparator "cambium.Bytewise"
   //   next-file 12
   //   family 0
+  //     new-family "default"
   //     flushed 340
   //     delete L0 7
   //     add L5 run 0 file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1

@@ -1,0 +1,140 @@
+#include "manifest/manifest_state.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "util/status_macros.h"
+
+namespace cambium::manifest {
+namespace {
+
+absl::Status Contradiction(const char* what, uint64_t found, uint64_t before) {
+  return absl::DataLossError(
+      absl::StrCat("version edit: ", what, ": found ", found, ", expected no less than ", before));
+}
+
+absl::Status FamilyError(ColumnFamilyId family, const char* what) {
+  return absl::DataLossError(absl::StrCat("version edit: column family ", family, ": ", what));
+}
+
+// The numbers of an edit never go back.
+absl::Status ApplyNumbers(const VersionEdit& edit, ManifestState* state) {
+  if (edit.next_file_number) {
+    if (*edit.next_file_number < state->next_file_number) {
+      return Contradiction("next file number", *edit.next_file_number, state->next_file_number);
+    }
+    state->next_file_number = *edit.next_file_number;
+  }
+  if (edit.last_sequence) {
+    if (*edit.last_sequence < state->last_sequence) {
+      return Contradiction("last sequence number", *edit.last_sequence, state->last_sequence);
+    }
+    state->last_sequence = *edit.last_sequence;
+  }
+  if (edit.log_number) {
+    if (*edit.log_number < state->log_number) {
+      return Contradiction("log number", ToInteger(*edit.log_number), ToInteger(state->log_number));
+    }
+    state->log_number = *edit.log_number;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAdded(const FileMetadata& file, const ManifestState& state) {
+  if (ToInteger(file.number) >= state.next_file_number ||
+      ToInteger(file.physical_number) >= state.next_file_number) {
+    return absl::DataLossError(absl::StrCat("version edit: ", DebugString(file),
+                                            ": expected a number below the next file number ",
+                                            state.next_file_number));
+  }
+  if (file.largest_sequence > state.last_sequence) {
+    return absl::DataLossError(absl::StrCat("version edit: ", DebugString(file),
+                                            ": expected no entry after the last sequence number ",
+                                            state.last_sequence));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+StateBuilder::StateBuilder(ManifestState base, const KeyOrder& order)
+    : state_(std::move(base)), order_(order) {
+  for (const auto& [id, family] : state_.families) {
+    builders_.try_emplace(id, family.version, order_);
+  }
+}
+
+absl::Status StateBuilder::Apply(const VersionEdit& edit) {
+  if (edit.comparator_name) state_.comparator_name = *edit.comparator_name;
+  if (edit.database_id) state_.database_id = *edit.database_id;
+  RETURN_IF_ERROR(ApplyNumbers(edit, &state_));
+  for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
+  return absl::OkStatus();
+}
+
+absl::Status StateBuilder::ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit) {
+  if (edit.change == FamilyChange::kAdd) {
+    const bool fresh = state_.families.try_emplace(id, FamilyState{edit.name, 0, nullptr}).second;
+    if (!fresh) return FamilyError(id, "it exists already");
+    builders_.try_emplace(id, nullptr, order_);
+  }
+  const auto position = state_.families.find(id);
+  if (position == state_.families.end()) return FamilyError(id, "it does not exist");
+  FamilyState& family = position->second;
+  if (edit.flushed_sequence) {
+    if (*edit.flushed_sequence < family.flushed_sequence) {
+      return Contradiction("flushed sequence number", *edit.flushed_sequence,
+                           family.flushed_sequence);
+    }
+    family.flushed_sequence = *edit.flushed_sequence;
+  }
+  for (const AddedFile& added : edit.added) RETURN_IF_ERROR(CheckAdded(added.file, state_));
+  RETURN_IF_ERROR(builders_.at(id).Apply(edit));
+  if (edit.change == FamilyChange::kDrop) {
+    state_.families.erase(id);
+    builders_.erase(id);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ManifestState> StateBuilder::Build() {
+  for (auto& [id, family] : state_.families) {
+    ASSIGN_OR_RETURN(family.version, builders_.at(id).Build());
+  }
+  return state_;
+}
+
+absl::StatusOr<ManifestState> ApplyEdit(const ManifestState& state, const VersionEdit& edit,
+                                        const KeyOrder& order) {
+  StateBuilder builder(state, order);
+  RETURN_IF_ERROR(builder.Apply(edit));
+  return builder.Build();
+}
+
+VersionEdit SnapshotEdit(const ManifestState& state) {
+  VersionEdit edit;
+  edit.comparator_name = state.comparator_name;
+  edit.database_id = state.database_id;
+  edit.next_file_number = state.next_file_number;
+  edit.last_sequence = state.last_sequence;
+  edit.log_number = state.log_number;
+  for (const auto& [id, family] : state.families) {
+    FamilyEdit& family_edit = edit.Family(id);
+    family_edit.change = FamilyChange::kAdd;
+    family_edit.name = family.name;
+    family_edit.flushed_sequence = family.flushed_sequence;
+    for (int level = 0; level < kLevelCount; ++level) {
+      for (const Run& run : family.version->runs(level)) {
+        for (const FileRef& file : run.files) {
+          family_edit.added.push_back({level, run.id, *file});
+          if (!file->quarantined()) continue;
+          family_edit.added.back().file.damage.clear();  // said by the line below
+          family_edit.quarantined.push_back({level, file->number, file->damage});
+        }
+      }
+    }
+  }
+  return edit;
+}
+
+}  // namespace cambium::manifest

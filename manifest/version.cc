@@ -1,0 +1,199 @@
+#include "manifest/version.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "manifest/version_edit.h"
+#include "util/status_macros.h"
+
+namespace cambium::manifest {
+namespace {
+
+absl::Status Inconsistent(int level, const Run& run, const FileMetadata& file, const char* what) {
+  return absl::DataLossError(
+      absl::StrCat("tree: level ", level, " run ", run.id, " ", DebugString(file), ": ", what));
+}
+
+absl::Status CheckFile(int level, const Run& run, const FileMetadata& file, const KeyOrder& order) {
+  if (order.Less(file.largest_key, file.smallest_key)) {
+    return Inconsistent(level, run, file, "smallest key is above largest key");
+  }
+  if (file.smallest_sequence > file.largest_sequence) {
+    return Inconsistent(level, run, file, "smallest sequence number is above the largest");
+  }
+  if (file.tombstones > file.entries) {
+    return Inconsistent(level, run, file, "more tombstones than entries");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRun(int level, const Run& run, const KeyOrder& order) {
+  for (size_t i = 0; i < run.files.size(); ++i) {
+    const FileMetadata& file = *run.files[i];
+    RETURN_IF_ERROR(CheckFile(level, run, file, order));
+    if (i > 0 && !order.Less(run.files[i - 1]->largest_key, file.smallest_key)) {
+      return Inconsistent(level, run, file, "begins before the end of the file before it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Of a run of level 0: the sequence numbers that its files span.
+std::pair<SequenceNumber, SequenceNumber> SequenceSpan(const Run& run) {
+  SequenceNumber smallest = kMaxSequenceNumber, largest = 0;
+  for (const FileRef& file : run.files) {
+    smallest = std::min(smallest, file->smallest_sequence);
+    largest = std::max(largest, file->largest_sequence);
+  }
+  return {smallest, largest};
+}
+
+absl::Status CheckRunOrder(int level, const Run& newer, const Run& older) {
+  const FileMetadata& file = *newer.files.front();
+  if (newer.id <= older.id) return Inconsistent(level, newer, file, "runs are not newest first");
+  if (level == 0 && SequenceSpan(newer).first <= SequenceSpan(older).second) {
+    return Inconsistent(level, newer, file, "holds entries as old as those of the run below it");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Run::Index(const KeyOrder& order) {
+  largest_heads.clear();
+  largest_heads.reserve(files.size());
+  bytes = 0;
+  for (const FileRef& file : files) {
+    largest_heads.push_back(order.Head(file->largest_key));
+    bytes += file->file_size;
+  }
+}
+
+bool Overlaps(const FileMetadata& file, const KeyBounds& bounds, const KeyOrder& order) {
+  if (bounds.smallest && order.Less(file.largest_key, *bounds.smallest)) return false;
+  return !bounds.largest || !order.Less(*bounds.largest, file.smallest_key);
+}
+
+size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order) {
+  size_t low = 0;
+  size_t high = run.files.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    const uint64_t largest = run.largest_heads[middle];
+    const bool before =
+        largest != head ? largest < head : order.Less(run.files[middle]->largest_key, key);
+    if (before) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+const FileMetadata* FindFile(const Run& run, std::string_view key, const KeyOrder& order) {
+  const size_t index = FindFileIndex(run, key, order.Head(key), order);
+  if (index == run.files.size()) return nullptr;
+  const FileMetadata* file = run.files[index].get();
+  return order.Less(key, file->smallest_key) ? nullptr : file;
+}
+
+std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bounds,
+                                          const KeyOrder& order) {
+  const std::span<const FileRef> files = run.files;
+  const size_t begin =
+      bounds.smallest ? FindFileIndex(run, *bounds.smallest, order.Head(*bounds.smallest), order)
+                      : 0;
+  if (!bounds.largest) return files.subspan(begin);
+  const auto end = std::partition_point(
+      files.begin() + static_cast<std::ptrdiff_t>(begin), files.end(),
+      [&](const FileRef& file) { return !order.Less(*bounds.largest, file->smallest_key); });
+  return files.subspan(begin, static_cast<size_t>(end - files.begin()) - begin);
+}
+
+Version::Version(Levels levels) : levels_(std::move(levels)) {
+  for (size_t level = 0; level < levels_.size(); ++level) {
+    for (const Run& run : levels_[level]) level_bytes_[level] += run.bytes;
+  }
+}
+
+size_t Version::LevelFiles(int level) const {
+  size_t files = 0;
+  for (const Run& run : runs(level)) files += run.files.size();
+  return files;
+}
+
+uint64_t Version::TotalBytes() const {
+  uint64_t bytes = 0;
+  for (const uint64_t level : level_bytes_) bytes += level;
+  return bytes;
+}
+
+size_t Version::TotalFiles() const {
+  size_t files = 0;
+  for (int level = 0; level < kLevelCount; ++level) files += LevelFiles(level);
+  return files;
+}
+
+std::optional<int> Version::LowestNonEmptyLevel() const {
+  for (int level = kLevelCount - 1; level >= 0; --level) {
+    if (!runs(level).empty()) return level;
+  }
+  return std::nullopt;
+}
+
+std::vector<FileRef> Version::FilesOverlapping(int level, const KeyBounds& bounds,
+                                               const KeyOrder& order) const {
+  std::vector<FileRef> result;
+  for (const Run& run : runs(level)) {
+    const std::span<const FileRef> files = manifest::FilesOverlapping(run, bounds, order);
+    result.insert(result.end(), files.begin(), files.end());
+  }
+  return result;
+}
+
+FileRef Version::FindByNumber(int level, FileNumber number) const {
+  for (const Run& run : runs(level)) {
+    for (const FileRef& file : run.files) {
+      if (file->number == number) return file;
+    }
+  }
+  return nullptr;
+}
+
+absl::Status Version::CheckConsistency(const KeyOrder& order) const {
+  std::vector<FileNumber> numbers;
+  numbers.reserve(TotalFiles());
+  for (int level = 0; level < kLevelCount; ++level) {
+    const std::span<const Run> level_runs = runs(level);
+    for (size_t i = 0; i < level_runs.size(); ++i) {
+      RETURN_IF_ERROR(CheckRun(level, level_runs[i], order));
+      if (i > 0) RETURN_IF_ERROR(CheckRunOrder(level, level_runs[i - 1], level_runs[i]));
+      for (const FileRef& file : level_runs[i].files) numbers.push_back(file->number);
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  const auto twice = std::adjacent_find(numbers.begin(), numbers.end());
+  if (twice != numbers.end()) {
+    return absl::DataLossError(
+        absl::StrCat("tree: file ", ToInteger(*twice), " stands in it twice"));
+  }
+  return absl::OkStatus();
+}
+
+std::string Version::DebugString() const {
+  std::string text;
+  for (int level = 0; level < kLevelCount; ++level) {
+    for (const Run& run : runs(level)) {
+      absl::StrAppend(&text, "L", level, " run ", run.id, " bytes ", run.bytes, "\n");
+      for (const FileRef& file : run.files) {
+        absl::StrAppend(&text, "  ", manifest::DebugString(*file), "\n");
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace cambium::manifest
