@@ -57,7 +57,7 @@ struct MemState {
 
   const MemOptions options;
   Mutex mu;
-  const std::shared_ptr<MemDirectory> root ABSL_PT_GUARDED_BY(mu);
+  const std::shared_ptr<MemDirectory> root;  // the tree below it is guarded by mu
   uint64_t capacity ABSL_GUARDED_BY(mu);
   uint64_t used ABSL_GUARDED_BY(mu) = 0;  // by files that have a name
   std::map<const MemFile*, LockHolders> locked ABSL_GUARDED_BY(mu) = {};
