@@ -1,0 +1,61 @@
+// Context: what every part of one open database shares.
+//
+// Made by Open before anything else and destroyed after everything else; pointers into it may be
+// kept by whatever the database owns.
+#ifndef CAMBIUM_ENGINE_CONTEXT_H_
+#define CAMBIUM_ENGINE_CONTEXT_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/keys.h"
+#include "cambium/options.h"
+#include "engine/state/error_state.h"
+#include "engine/state/file_reaper.h"
+#include "engine/state/snapshot_list.h"
+#include "engine/state/stats_recorder.h"
+#include "sstable/block_cache.h"
+#include "sstable/table_cache.h"
+#include "util/chunk_pool.h"
+
+namespace cambium::engine {
+
+// How the memory budget is divided (docs/architecture.md).
+struct MemoryPlan {
+  size_t memtable_bytes = 0;     // one memtable
+  int frozen_limit = 0;          // frozen memtables that may wait for their flush
+  size_t block_cache_bytes = 0;  // blocks, indexes, filters
+  uint64_t segment_bytes = 0;    // one log segment
+};
+MemoryPlan PlanMemory(const Options& options);
+
+// Thread-safe: members are constant after Open or thread-safe themselves.
+struct Context {
+  // Fills in what `user_options` leaves to be chosen.
+  Context(const Options& user_options, std::string directory);
+
+  const std::string path;
+  const Options options;  // every choice made
+  const KeyOrder order;
+  const MemoryPlan memory;
+  const std::shared_ptr<SnapshotList> snapshots;
+  ChunkPool chunks;
+  sstable::BlockCache cache;
+  sstable::TableCache tables;
+  FileReaper reaper;
+  ErrorState errors;
+  StatsRecorder stats;
+  std::atomic<uint64_t> next_file_number{1};
+
+  FileSystem* fs() const { return options.file_system.get(); }
+  Clock* clock() const { return options.clock.get(); }
+  Executor* executor() const { return options.executor.get(); }
+  FileNumber NewFileNumber() {
+    return FileNumber{next_file_number.fetch_add(1, std::memory_order_relaxed)};
+  }
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_CONTEXT_H_

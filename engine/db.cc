@@ -1,0 +1,194 @@
+// DB: each public method, handed to the part that does it.
+#include "cambium/db.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/empty_iterator.h"
+#include "engine/db_impl.h"
+#include "engine/introspection.h"
+#include "engine/read/db_iterator.h"
+#include "engine/read/point_read.h"
+#include "engine/read/view_iterator.h"
+#include "engine/verify.h"
+#include "util/epoch.h"
+#include "util/status_macros.h"
+
+namespace cambium {
+namespace {
+
+absl::Status TooLarge(std::string_view key, std::string_view value) {
+  return absl::InvalidArgumentError(absl::StrCat("a key of ", key.size(), " bytes and a value of ",
+                                                 value.size(), " bytes: limits are ", kMaxKeySize,
+                                                 " and ", kMaxValueSize));
+}
+
+engine::CommitRequest RequestFor(const SingleOp& op) {
+  engine::CommitRequest request;
+  request.pieces = op.pieces();
+  request.payload_size = op.ByteSize();
+  request.count = 1;
+  request.single = &op;
+  return request;
+}
+
+}  // namespace
+
+DB::DB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DB::~DB() = default;
+
+absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
+  if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
+  if (options.comparator == nullptr) return absl::InvalidArgumentError("no comparator was given");
+  auto impl = std::make_unique<Impl>(options, path);
+  RETURN_IF_ERROR(impl->Open());
+  return std::unique_ptr<DB>(new DB(std::move(impl)));
+}
+
+absl::Status DB::Close() { return impl_->Close(); }
+
+absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
+  RETURN_IF_ERROR(impl_->CheckWritable());
+  if (!EntryWithinLimits(key, value)) return TooLarge(key, value);
+  const SingleOp op(BatchOpTag::kPut, key, value);
+  return impl_->writes->Write(RequestFor(op), options);
+}
+
+absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
+  RETURN_IF_ERROR(impl_->CheckWritable());
+  if (!EntryWithinLimits(key, {})) return TooLarge(key, {});
+  const SingleOp op(BatchOpTag::kDelete, key, {});
+  return impl_->writes->Write(RequestFor(op), options);
+}
+
+absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
+  RETURN_IF_ERROR(impl_->CheckWritable());
+  if (!batch.WithinLimits()) {
+    return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
+                                                   " bytes or a value over ", kMaxValueSize));
+  }
+  if (batch.ByteSize() > kMaxBatchSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
+  }
+  const std::string_view encoded = batch.Encoded();
+  engine::CommitRequest request;
+  request.pieces = {&encoded, 1};
+  request.payload_size = encoded.size();
+  request.count = static_cast<uint32_t>(batch.Count());
+  return impl_->writes->Write(request, options);
+}
+
+absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& options) {
+  PinnedValue value;
+  RETURN_IF_ERROR(Get(key, &value, options));
+  return value.ToString();
+}
+
+absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
+  value->Reset();
+  impl_->context.stats.Add(engine::Counter::kGets, 1);
+  const EpochGuard guard;
+  // The view before the sequence number: engine/read/point_read.h says why.
+  const engine::ReadView& view = impl_->tree.Current();
+  ASSIGN_OR_RETURN(const SequenceNumber sequence, impl_->ReadSequence(options));
+  absl::Status status =
+      engine::PointRead(&impl_->context, {&view, sequence, options.fill_cache}, key, value);
+  if (status.ok()) impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
+  return status;
+}
+
+void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
+                  std::span<absl::Status> statuses, const ReadOptions& options) {
+  const size_t count = std::min({keys.size(), values.size(), statuses.size()});
+  const bool mismatch = keys.size() != values.size() || keys.size() != statuses.size();
+  for (size_t i = 0; i < count; ++i) values[i].Reset();
+  const EpochGuard guard;
+  const engine::ReadView& view = impl_->tree.Current();
+  const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
+  if (mismatch || !sequence.ok()) {
+    const absl::Status error =
+        mismatch ? absl::InvalidArgumentError("keys, values and statuses differ in size")
+                 : sequence.status();
+    std::fill(statuses.begin(), statuses.end(), error);
+    return;
+  }
+  std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
+  engine::MultiPointRead(&impl_->context, {&view, *sequence, options.fill_cache}, keys, values,
+                         statuses);
+  impl_->context.stats.Add(engine::Counter::kGets, count);
+  impl_->context.stats.Add(
+      engine::Counter::kGetsFound,
+      static_cast<uint64_t>(std::count_if(statuses.begin(), statuses.end(),
+                                          [](const absl::Status& status) { return status.ok(); })));
+}
+
+std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
+  std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
+  const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
+  if (!sequence.ok())
+    return engine::NewDBIterator({.pin = nullptr,
+                                  .input = NewEmptyIterator(sequence.status()),
+                                  .order = impl_->context.order});
+  return engine::NewViewIterator(&impl_->context, std::move(view), *sequence, options);
+}
+
+std::shared_ptr<const Snapshot> DB::GetSnapshot() {
+  return impl_->context.snapshots->Take([this] { return impl_->writes->visible(); });
+}
+
+absl::Status DB::Flush() {
+  RETURN_IF_ERROR(impl_->CheckWritable());
+  return impl_->writes->Flush();
+}
+
+absl::Status DB::CompactRange(std::optional<std::string_view> begin,
+                              std::optional<std::string_view> end) {
+  RETURN_IF_ERROR(Flush());
+  compaction::KeyRange range;
+  if (begin.has_value()) range.begin = std::string(*begin);
+  if (end.has_value()) range.end = std::string(*end);
+  return impl_->writes->jobs()->CompactRange(range);
+}
+
+absl::Status DB::WaitForIdle() {
+  if (impl_->context.options.read_only) return absl::OkStatus();
+  RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
+  EpochDrain();
+  impl_->context.reaper.Reap();
+  return absl::OkStatus();
+}
+
+absl::Status DB::Verify() {
+  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
+  return engine::VerifyAll(&impl_->context, *view, impl_->versions);
+}
+
+Stats DB::GetStats() const {
+  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
+  return engine::CollectStats(impl_->Inspect(*view));
+}
+
+std::optional<std::string> DB::GetProperty(std::string_view name) const {
+  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
+  return engine::Property(impl_->Inspect(*view), name);
+}
+
+uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
+  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
+  return engine::ApproximateSize(impl_->Inspect(*view), begin, end);
+}
+
+Health DB::GetHealth() const { return impl_->context.errors.Get(); }
+
+absl::Status DB::Resume() {
+  RETURN_IF_ERROR(impl_->CheckWritable());
+  return impl_->writes->Resume();
+}
+
+std::string_view Version() { return "1.0.0"; }
+
+}  // namespace cambium

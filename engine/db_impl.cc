@@ -1,0 +1,89 @@
+#include "engine/db_impl.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_names.h"
+#include "util/epoch.h"
+#include "util/status_macros.h"
+
+namespace cambium {
+
+using engine::Recovered;
+
+DB::Impl::~Impl() {
+  // The outcome was Close()'s to tell; who only destroys did not ask.
+  Close().IgnoreError();
+  writes.reset();
+}
+
+absl::Status DB::Impl::Open() {
+  const Options& options = context.options;
+  const bool exists = context.fs()->Exists(CurrentPath(context.path));
+  if (!exists && (options.read_only || !options.create_if_missing)) {
+    return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
+  }
+  if (!exists) RETURN_IF_ERROR(context.fs()->CreateDirectory(context.path));
+  const LockMode mode = options.read_only ? LockMode::kShared : LockMode::kExclusive;
+  ASSIGN_OR_RETURN(lock, context.fs()->Lock(LockPath(context.path), mode));
+  ASSIGN_OR_RETURN(Recovered recovered, FindOrCreate());
+  return Start(std::move(recovered));
+}
+
+absl::StatusOr<Recovered> DB::Impl::FindOrCreate() {
+  absl::StatusOr<Recovered> recovered = engine::Recover(&context);
+  if (recovered.ok() && context.options.error_if_exists) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a database at ", context.path));
+  }
+  if (!absl::IsNotFound(recovered.status())) return recovered;
+  if (context.options.read_only || !context.options.create_if_missing) {
+    return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
+  }
+  return engine::Create(&context);
+}
+
+absl::Status DB::Impl::Start(Recovered recovered) {
+  std::vector<std::shared_ptr<engine::MemSlot>> frozen(recovered.memtables.rbegin() + 1,
+                                                       recovered.memtables.rend());
+  std::unique_ptr<wal::LogSet> log;
+  tree.Start(recovered.memtables.back(), std::move(frozen), recovered.state.families.at(0).version);
+  if (context.options.read_only) {
+    versions.StartReadOnly(recovered.state);
+  } else {
+    RETURN_IF_ERROR(versions.Start(recovered.state));
+    ASSIGN_OR_RETURN(log, engine::StartLog(&context, recovered));
+    engine::RemoveLeftovers(&context, recovered);
+  }
+  writes = std::make_unique<engine::WritePath>(&context, &tree, &versions, std::move(log),
+                                               recovered.last_sequence);
+  if (!context.options.read_only) writes->jobs()->Schedule();
+  return absl::OkStatus();
+}
+
+absl::Status DB::Impl::Close() {
+  if (closed_.exchange(true)) return close_status_;
+  if (writes != nullptr && !context.options.read_only) close_status_ = writes->Close();
+  EpochDrain();
+  context.reaper.Reap();
+  return close_status_;
+}
+
+absl::Status DB::Impl::CheckWritable() const {
+  if (!context.options.read_only) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the database at ", context.path, " is open for reading only"));
+}
+
+absl::StatusOr<SequenceNumber> DB::Impl::ReadSequence(const ReadOptions& read_options) const {
+  if (read_options.snapshot == nullptr) return writes->visible();
+  if (!context.snapshots->Owns(*read_options.snapshot)) {
+    return absl::InvalidArgumentError("the snapshot is of another database");
+  }
+  return read_options.snapshot->sequence();
+}
+
+engine::Inspected DB::Impl::Inspect(const engine::ReadView& view) const {
+  return {&context, &view, writes->visible(), writes->jobs()->DebtBytes()};
+}
+
+}  // namespace cambium

@@ -1,0 +1,50 @@
+// DB::Impl: the parts of one open database, in the order of their making.
+#ifndef CAMBIUM_ENGINE_DB_IMPL_H_
+#define CAMBIUM_ENGINE_DB_IMPL_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "cambium/db.h"
+#include "engine/context.h"
+#include "engine/introspection.h"
+#include "engine/recovery.h"
+#include "engine/tree/tree.h"
+#include "engine/tree/version_store.h"
+#include "engine/write/write_path.h"
+
+namespace cambium {
+
+// Thread-safe. Parts are destroyed in reverse: the write path, which stops the jobs, first.
+class DB::Impl {
+ public:
+  Impl(const Options& options, const std::string& path) : context(options, path) {}
+  ~Impl();
+
+  // Finds or makes the database.
+  absl::Status Open();
+  absl::Status Close();
+  // ok where the database takes writes.
+  absl::Status CheckWritable() const;
+  // What a read that starts now sees, given a view that was taken before this call.
+  absl::StatusOr<SequenceNumber> ReadSequence(const ReadOptions& read_options) const;
+  engine::Inspected Inspect(const engine::ReadView& view) const;
+
+  engine::Context context;
+  std::unique_ptr<FileLock> lock;
+  engine::Tree tree{context.order, &context.tables, &context.reaper};
+  engine::VersionStore versions{&context, &tree};
+  std::unique_ptr<engine::WritePath> writes;
+
+ private:
+  absl::StatusOr<engine::Recovered> FindOrCreate();
+  absl::Status Start(engine::Recovered recovered);
+
+  std::atomic<bool> closed_{false};
+  absl::Status close_status_;
+};
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_ENGINE_DB_IMPL_H_

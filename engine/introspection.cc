@@ -1,0 +1,164 @@
+#include "engine/introspection.h"
+
+#include <charconv>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cambium/db.h"
+#include "sstable/table_reader.h"
+
+namespace cambium::engine {
+namespace {
+
+LevelStats StatsOf(std::span<const manifest::Run> runs) {
+  LevelStats stats;
+  stats.runs = runs.size();
+  for (const manifest::Run& run : runs) {
+    stats.bytes += run.bytes;
+    for (const manifest::FileRef& file : run.files) {
+      ++stats.files;
+      stats.entries += file->entries;
+      stats.tombstones += file->tombstones;
+    }
+  }
+  return stats;
+}
+
+uint64_t MemTableUsage(const ReadView& view) {
+  uint64_t bytes = view.active->table.MemoryUsage();
+  for (const std::shared_ptr<MemSlot>& slot : view.frozen) bytes += slot->table.MemoryUsage();
+  return bytes;
+}
+
+std::string LevelsText(const Stats& stats) {
+  std::string text = "level  runs  files        bytes      entries   tombstones\n";
+  for (size_t level = 0; level < stats.levels.size(); ++level) {
+    const LevelStats& row = stats.levels[level];
+    if (row.files == 0) continue;
+    absl::StrAppendFormat(&text, "%5d %5d %6d %12d %12d %12d\n", level, row.runs, row.files,
+                          row.bytes, row.entries, row.tombstones);
+  }
+  return text;
+}
+
+void AppendHistogram(std::string_view name, const HistogramSummary& summary, std::string* text) {
+  absl::StrAppendFormat(text, "%-22s count %d  p50 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",
+                        std::string(name), summary.count, summary.p50, summary.p99, summary.p999,
+                        summary.max);
+}
+
+std::string StatsText(const Stats& stats) {
+  std::string text = LevelsText(stats);
+  const auto row = [&text](std::string_view name, uint64_t value) {
+    absl::StrAppendFormat(&text, "%-22s %d\n", std::string(name), value);
+  };
+  row("keys written", stats.keys_written);
+  row("bytes written", stats.bytes_written);
+  row("gets", stats.gets);
+  row("gets found", stats.gets_found);
+  row("iterators", stats.seeks);
+  row("log bytes", stats.log_bytes);
+  row("log syncs", stats.log_syncs);
+  row("flushes", stats.flushes);
+  row("flush bytes", stats.flush_bytes);
+  row("compactions", stats.compactions);
+  row("trivial moves", stats.trivial_moves);
+  row("compaction bytes in", stats.compaction_bytes_read);
+  row("compaction bytes out", stats.compaction_bytes_written);
+  row("entries in", stats.entries_in);
+  row("entries out", stats.entries_out);
+  row("entries shadowed", stats.entries_shadowed);
+  row("tombstones dropped", stats.tombstones_dropped);
+  row("block cache misses", stats.block_cache_misses);
+  row("stalls", stats.stalls);
+  row("stall micros", stats.stall_micros);
+  row("memtable bytes", stats.memtable_bytes_now);
+  row("frozen memtables", stats.frozen_memtables_now);
+  row("block cache bytes", stats.block_cache_bytes_now);
+  row("table memory bytes", stats.table_memory_bytes_now);
+  row("live bytes", stats.live_bytes_now);
+  row("compaction debt", stats.compaction_debt_bytes_now);
+  row("snapshots", stats.snapshots_now);
+  AppendHistogram("flush micros", stats.flush_micros, &text);
+  AppendHistogram("compaction micros", stats.compaction_micros, &text);
+  AppendHistogram("stall micros", stats.stall_histogram_micros, &text);
+  return text;
+}
+
+// "cambium.num-files-at-level<N>".
+std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view level_text) {
+  size_t level = 0;
+  const auto [end, error] =
+      std::from_chars(level_text.data(), level_text.data() + level_text.size(), level);
+  if (error != std::errc() || end != level_text.data() + level_text.size()) return std::nullopt;
+  if (level >= stats.levels.size()) return std::nullopt;
+  return absl::StrCat(stats.levels[level].files);
+}
+
+}  // namespace
+
+Stats CollectStats(const Inspected& db) {
+  Stats stats;
+  db.context->stats.Fill(&stats);
+  const sstable::BlockCacheStats cache = db.context->cache.Stats();
+  stats.block_cache_misses = cache.misses;
+  stats.block_cache_bytes_now = cache.resident;
+  stats.table_memory_bytes_now = cache.table_memory;
+  stats.memtable_bytes_now = MemTableUsage(*db.view);
+  stats.frozen_memtables_now = db.view->frozen.size();
+  stats.live_bytes_now = db.view->tables->version->TotalBytes();
+  stats.compaction_debt_bytes_now = db.compaction_debt_bytes;
+  stats.snapshots_now = db.context->snapshots->Count();
+  stats.last_sequence = db.last_sequence;
+  for (int level = 0; level < kLevelCount; ++level) {
+    stats.levels.push_back(StatsOf(db.view->tables->version->runs(level)));
+  }
+  return stats;
+}
+
+std::optional<std::string> Property(const Inspected& db, std::string_view name) {
+  constexpr std::string_view kPrefix = "cambium.";
+  constexpr std::string_view kFilesAtLevel = "num-files-at-level";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  const Stats stats = CollectStats(db);
+  if (name == "levels") return LevelsText(stats);
+  if (name == "stats") return StatsText(stats);
+  if (name == "version") return std::string(Version());
+  if (name == "last-sequence") return absl::StrCat(stats.last_sequence);
+  if (name == "approximate-memory-usage") {
+    return absl::StrCat(stats.memtable_bytes_now + db.context->cache.Usage());
+  }
+  if (name.starts_with(kFilesAtLevel)) {
+    return FilesAtLevel(stats, name.substr(kFilesAtLevel.size()));
+  }
+  return std::nullopt;
+}
+
+uint64_t ApproximateSize(const Inspected& db, std::string_view begin, std::string_view end) {
+  const KeyOrder& order = db.context->order;
+  if (order.Compare(begin, end) >= 0) return 0;
+  uint64_t bytes = 0;
+  for (const RunView& run : db.view->tables->runs) {
+    for (const LiveTableRef& table : run.tables) {
+      const manifest::FileMetadata& file = table->file();
+      if (order.Less(file.largest_key, begin) || order.Compare(file.smallest_key, end) >= 0) {
+        continue;
+      }
+      const absl::StatusOr<const sstable::TableReader*> reader = table->table().reader();
+      // A file that cannot be opened still takes its bytes.
+      if (!reader.ok()) {
+        bytes += file.file_size;
+        continue;
+      }
+      const bool from_start = order.Compare(begin, file.smallest_key) <= 0;
+      const bool to_end = order.Less(file.largest_key, end);
+      const uint64_t first = from_start ? 0 : (*reader)->ApproximateOffsetOf(begin);
+      const uint64_t last = to_end ? file.file_size : (*reader)->ApproximateOffsetOf(end);
+      bytes += last - std::min(first, last);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace cambium::engine

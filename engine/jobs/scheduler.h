@@ -1,0 +1,83 @@
+// JobScheduler: starts flushes and compactions when they are due, and lets others wait for them.
+//
+// One flush at a time; compactions side by side as long as their plans do not conflict. What is due
+// is asked of the tree and of the policy whenever something has changed: a memtable was frozen, a
+// job ended, writes work again.
+//
+//   a job's end ─▶ new view ─▶ Schedule() ─▶ next job
+//
+// Lock order: mutex_ is taken before tree_mu and never together with manifest_mu.
+#ifndef CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
+#define CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "compaction/plan.h"
+#include "compaction/policy.h"
+#include "engine/jobs/job_world.h"
+#include "util/mutex.h"
+
+namespace cambium::engine {
+
+// Thread-safe.
+class JobScheduler {
+ public:
+  explicit JobScheduler(JobWorld world);
+  // Requires Stop().
+  ~JobScheduler();
+  JobScheduler(const JobScheduler&) = delete;
+  JobScheduler& operator=(const JobScheduler&) = delete;
+
+  // Starts what is due. Cheap where nothing is.
+  void Schedule() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Starts no more jobs, has running compactions give up, and returns when none runs.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns when no job runs; to be called while none can start, after an error or Stop().
+  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns when done() holds, which is asked under the scheduler's lock after every job; or why
+  // jobs no longer run. Lends the caller's thread to the executor.
+  absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns when every write up to `sequence`, all of them in frozen memtables, is in tables; or
+  // why it will not be.
+  absl::Status AwaitFlushed(SequenceNumber sequence) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns when at most `limit` memtables are frozen; or why there will not be.
+  absl::Status AwaitFrozenAtMost(size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns when no job runs and none is due; or why none can run.
+  absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Merges what overlaps `range` into the last level. Nothing else is compacted meanwhile.
+  absl::Status CompactRange(const compaction::KeyRange& range) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Bytes that compactions would have to write until nothing is due.
+  uint64_t DebtBytes() const;
+  const JobWorld& world() const { return world_; }
+
+ private:
+  compaction::PolicyOptions Policy() const;
+  void ScheduleFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ScheduleCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Start(compaction::Plan plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FlushTask();
+  void CompactionTask(const compaction::Plan& plan);
+  bool Idle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the next step of a manual compaction came to.
+  enum class Step { kStarted, kBlocked, kDone };
+  Step StartManual(const compaction::ManualRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Failure() const;
+
+  const JobWorld world_;
+  std::atomic<bool> stopping_{false};
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
+  int manual_requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<compaction::Plan> running_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_JOBS_SCHEDULER_H_

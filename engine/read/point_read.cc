@@ -1,0 +1,174 @@
+#include "engine/read/point_read.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_names.h"
+#include "base/key_fold.h"
+#include "sstable/table_reader.h"
+
+namespace cambium::engine {
+namespace {
+
+// Hands out a value that lies in a memtable: a copy, or a pin of the memtable for a long one.
+void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view found,
+                      PinnedValue* value) {
+  if (found.size() <= sstable::kMaxCopiedValueSize) {
+    value->Copy(found);
+    return;
+  }
+  value->Pin(
+      found, [](void* pin) { delete static_cast<std::shared_ptr<MemSlot>*>(pin); },
+      new std::shared_ptr<MemSlot>(slot));
+}
+
+// Whether the memtables of the view decide `fold`.
+bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, PinnedValue* value) {
+  const auto decided_by = [&](const std::shared_ptr<MemSlot>& slot) {
+    std::string_view found;
+    if (slot->table.Get(key, fold, &found) == KeyFold::Answer::kMore) return false;
+    if (fold->answer() == KeyFold::Answer::kValue) TakeFromMemTable(slot, found, value);
+    return true;
+  };
+  if (decided_by(view.active)) return true;
+  return std::any_of(view.frozen.begin(), view.frozen.end(), decided_by);
+}
+
+// What the fold's answer means to the caller of Get.
+absl::Status Outcome(const KeyFold& fold) {
+  switch (fold.answer()) {
+    case KeyFold::Answer::kValue:
+      return absl::OkStatus();
+    case KeyFold::Answer::kUnsupported:
+      return absl::UnimplementedError(
+          "the key holds an entry of a kind that a newer release wrote");
+    default:
+      return absl::Status(absl::StatusCode::kNotFound, "");
+  }
+}
+
+// Remembers damage, so that GetHealth() tells of it, and hands the error on.
+absl::Status Noted(Context* context, const LiveTable& table, absl::Status error) {
+  if (absl::IsDataLoss(error)) {
+    context->errors.NoteDamage(error, TablePath(context->path, table.file().number));
+  }
+  return error;
+}
+
+absl::Status ReadTable(Context* context, const LiveTable& table, const LookupKey& key,
+                       const sstable::TableReadOptions& options,
+                       std::pair<KeyFold*, PinnedValue*> out) {
+  const sstable::TableReader* reader = table.table().reader_if_open();
+  if (reader == nullptr) {
+    absl::StatusOr<const sstable::TableReader*> opened = table.table().reader();
+    if (!opened.ok()) return Noted(context, table, std::move(opened).status());
+    reader = *opened;
+  }
+  absl::Status status = reader->Get(key, options, out.first, out.second);
+  if (!status.ok()) return Noted(context, table, std::move(status));
+  return status;
+}
+
+// One key of a MultiPointRead that no memtable decided.
+struct Pending {
+  Pending(std::string_view key, SequenceNumber sequence, const KeyOrder& order)
+      : lookup(key, sequence, order), fold(sequence) {}
+
+  LookupKey lookup;
+  KeyFold fold;
+  size_t index = 0;  // in the caller's spans
+};
+
+// Asks one table for the keys of `group`; those that met an error leave `pending` with it.
+void ReadTableForMany(Context* context, const LiveTable& table,
+                      const sstable::TableReadOptions& options,
+                      std::vector<sstable::LookupRequest>* group) {
+  absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
+  if (!reader.ok()) {
+    for (sstable::LookupRequest& request : *group) request.status = reader.status();
+  } else {
+    (*reader)->MultiGet(std::span(*group), options);
+  }
+  for (sstable::LookupRequest& request : *group) {
+    if (!request.status.ok()) request.status = Noted(context, table, std::move(request.status));
+  }
+}
+
+}  // namespace
+
+absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view key,
+                       PinnedValue* value) {
+  const LookupKey lookup(key, at.sequence, context->order);
+  KeyFold fold(at.sequence);
+  if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold);
+  const sstable::TableReadOptions options{at.fill_cache};
+  for (const RunView& run : at.view->tables->runs) {
+    const LiveTable* table = run.Find(lookup, context->order);
+    if (table == nullptr) continue;
+    absl::Status status = ReadTable(context, *table, lookup, options, {&fold, value});
+    if (!status.ok()) return status;
+    if (fold.decided()) break;
+  }
+  return Outcome(fold);
+}
+
+void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::string_view> keys,
+                    std::span<PinnedValue> values, std::span<absl::Status> statuses) {
+  std::vector<Pending> pending;
+  pending.reserve(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Pending& read = pending.emplace_back(keys[i], at.sequence, context->order);
+    read.index = i;
+    at.view->active->table.PrefetchFor(read.lookup);
+  }
+  std::erase_if(pending, [&](Pending& read) {
+    if (!ReadMemTables(*at.view, read.lookup, &read.fold, &values[read.index])) return false;
+    statuses[read.index] = Outcome(read.fold);
+    return true;
+  });
+  // In key order, the keys of one table and of one block are neighbours.
+  std::sort(pending.begin(), pending.end(), [&](const Pending& a, const Pending& b) {
+    return context->order.Less(a.lookup.key, b.lookup.key);
+  });
+
+  const sstable::TableReadOptions options{at.fill_cache};
+  std::vector<sstable::LookupRequest> group;
+  for (const RunView& run : at.view->tables->runs) {
+    if (pending.empty()) break;
+    for (size_t begin = 0; begin < pending.size();) {
+      const LiveTable* table = run.Find(pending[begin].lookup, context->order);
+      size_t end = begin + 1;
+      if (table != nullptr) {
+        while (end < pending.size() &&
+               !context->order.Less(table->file().largest_key, pending[end].lookup.key)) {
+          ++end;
+        }
+        group.clear();
+        for (size_t i = begin; i < end; ++i) {
+          Pending& read = pending[i];
+          group.push_back({&read.lookup, &read.fold, &values[read.index], absl::OkStatus()});
+        }
+        ReadTableForMany(context, *table, options, &group);
+        for (size_t i = begin; i < end; ++i) {
+          statuses[pending[i].index] = std::move(group[i - begin].status);
+        }
+      }
+      begin = end;
+    }
+    std::erase_if(pending, [&](const Pending& read) {
+      absl::Status& status = statuses[read.index];
+      if (!status.ok()) return true;
+      if (!read.fold.decided()) return false;
+      status = Outcome(read.fold);
+      return true;
+    });
+  }
+  for (const Pending& read : pending) statuses[read.index] = Outcome(read.fold);
+}
+
+}  // namespace cambium::engine

@@ -1,0 +1,48 @@
+// Recovery: from the files of a directory to the state of a database.
+//
+//   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables       nothing on disk
+//   has changed so far (D11) fresh manifest ─▶ fresh log segment ─▶ what nothing names is removed
+//   each step may be cut off and repeated
+#ifndef CAMBIUM_ENGINE_RECOVERY_H_
+#define CAMBIUM_ENGINE_RECOVERY_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/context.h"
+#include "engine/state/mem_slot.h"
+#include "manifest/manifest_state.h"
+#include "wal/log_reader.h"
+#include "wal/log_set.h"
+
+namespace cambium::engine {
+
+// A database as its files tell it. Plain data.
+struct Recovered {
+  manifest::ManifestState state;
+  std::vector<std::shared_ptr<MemSlot>> memtables;  // oldest first, at least one
+  SequenceNumber last_sequence = 0;
+  wal::LogReplay log;
+  std::vector<std::string> leftovers;  // paths that nothing names
+};
+
+// Reads; changes nothing on disk. Sets context->next_file_number. NotFound where there is no
+// database.
+absl::StatusOr<Recovered> Recover(Context* context);
+
+// An empty database that is nowhere on disk yet. DataLoss where the directory holds tables or logs:
+// then CURRENT was lost.
+absl::StatusOr<Recovered> Create(Context* context);
+
+// The fresh log of a database that was recovered, or created.
+absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context, const Recovered& recovered);
+
+// Removes what nothing names. Failures are left to the next Open.
+void RemoveLeftovers(Context* context, const Recovered& recovered);
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_RECOVERY_H_

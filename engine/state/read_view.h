@@ -1,0 +1,84 @@
+// ReadView: everything a read needs, as one immutable value: {memtable, frozen memtables, tables}.
+//
+//   view 7  {M3, [M2, M1], tables 4}
+//     │ memtable full        →  view 8  {M4, [M3, M2, M1], tables 4}
+//     │ flush of M1, M2 done →  view 9  {M4, [M3], tables 5}
+//
+// A change never alters a view; it publishes the next one (engine/tree/tree.h). What a view names
+// stays alive and readable while the view does: memtables in memory, tables on disk.
+#ifndef CAMBIUM_ENGINE_STATE_READ_VIEW_H_
+#define CAMBIUM_ENGINE_STATE_READ_VIEW_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/keys.h"
+#include "engine/state/file_reaper.h"
+#include "engine/state/mem_slot.h"
+#include "manifest/version.h"
+#include "sstable/table_cache.h"
+
+namespace cambium::engine {
+
+// One live SSTable: what the manifest says of it, and its reader. When a version drops the file it
+// is marked obsolete, and the last view to let go of it hands the file to the reaper. Immutable
+// after construction but for that mark.
+class LiveTable {
+ public:
+  LiveTable(manifest::FileRef file, std::shared_ptr<sstable::TableHandle> table, FileReaper* reaper)
+      : file_(std::move(file)), table_(std::move(table)), reaper_(reaper) {}
+  ~LiveTable() {
+    if (!obsolete_.load(std::memory_order_acquire)) return;
+    table_.reset();
+    reaper_->Enqueue(file_->number);
+  }
+  LiveTable(const LiveTable&) = delete;
+  LiveTable& operator=(const LiveTable&) = delete;
+
+  const manifest::FileMetadata& file() const { return *file_; }
+  const manifest::FileRef& file_ref() const { return file_; }
+  sstable::TableHandle& table() const { return *table_; }
+  void MarkObsolete() const { obsolete_.store(true, std::memory_order_release); }
+
+ private:
+  const manifest::FileRef file_;
+  std::shared_ptr<sstable::TableHandle> table_;
+  FileReaper* const reaper_;
+  mutable std::atomic<bool> obsolete_{false};
+};
+using LiveTableRef = std::shared_ptr<const LiveTable>;
+
+// One sorted run: tables that do not overlap, ascending. Immutable after construction.
+struct RunView {
+  int level = 0;
+  const manifest::Run* run = nullptr;  // of the version beside it in TablesView
+  std::vector<LiveTableRef> tables;    // as run->files
+
+  // The one table that may hold `key`, or null.
+  const LiveTable* Find(const LookupKey& key, const KeyOrder& order) const {
+    const size_t index = manifest::FindFileIndex(*run, key.key, key.head, order);
+    if (index == tables.size()) return nullptr;
+    const LiveTable* table = tables[index].get();
+    return order.Less(key.key, table->file().smallest_key) ? nullptr : table;
+  }
+};
+
+// The tables of one version, newest run first. Immutable after construction.
+struct TablesView {
+  std::shared_ptr<const manifest::Version> version;
+  std::vector<RunView> runs;
+};
+
+// Immutable after construction; the active memtable takes writes.
+struct ReadView {
+  std::shared_ptr<MemSlot> active;
+  std::vector<std::shared_ptr<MemSlot>> frozen;  // newest first
+  std::shared_ptr<const TablesView> tables;
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_STATE_READ_VIEW_H_

@@ -1,0 +1,68 @@
+#include "engine/state/stats_recorder.h"
+
+namespace cambium::engine {
+
+void StatsRecorder::AddEntries(const JobStats& job) {
+  jobs_.entries_in += job.entries_in;
+  jobs_.entries_out += job.entries_out;
+  jobs_.entries_shadowed += job.entries_shadowed;
+  jobs_.tombstones_dropped += job.tombstones_dropped;
+}
+
+void StatsRecorder::AddFlush(const JobStats& job) {
+  MutexLock lock(&mutex_);
+  ++jobs_.flushes;
+  jobs_.flush_bytes += job.bytes_written;
+  AddEntries(job);
+  flush_micros_.Record(job.micros);
+}
+
+void StatsRecorder::AddCompaction(const JobStats& job) {
+  MutexLock lock(&mutex_);
+  ++jobs_.compactions;
+  jobs_.compaction_bytes_read += job.bytes_read;
+  jobs_.compaction_bytes_written += job.bytes_written;
+  AddEntries(job);
+  compaction_micros_.Record(job.micros);
+}
+
+void StatsRecorder::AddTrivialMove() {
+  MutexLock lock(&mutex_);
+  ++jobs_.trivial_moves;
+}
+
+void StatsRecorder::AddStall(uint64_t micros) {
+  MutexLock lock(&mutex_);
+  ++jobs_.stalls;
+  jobs_.stall_micros += micros;
+  stall_micros_.Record(micros);
+}
+
+JobSpeeds StatsRecorder::MeasuredSpeeds() const {
+  MutexLock lock(&mutex_);
+  const auto speed = [](uint64_t bytes, double micros) {
+    return micros <= 0 ? 0.0 : static_cast<double>(bytes) / micros * 1e6;
+  };
+  return {speed(jobs_.flush_bytes, flush_micros_.Summary().sum),
+          speed(jobs_.compaction_bytes_written, compaction_micros_.Summary().sum)};
+}
+
+void StatsRecorder::Fill(Stats* stats) const {
+  MutexLock lock(&mutex_);
+  *stats = jobs_;
+  const auto sum = [this](Counter counter) {
+    return counters_[static_cast<size_t>(counter)].Sum();
+  };
+  stats->keys_written = sum(Counter::kKeysWritten);
+  stats->bytes_written = sum(Counter::kBytesWritten);
+  stats->gets = sum(Counter::kGets);
+  stats->gets_found = sum(Counter::kGetsFound);
+  stats->seeks = sum(Counter::kSeeks);
+  stats->log_bytes = sum(Counter::kLogBytes);
+  stats->log_syncs = sum(Counter::kLogSyncs);
+  stats->flush_micros = flush_micros_.Summary();
+  stats->compaction_micros = compaction_micros_.Summary();
+  stats->stall_histogram_micros = stall_micros_.Summary();
+}
+
+}  // namespace cambium::engine

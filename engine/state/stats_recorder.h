@@ -1,0 +1,61 @@
+// StatsRecorder: the counters behind DB::GetStats().
+//
+// Counters that readers and writers bump on every operation are sharded, so that two threads do not
+// share a line; those of background jobs and the histograms are behind a mutex.
+#ifndef CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
+#define CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
+
+#include <array>
+#include <cstdint>
+
+#include "cambium/stats.h"
+#include "util/histogram.h"
+#include "util/mutex.h"
+#include "util/sharded_counter.h"
+
+namespace cambium::engine {
+
+// Counted on the paths of reads and writes.
+enum class Counter { kKeysWritten, kBytesWritten, kGets, kGetsFound, kSeeks, kLogBytes, kLogSyncs };
+inline constexpr size_t kCounterCount = 7;
+
+// What one flush or compaction did.
+struct JobStats {
+  uint64_t bytes_read = 0, bytes_written = 0, micros = 0;
+  uint64_t entries_in = 0, entries_out = 0, entries_shadowed = 0, tombstones_dropped = 0;
+};
+
+// Bytes a second that jobs have written so far; 0: none has run.
+struct JobSpeeds {
+  double flush = 0, compaction = 0;
+};
+
+// Thread-safe.
+class StatsRecorder {
+ public:
+  void Add(Counter counter, uint64_t amount) {
+    counters_[static_cast<size_t>(counter)].Add(amount);
+  }
+  void AddFlush(const JobStats& job);
+  void AddCompaction(const JobStats& job);
+  void AddTrivialMove();
+  void AddStall(uint64_t micros);
+
+  JobSpeeds MeasuredSpeeds() const;
+  // Fills the counters and histograms that are kept here.
+  void Fill(Stats* stats) const;
+
+ private:
+  void AddEntries(const JobStats& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::array<ShardedCounter, kCounterCount> counters_;
+  mutable Mutex mutex_;
+  Stats jobs_ ABSL_GUARDED_BY(mutex_);
+  Histogram flush_micros_ ABSL_GUARDED_BY(mutex_);
+  Histogram compaction_micros_ ABSL_GUARDED_BY(mutex_);
+  Histogram stall_micros_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_

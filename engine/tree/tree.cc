@@ -1,0 +1,103 @@
+#include "engine/tree/tree.h"
+
+#include <map>
+#include <utility>
+
+namespace cambium::engine {
+
+ReplacedView::~ReplacedView() {
+  if (view_ == nullptr) return;
+  using Holder = std::shared_ptr<const ReadView>;
+  EpochRetire(const_cast<Holder*>(view_), [](void* view) { delete static_cast<Holder*>(view); });
+}
+
+Tree::Tree(const KeyOrder& order, sstable::TableCache* tables, FileReaper* reaper)
+    : order_(order), tables_(tables), reaper_(reaper) {}
+
+Tree::~Tree() { delete current_.load(std::memory_order_acquire); }
+
+std::shared_ptr<const ReadView> Tree::Pin() const {
+  EpochGuard guard;
+  return *current_.load(std::memory_order_acquire);
+}
+
+void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
+                 std::shared_ptr<const manifest::Version> version) {
+  auto view = std::make_shared<ReadView>();
+  view->active = std::move(active);
+  view->frozen = std::move(frozen);
+  view->tables = MakeTables(std::move(version), nullptr);
+  MutexLock lock(&tree_mu_);
+  const ReplacedView none = Publish(std::move(view));
+}
+
+ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
+  MutexLock lock(&tree_mu_);
+  const ReadView& old = **current_.load(std::memory_order_relaxed);
+  auto view = std::make_shared<ReadView>();
+  view->active = std::move(next);
+  view->frozen.reserve(old.frozen.size() + 1);
+  view->frozen.push_back(old.active);
+  view->frozen.insert(view->frozen.end(), old.frozen.begin(), old.frozen.end());
+  view->tables = old.tables;
+  return Publish(std::move(view));
+}
+
+void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flushed) {
+  // Versions are installed by one thread at a time (manifest_mu), so the tables that this replaces
+  // cannot change meanwhile; memtables can.
+  const std::shared_ptr<const TablesView> old_tables = Pin()->tables;
+  std::shared_ptr<const TablesView> tables = MakeTables(std::move(version), old_tables.get());
+  ReplacedView replaced;
+  {
+    MutexLock lock(&tree_mu_);
+    const ReadView& old = **current_.load(std::memory_order_relaxed);
+    auto view = std::make_shared<ReadView>();
+    view->active = old.active;
+    view->frozen = old.frozen;
+    view->frozen.resize(view->frozen.size() - flushed);
+    view->tables = std::move(tables);
+    replaced = Publish(std::move(view));
+  }
+}
+
+ReplacedView Tree::Publish(std::shared_ptr<const ReadView> view) {
+  return ReplacedView(current_.exchange(new std::shared_ptr<const ReadView>(std::move(view)),
+                                        std::memory_order_acq_rel));
+}
+
+std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,
+                                                   const TablesView* previous) const {
+  std::map<FileNumber, LiveTableRef> known;
+  if (previous != nullptr) {
+    for (const RunView& run : previous->runs) {
+      for (const LiveTableRef& table : run.tables) known.emplace(table->file().number, table);
+    }
+  }
+  auto view = std::make_shared<TablesView>();
+  for (int level = 0; level < kLevelCount; ++level) {
+    for (const manifest::Run& run : version->runs(level)) {
+      std::vector<LiveTableRef> tables;
+      tables.reserve(run.files.size());
+      for (const manifest::FileRef& file : run.files) {
+        if (const auto found = known.find(file->number); found != known.end()) {
+          tables.push_back(std::move(found->second));
+          known.erase(found);
+        } else {
+          tables.push_back(std::make_shared<LiveTable>(
+              file, tables_->GetHandle(file->number, file->file_size), reaper_));
+        }
+      }
+      view->runs.push_back({level, &run, std::move(tables)});
+    }
+  }
+  // Whatever the new version does not name goes with the last view that does.
+  for (const auto& [number, table] : known) {
+    table->MarkObsolete();
+    tables_->Evict(number);
+  }
+  view->version = std::move(version);
+  return view;
+}
+
+}  // namespace cambium::engine

@@ -1,0 +1,67 @@
+// VersionStore: the manifest, and the version that it says is in force.
+//
+//   Commit(edit):  build next version ─▶ manifest synced ─▶ tree shows it        (only then do old
+//   logs and tables go, D4)
+//
+// After a manifest error it is unknown which of two states the disk holds: deletions stop (D12),
+// and the next commit goes to a fresh manifest that holds everything.
+//
+// Lock order (docs/threading.md): manifest_mu is the first of all and the only one that is held
+// across I/O.
+#ifndef CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
+#define CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "engine/context.h"
+#include "engine/tree/tree.h"
+#include "manifest/manifest_log.h"
+#include "manifest/manifest_state.h"
+#include "manifest/version_edit.h"
+#include "util/mutex.h"
+
+namespace cambium::engine {
+
+// Thread-safe.
+class VersionStore {
+ public:
+  VersionStore(Context* context, Tree* tree) : context_(context), tree_(tree) {}
+  VersionStore(const VersionStore&) = delete;
+  VersionStore& operator=(const VersionStore&) = delete;
+
+  // Makes a fresh manifest that holds `state`; the first commits stand on it.
+  absl::Status Start(manifest::ManifestState state);
+  // Without a manifest of its own: every commit is refused.
+  void StartReadOnly(manifest::ManifestState state);
+
+  // Makes `edit` durable and shows its version to readers; `flushed` oldest frozen memtables are in
+  // its tables. On an error nothing has changed for readers, and files that the edit adds must be
+  // left on disk: the manifest there may name them.
+  absl::Status Commit(manifest::VersionEdit edit, size_t flushed);
+
+  // After an error: a fresh manifest with the state in force, and deletions go on.
+  absl::Status Recover();
+
+  manifest::ManifestState state() const;
+  // Writes up to here are in tables.
+  SequenceNumber FlushedSequence() const;
+
+ private:
+  absl::Status Write(const manifest::VersionEdit& edit, manifest::ManifestState* next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+  absl::Status WriteFresh(manifest::ManifestState* next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+
+  Context* const context_;
+  Tree* const tree_;
+  mutable Mutex manifest_mu_;
+  manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
+  // Null after an error and before Start().
+  std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_TREE_VERSION_STORE_H_

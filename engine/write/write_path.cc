@@ -1,0 +1,254 @@
+#include "engine/write/write_path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/jobs/flush_job.h"
+#include "util/status_macros.h"
+
+namespace cambium::engine {
+namespace {
+
+WriteLimits LimitsFor(const Context& context) {
+  WriteLimits limits;
+  limits.memtables_stop = context.memory.frozen_limit + 1;
+  limits.memtables_start = std::max(1.0, limits.memtables_stop / 2);
+  return limits;
+}
+
+}  // namespace
+
+WritePath::WritePath(Context* context, Tree* tree, VersionStore* versions,
+                     std::unique_ptr<wal::LogSet> log, SequenceNumber last_sequence)
+    : context_(context),
+      tree_(tree),
+      versions_(versions),
+      log_(std::move(log)),
+      pipeline_(this, last_sequence),
+      controller_(context->clock(), LimitsFor(*context)),
+      jobs_(MakeJobWorld()),
+      active_(tree->Pin()->active.get()) {
+  UpdateLoad();
+}
+
+WritePath::~WritePath() { jobs_.Stop(); }
+
+JobWorld WritePath::MakeJobWorld() {
+  JobWorld world;
+  world.context = context_;
+  world.tree = tree_;
+  world.versions = versions_;
+  world.await_published = [this](SequenceNumber sequence) {
+    return pipeline_.WaitUntilPublished(sequence);
+  };
+  world.retire_log = [this](wal::LogPosition position) { return log_->RetireBefore(position); };
+  world.load_changed = [this] { UpdateLoad(); };
+  return world;
+}
+
+absl::Status WritePath::Write(CommitRequest request, const WriteOptions& options) {
+  if (options.sync && options.disable_wal) {
+    return absl::InvalidArgumentError("a write can be synced or unlogged, not both");
+  }
+  request.logging = options.disable_wal ? Logging::kUnlogged : Logging::kLogged;
+  request.durability = options.sync ? wal::Durability::kMachine : wal::Durability::kProcess;
+  RETURN_IF_ERROR(Admit(request.payload_size));
+  RETURN_IF_ERROR(pipeline_.Commit(request));
+  context_->stats.Add(Counter::kKeysWritten, request.count);
+  context_->stats.Add(Counter::kBytesWritten, request.payload_size);
+  return absl::OkStatus();
+}
+
+absl::Status WritePath::Admit(size_t bytes) {
+  if (!context_->errors.writable()) {
+    if (!context_->errors.ShouldProbe(context_->clock()->NowMicros())) {
+      return context_->errors.WriteStatus();
+    }
+    RETURN_IF_ERROR(Resume());
+  }
+  for (;;) {
+    const WriteVerdict verdict = controller_.Admit(bytes);
+    switch (verdict.action) {
+      case WriteVerdict::Action::kGo:
+        return absl::OkStatus();
+      case WriteVerdict::Action::kDelay:
+        context_->clock()->SleepMicros(verdict.micros);
+        context_->stats.AddStall(verdict.micros);
+        return absl::OkStatus();
+      case WriteVerdict::Action::kStop:
+        RETURN_IF_ERROR(Stall());
+    }
+  }
+}
+
+absl::Status WritePath::Stall() {
+  const uint64_t started = context_->clock()->NowMicros();
+  const absl::Status status = jobs_.Await([this] { return controller_.pressure().pressure < 1; });
+  context_->stats.AddStall(context_->clock()->NowMicros() - started);
+  return status;
+}
+
+void WritePath::UpdateLoad() {
+  const std::shared_ptr<const ReadView> view = tree_->Pin();
+  const JobSpeeds speeds = context_->stats.MeasuredSpeeds();
+  WriteLoad load;
+  load.flush_bytes_per_second = speeds.flush;
+  load.compaction_bytes_per_second = speeds.compaction;
+  load.frozen_memtables = static_cast<int>(view->frozen.size());
+  load.memtable_size = context_->memory.memtable_bytes;
+  load.level0_runs = static_cast<int>(view->tables->version->runs(0).size());
+  load.compaction_debt_bytes = jobs_.DebtBytes();
+  controller_.Update(load);
+}
+
+// --- The pipeline's world -----------------------------------------------------------------------
+
+bool WritePath::Reserve(const CommitRequest& request, CommitSlot* slot) {
+  const size_t bytes = MemTableBytes(request.payload_size, request.count);
+  MemSlot* const active = active_;
+  if (active->reserved != 0 && active->reserved + bytes > active->capacity) return false;
+  if (request.logging == Logging::kLogged && !log_->TryReserve(request.payload_size, &slot->log)) {
+    return false;
+  }
+  active->reserved += bytes;
+  slot->target_data = active;
+  return true;
+}
+
+bool WritePath::MemTableFull(size_t bytes) {
+  bool full = false;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber) {
+    full = active_->reserved != 0 && active_->reserved + bytes > active_->capacity;
+  });
+  return full;
+}
+
+absl::Status WritePath::MakeRoom(const CommitRequest& request) {
+  RETURN_IF_ERROR(context_->errors.WriteStatus());
+  const MemSlot* active = nullptr;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber) { active = active_; });
+  if (MemTableFull(MemTableBytes(request.payload_size, request.count))) {
+    return SwitchMemTable(active);
+  }
+  if (request.logging == Logging::kUnlogged) return absl::OkStatus();
+  absl::Status status = log_->MakeRoom(request.payload_size);
+  if (!status.ok() && !absl::IsInvalidArgument(status)) context_->errors.NoteWriteError(status);
+  return status;
+}
+
+absl::Status WritePath::SwitchMemTable(const MemSlot* expected) {
+  const auto limit = static_cast<size_t>(context_->memory.frozen_limit - 1);
+  if (tree_->Pin()->frozen.size() > limit) {
+    const uint64_t started = context_->clock()->NowMicros();
+    RETURN_IF_ERROR(jobs_.AwaitFrozenAtMost(limit));
+    context_->stats.AddStall(context_->clock()->NowMicros() - started);
+  }
+  {
+    MutexLock lock(&switch_mu_);
+    bool still_active = false;
+    pipeline_.RunUnderCommitLock([&](SequenceNumber) { still_active = active_ == expected; });
+    if (!still_active) return absl::OkStatus();
+    Switch();
+  }
+  UpdateLoad();
+  jobs_.Schedule();
+  return absl::OkStatus();
+}
+
+void WritePath::Switch() {
+  auto next = std::make_shared<MemSlot>(context_->order, &context_->chunks,
+                                        context_->memory.memtable_bytes);
+  ReplacedView replaced;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) {
+    next->first = {last_allocated, log_->ReservedEnd()};
+    active_ = next.get();
+    replaced = tree_->Freeze(std::move(next));
+  });
+}
+
+absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot& slot) {
+  absl::Status status = log_->Fill(slot.log, slot.first, request.pieces, request.durability);
+  if (!status.ok()) context_->errors.NoteWriteError(status);
+  context_->stats.Add(Counter::kLogBytes, wal::RecordSize(request.payload_size));
+  return status;
+}
+
+absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& slot) {
+  auto* const memtable = static_cast<MemSlot*>(slot.target_data);
+  if (request.logging == Logging::kUnlogged) {
+    unlogged_writes_.store(true, std::memory_order_relaxed);
+  }
+  if (request.single != nullptr) {
+    const BatchOp op{request.single->tag(), 0, request.single->key(), request.single->value()};
+    return InsertOp(op, slot.first, memtable);
+  }
+  absl::Status status = InsertBatch(request.pieces.front(), slot.first, 0, memtable);
+  if (!status.ok()) context_->errors.NoteWriteError(status);
+  return status;
+}
+
+absl::Status WritePath::SyncTo(wal::LogPosition position) {
+  context_->stats.Add(Counter::kLogSyncs, 1);
+  absl::Status status = log_->SyncTo(position);
+  if (!status.ok()) {
+    context_->errors.NoteWriteError(status);
+    pipeline_.Stop(status);
+  }
+  return status;
+}
+
+// --- Upkeep -------------------------------------------------------------------------------------
+
+absl::Status WritePath::Flush() {
+  RETURN_IF_ERROR(context_->errors.WriteStatus());
+  const MemSlot* active = nullptr;
+  bool empty = false;
+  SequenceNumber last = 0;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) {
+    active = active_;
+    empty = active_->reserved == 0;
+    last = last_allocated;
+  });
+  if (!empty) RETURN_IF_ERROR(SwitchMemTable(active));
+  return jobs_.AwaitFlushed(last);
+}
+
+absl::Status WritePath::Resume() {
+  MutexLock lock(&switch_mu_);
+  if (context_->errors.writable()) return absl::OkStatus();
+  jobs_.Drain();
+  absl::Status status = versions_->Recover();
+  if (status.ok() && !pipeline_.status().ok()) status = ClearPipeline();
+  if (!status.ok()) {
+    context_->errors.NoteWriteError(status);
+    return status;
+  }
+  context_->errors.Clear();
+  UpdateLoad();
+  jobs_.Schedule();
+  return absl::OkStatus();
+}
+
+absl::Status WritePath::ClearPipeline() {
+  pipeline_.Drain();
+  RETURN_IF_ERROR(log_->Recover());
+  // What failed commits left in the active memtable lies above visible(): its flush leaves it out,
+  // and says that everything up to the last number handed out is in tables, so that recovery leaves
+  // it out too.
+  Switch();
+  RETURN_IF_ERROR(RunFlush(jobs_.world(), FlushLimit{pipeline_.visible()}));
+  pipeline_.ResetAfterError();
+  return absl::OkStatus();
+}
+
+absl::Status WritePath::Close() {
+  absl::Status status;
+  if (unlogged_writes_.load(std::memory_order_relaxed)) status = Flush();
+  pipeline_.Stop(absl::FailedPreconditionError("the database is closed"));
+  pipeline_.Drain();
+  jobs_.Stop();
+  const absl::Status closed = log_->Close();
+  return status.ok() ? closed : status;
+}
+
+}  // namespace cambium::engine
