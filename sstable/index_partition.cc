@@ -179,7 +179,8 @@ absl::Status IndexView::CheckHandles() const {
 }
 
 // The leaves are the heads in order, padded to whole nodes; an inner node holds the last head of
-// each node below it, so that the first one >= h leads to the first head >= h.
+// each node below it, so that the first one >= h leads to the first head >= h. For the last node of
+// a level stands the padding, the largest integer: every search ends in a leaf that exists.
 absl::Status IndexView::BuildTree() {
   std::array<size_t, kMaxLevels> sizes{};  // in nodes, leaves first
   size_t total = 0;
@@ -210,7 +211,7 @@ absl::Status IndexView::BuildTree() {
     const Node* const below = &tree_[level_begin_[level]];
     Node* const nodes = &tree_[level_begin_[level - 1]];
     const size_t below_size = sizes[level_count - 1 - level];
-    for (size_t i = 0; i < below_size; ++i) {
+    for (size_t i = 0; i + 1 < below_size; ++i) {
       nodes[i / kFanout].heads[i % kFanout] = below[i].heads.back();
     }
   }
@@ -224,10 +225,9 @@ size_t IndexView::LowerBoundHead(uint64_t head) const {
     const Node& node = tree_[level_begin_[level] + index];
     size_t rank = 0;
     for (const uint64_t other : node.heads) rank += other < head ? 1 : 0;
-    if (rank == kFanout) return count();
     index = index * kFanout + rank;
   }
-  // Padding is not below any head: it may be found behind the last entry.
+  // Above every head it comes to the end of the last leaf, padding included.
   return std::min(index, count());
 }
 
