@@ -1,8 +1,8 @@
 // BlockCache: which blocks of all tables stay in memory, under one bound.
 //
 // The cache has no index of its own: a table has a slot a block (FrameSlot), and the slot of a
-// cached block holds the address of its frame (sstable/frame.h). A hit is one load and takes no
-// lock; misses meet at one mutex, held for a few instructions and never during I/O.
+// cached block holds the address of its frame (sstable/table/frame.h). A hit is one load and takes
+// no lock; misses meet at one mutex, held for a few instructions and never during I/O.
 //
 // Eviction is CLOCK over an array of frames: a hand passes over them, a frame with lives left loses
 // one, a frame without is taken out. A use gives a data block one life, an index or filter
@@ -22,12 +22,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "sstable/table/frame.h"
 #include "util/mutex.h"
 
 namespace cambium::sstable {
-
-class Frame;
-using FrameSlot = std::atomic<Frame*>;
 
 // A moment's figures. Plain data.
 struct BlockCacheStats {
@@ -60,10 +58,10 @@ class BlockCache {
 
   // For tables. -----------------------------------------------------------------------------
 
-  // Publishes `frame`, which has one reference, the caller's, in `slot`, evicting first where it is
-  // needed. Returns the frame that the slot holds now: where another thread was quicker, its frame,
-  // and `frame` is freed. Returns null where the frame does not fit at all: it stays the caller's.
-  // The caller holds an EpochGuard, inside which it may use the frame returned.
+  // Publishes `frame`, which has one reference, the caller's, in `slot`, evicting first where room
+  // is needed. Returns the frame that the slot holds now, with a reference for the caller: another
+  // thread's where that was quicker, and `frame` is freed. A frame that does not fit stays outside
+  // and is returned as it came. The caller holds no lock.
   Frame* Insert(FrameSlot* slot, Frame* frame);
 
   // Takes the frames out of the slots and empties these. Nobody may be reading the slots.
@@ -80,22 +78,24 @@ class BlockCache {
   void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  using Evicted = std::vector<Frame*>;
+  using Frames = std::vector<Frame*>;
 
-  // Takes frames out until `incoming` bytes more fit; they are the caller's to retire.
-  void EvictFor(size_t incoming, Evicted* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes the frame at `index` of the clock out of clock and slot.
-  void TakeOut(size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Bytes that frames in the clock may have now.
-  size_t ResidentTarget() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static void Retire(const Evicted& evicted);
+  // Bytes that frames in the clock may have now, when `incoming` bytes of frames outside it are
+  // about to enter it.
+  size_t ResidentLimit(size_t incoming) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Turns the clock until it holds at most `limit` bytes; what leaves is the caller's to retire.
+  void EvictTo(size_t limit, Frames* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes a frame out of clock and slot; its cache's reference is the caller's.
+  void TakeOut(Frame* frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Drops the cache's references through the epoch.
+  static void Retire(const Frames& frames);
 
   mutable Mutex mutex_;
   size_t capacity_ ABSL_GUARDED_BY(mutex_);
   size_t resident_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks
   size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<Frame*> clock_ ABSL_GUARDED_BY(mutex_);
+  Frames clock_ ABSL_GUARDED_BY(mutex_);
   uint64_t insertions_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> charged_{0};  // bytes of all frames there are

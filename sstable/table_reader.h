@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,11 +30,10 @@
 #include "base/keys.h"
 #include "cambium/file_system.h"
 #include "cambium/pinned_value.h"
-#include "sstable/table_properties.h"
+#include "sstable/table/table_blocks.h"
+#include "sstable/table/table_properties.h"
 
 namespace cambium::sstable {
-
-class BlockCache;
 
 // Values up to this size are copied out of a block; longer ones pin it.
 inline constexpr size_t kMaxCopiedValueSize = 1024;
@@ -76,7 +76,7 @@ class TableReader {
                                                            std::unique_ptr<RandomAccessFile> file);
   TableReader(const TableReader&) = delete;
   TableReader& operator=(const TableReader&) = delete;
-  ~TableReader();
+  ~TableReader() = default;
 
   // Feeds the versions of `key` to `fold`, newest first, until it is decided; where it answers
   // kValue, sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller
@@ -107,17 +107,44 @@ class TableReader {
   // the properties, filters, and the whole file's digest where one is expected.
   absl::Status Verify(std::optional<uint64_t> expected_digest) const;
 
-  const TableProperties& properties() const;
-  FileNumber number() const;
-  const std::string& path() const;
-  uint64_t file_size() const;
+  const TableProperties& properties() const { return properties_; }
+  FileNumber number() const { return blocks_.file().options().number; }
+  const std::string& path() const { return blocks_.file().options().path; }
+  uint64_t file_size() const { return blocks_.file().options().size; }
   // Bytes resident while the reader is open, cached blocks not counted.
-  size_t MemoryUsage() const;
+  size_t MemoryUsage() const { return blocks_.MemoryUsage(); }
 
  private:
-  class Impl;
-  explicit TableReader(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  // One key on its way through the blocks.
+  struct Sought {
+    const LookupKey& key;
+    KeyFold* fold;
+    PinnedValue* value;
+    CacheFill fill;
+  };
+  // One key of a MultiGet and the leases that it holds.
+  struct Lookup;
+
+  TableReader(TableFile file, TopIndex top, TableProperties properties);
+
+  bool HasFilter(size_t partition) const {
+    return blocks_.top().partition(partition).filter.size != 0 &&
+           blocks_.order().comparator_identical();
+  }
+  void Prefetch(const LookupKey& key, size_t partition) const;
+  // The first block of the partition to look into.
+  absl::StatusOr<DataPlace> Locate(const LookupKey& key, size_t partition,
+                                   const IndexView& index) const;
+  // Searches the block at `place`, which is `data`, and the blocks after it while the key's
+  // versions go on.
+  absl::Status Search(const Sought& sought, DataPlace place, FrameLease index,
+                      FrameLease data) const;
+  // The steps of MultiGet, each over all lookups; an error ends its lookup.
+  void LocateAll(std::span<Lookup> lookups) const;
+  std::vector<BlockRead> ReadMissing(std::span<Lookup> lookups, CacheFill fill) const;
+
+  const TableBlocks blocks_;
+  const TableProperties properties_;
 };
 
 }  // namespace cambium::sstable

@@ -13,8 +13,8 @@
 //    6   partitions                          14   oldest expiry (reserved)
 //    7   smallest key                        15   blob references (reserved)
 //    8   largest key                         16   compression of the data blocks
-#ifndef CAMBIUM_SSTABLE_TABLE_PROPERTIES_H_
-#define CAMBIUM_SSTABLE_TABLE_PROPERTIES_H_
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_PROPERTIES_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_PROPERTIES_H_
 
 #include <cstdint>
 #include <string>
@@ -48,4 +48,4 @@ struct TableProperties {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_TABLE_PROPERTIES_H_
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_PROPERTIES_H_

@@ -1,0 +1,165 @@
+#include "sstable/block_cache.h"
+
+#include <algorithm>
+
+#include "util/epoch.h"
+
+namespace cambium::sstable {
+namespace {
+
+// How far ahead of the hand frames are brought into the processor's cache: the hand touches them in
+// the order of the array, which is not the order of memory.
+constexpr size_t kHandPrefetch = 4;
+
+// Frames taken out of the clock in one hold of the lock, by Erase().
+constexpr size_t kEraseBatch = 256;
+
+void DropReference(void* frame) { static_cast<Frame*>(frame)->Unref(); }
+
+bool IsTableMemory(const Frame& frame) { return frame.kind() != BlockKind::kData; }
+
+}  // namespace
+
+BlockCache::BlockCache(size_t capacity_bytes) : capacity_(capacity_bytes) {}
+
+BlockCache::~BlockCache() { EpochDrain(); }
+
+void BlockCache::SetCapacity(size_t capacity_bytes) {
+  Frames evicted;
+  {
+    MutexLock lock(&mutex_);
+    capacity_ = capacity_bytes;
+    EvictTo(ResidentLimit(0), &evicted);
+  }
+  Retire(evicted);
+}
+
+size_t BlockCache::Usage() const {
+  return charged_.load(std::memory_order_relaxed) + reserved_.load(std::memory_order_relaxed);
+}
+
+BlockCacheStats BlockCache::Stats() const {
+  MutexLock lock(&mutex_);
+  BlockCacheStats stats;
+  stats.capacity = capacity_;
+  stats.resident = resident_;
+  const size_t charged = charged_.load(std::memory_order_relaxed);
+  stats.detached = charged - std::min(charged, resident_);
+  stats.reserved = reserved_.load(std::memory_order_relaxed);
+  stats.table_memory = stats.reserved + resident_tables_;
+  stats.frames = clock_.size();
+  stats.insertions = insertions_;
+  stats.evictions = evictions_;
+  stats.misses = misses_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
+  Frames evicted;
+  Frame* published = frame;
+  const size_t size = frame->charge();
+  {
+    MutexLock lock(&mutex_);
+    Frame* const quicker = slot->load(std::memory_order_relaxed);
+    if (quicker != nullptr) {
+      // In the clock, so the cache's reference holds it: this lock keeps it there.
+      quicker->Ref();
+      published = quicker;
+    } else if (const size_t limit = ResidentLimit(size); size <= limit) {
+      EvictTo(limit - size, &evicted);
+      frame->Ref();  // the cache's
+      frame->place() = {.slot = slot, .index = clock_.size()};
+      if (IsTableMemory(*frame)) frame->MarkUsed();
+      clock_.push_back(frame);
+      resident_ += size;
+      if (IsTableMemory(*frame)) resident_tables_ += size;
+      ++insertions_;
+      slot->store(frame, std::memory_order_release);
+    }
+  }
+  if (published != frame) frame->Unref();
+  Retire(evicted);
+  return published;
+}
+
+void BlockCache::Erase(std::span<FrameSlot> slots) {
+  Frames erased;
+  while (!slots.empty()) {
+    const std::span<FrameSlot> batch = slots.first(std::min(slots.size(), kEraseBatch));
+    slots = slots.subspan(batch.size());
+    {
+      MutexLock lock(&mutex_);
+      for (FrameSlot& slot : batch) {
+        Frame* const frame = slot.load(std::memory_order_relaxed);
+        if (frame == nullptr) continue;
+        TakeOut(frame);
+        erased.push_back(frame);
+      }
+    }
+    // Nobody reads these slots any more, so nobody can be about to take a reference.
+    for (Frame* const frame : erased) frame->Unref();
+    erased.clear();
+  }
+}
+
+void BlockCache::Reserve(size_t bytes) {
+  Frames evicted;
+  {
+    MutexLock lock(&mutex_);
+    reserved_.fetch_add(bytes, std::memory_order_relaxed);
+    EvictTo(ResidentLimit(0), &evicted);
+  }
+  Retire(evicted);
+}
+
+void BlockCache::Unreserve(size_t bytes) { reserved_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+size_t BlockCache::ResidentLimit(size_t incoming) const {
+  // Frames outside the clock count too, but not without bound: those that were evicted lately wait
+  // for their epoch, and evicting more because of them would only make more of them.
+  const size_t charged = charged_.load(std::memory_order_relaxed);
+  const size_t outside = charged - std::min(charged, resident_ + incoming);
+  const size_t detached = std::min(outside, capacity_ / 4);
+  const size_t others = reserved_.load(std::memory_order_relaxed) + detached;
+  return capacity_ - std::min(capacity_, others);
+}
+
+void BlockCache::EvictTo(size_t limit, Frames* evicted) {
+  // Readers give lives back while the hand takes them: the hand's patience has an end.
+  size_t patience = 3 * clock_.size();
+  while (resident_ > limit) {
+    if (hand_ >= clock_.size()) hand_ = 0;
+    if (hand_ + kHandPrefetch < clock_.size()) {
+      __builtin_prefetch(clock_[hand_ + kHandPrefetch]);
+    }
+    Frame* const frame = clock_[hand_];
+    if (patience > 0 && frame->TakeLife()) {
+      --patience;
+      ++hand_;
+      continue;
+    }
+    TakeOut(frame);
+    // The youngest frame stands in its place now: behind the hand, so that its turn is a round
+    // away.
+    ++hand_;
+    ++evictions_;
+    evicted->push_back(frame);
+  }
+}
+
+void BlockCache::TakeOut(Frame* frame) {
+  const Frame::Place place = frame->place();
+  place.slot->store(nullptr, std::memory_order_release);
+  Frame* const last = clock_.back();
+  clock_[place.index] = last;
+  last->place().index = place.index;
+  clock_.pop_back();
+  resident_ -= frame->charge();
+  if (IsTableMemory(*frame)) resident_tables_ -= frame->charge();
+}
+
+void BlockCache::Retire(const Frames& frames) {
+  for (Frame* const frame : frames) EpochRetire(frame, DropReference, frame->charge());
+}
+
+}  // namespace cambium::sstable

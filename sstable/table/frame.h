@@ -1,0 +1,175 @@
+// Frame: one block of a table in memory: verified, uncompressed and parsed.
+//
+// One allocation: this header, then the bytes, at a multiple of 64 (the lines of a filter are lines
+// of the processor's cache).
+//
+// Life of a cached frame:
+//
+//   made ─▶ published in a slot and in the clock ─▶ taken out of both ─▶ retired ─▶ freed
+//           (one reference is the cache's)                              (epoch)
+//
+// Who finds a frame in a slot inside an EpochGuard may use it until the guard ends, for nothing;
+// who wants it for longer takes a reference inside the guard. The cache drops its reference through
+// the epoch, so a frame that a guard can see always has that one.
+//
+// A frame that is not cached belongs to whoever holds its references.
+#ifndef CAMBIUM_SSTABLE_TABLE_FRAME_H_
+#define CAMBIUM_SSTABLE_TABLE_FRAME_H_
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "base/keys.h"
+#include "sstable/block.h"
+#include "sstable/filter_partition.h"
+#include "sstable/index_partition.h"
+#include "sstable/table/table_format.h"
+
+namespace cambium::sstable {
+
+class BlockCache;
+class Frame;
+
+// Where a table keeps the address of a block's cached frame; null where it is not cached. Written
+// by the cache alone, under its lock.
+using FrameSlot = std::atomic<Frame*>;
+
+inline constexpr size_t kFrameAlignment = 64;
+
+// Bytes and view are immutable once parsed, the place is guarded by the cache's lock, and the rest
+// is thread-safe.
+class alignas(kFrameAlignment) Frame {
+ public:
+  // Where the cache has it: guarded by the cache's lock.
+  struct Place {
+    FrameSlot* slot = nullptr;
+    size_t index = 0;  // in the clock
+  };
+
+  // A frame with room for `size` bytes, one reference, and nothing parsed. Its memory is counted by
+  // `cache`, which outlives it. Null where there is no memory.
+  static Frame* New(BlockCache* cache, BlockKind kind, size_t size);
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  // Before it is shared: where the block's bytes go.
+  char* buffer() { return reinterpret_cast<char*>(this) + sizeof(Frame); }
+  size_t buffer_size() const { return buffer_size_; }
+  // Before it is shared: takes the first `size` bytes of the buffer for the block and parses them
+  // as its kind is. Errors say what was found, without file and offset.
+  absl::Status Parse(size_t size, const KeyOrder& order);
+
+  BlockKind kind() const { return kind_; }
+  std::string_view bytes() const {
+    return {reinterpret_cast<const char*>(this) + sizeof(Frame), size_};
+  }
+  // Each requires a parsed frame of its kind.
+  const Block& block() const { return View<Block>(); }
+  const FilterView& filter() const { return View<FilterView>(); }
+  const IndexView& index() const { return View<IndexView>(); }
+
+  // Bytes of memory that it takes.
+  size_t charge() const { return charge_; }
+
+  void Ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+  // The last one frees it.
+  void Unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) Delete(this);
+  }
+
+  // The clock's lives: a use gives a block all it may have; the hand takes them one by one. Written
+  // only where they change, so that a hot frame's line stays shared.
+  void MarkUsed() {
+    const uint8_t most = kind_ == BlockKind::kData ? 1 : 2;
+    if (lives_.load(std::memory_order_relaxed) != most) {
+      lives_.store(most, std::memory_order_relaxed);
+    }
+  }
+  // Takes a life; false where it had none.
+  bool TakeLife() {
+    const uint8_t lives = lives_.load(std::memory_order_relaxed);
+    if (lives == 0) return false;
+    lives_.store(lives - 1, std::memory_order_relaxed);
+    return true;
+  }
+
+  Place& place() { return place_; }
+
+ private:
+  Frame(BlockCache* cache, BlockKind kind, size_t size);
+  ~Frame() = default;
+  static void Delete(Frame* frame);
+
+  template <typename V>
+  const V& View() const {
+    const V* const view = std::get_if<V>(&view_);
+    assert(view != nullptr);
+    return *view;
+  }
+
+  std::variant<std::monostate, Block, FilterView, IndexView> view_;
+  std::atomic<uint32_t> references_{1};
+  std::atomic<uint8_t> lives_{0};
+  const BlockKind kind_;
+  const size_t buffer_size_;
+  size_t size_ = 0;
+  size_t charge_;
+  BlockCache* const cache_;
+  Place place_;
+};
+
+// A frame to use: borrowed inside the EpochGuard that its maker holds, or with a reference of its
+// own. Movable. Confined to one thread at a time.
+class FrameLease {
+ public:
+  FrameLease() = default;
+  // The caller holds an EpochGuard, and drops the lease or calls Keep() inside it.
+  static FrameLease Borrow(Frame* frame) { return FrameLease(frame, Held::kBorrowed); }
+  // Takes over one reference.
+  static FrameLease Own(Frame* frame) { return FrameLease(frame, Held::kOwned); }
+  FrameLease(FrameLease&& other) noexcept
+      : frame_(std::exchange(other.frame_, nullptr)), held_(other.held_) {}
+  FrameLease& operator=(FrameLease&& other) noexcept {
+    std::swap(frame_, other.frame_);
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~FrameLease() { Reset(); }
+
+  void Reset() {
+    Frame* const frame = std::exchange(frame_, nullptr);
+    if (frame != nullptr && held_ == Held::kOwned) frame->Unref();
+  }
+  // From now on the lease outlives the guard.
+  void Keep() {
+    if (frame_ == nullptr || held_ == Held::kOwned) return;
+    frame_->Ref();
+    held_ = Held::kOwned;
+  }
+  // Gives up the reference. Requires one.
+  Frame* Release() {
+    assert(held_ == Held::kOwned);
+    return std::exchange(frame_, nullptr);
+  }
+
+  explicit operator bool() const { return frame_ != nullptr; }
+  Frame* get() const { return frame_; }
+  Frame* operator->() const { return frame_; }
+
+ private:
+  enum class Held : uint8_t { kBorrowed, kOwned };
+  FrameLease(Frame* frame, Held held) : frame_(frame), held_(held) {}
+
+  Frame* frame_ = nullptr;
+  Held held_ = Held::kBorrowed;
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_TABLE_FRAME_H_

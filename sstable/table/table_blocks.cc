@@ -1,0 +1,150 @@
+#include "sstable/table/table_blocks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "util/absl_view.h"
+#include "util/epoch.h"
+#include "util/status_macros.h"
+
+namespace cambium::sstable {
+namespace {
+
+// Bytes of a key that a message shows.
+constexpr size_t kShownKeySize = 48;
+
+std::string Show(std::string_view key) {
+  const std::string_view shown = key.substr(0, kShownKeySize);
+  return absl::StrCat("\"", absl::CHexEscape(ToAbsl(shown)), "\"",
+                      shown.size() < key.size() ? "…" : "");
+}
+
+}  // namespace
+
+TableBlocks::TableBlocks(TableFile file, TopIndex top)
+    : file_(std::move(file)),
+      top_(std::move(top)),
+      slots_(std::make_unique<FrameSlot[]>(SlotCount())) {
+  file_.options().cache->Reserve(MemoryUsage());
+}
+
+TableBlocks::~TableBlocks() {
+  BlockCache* const cache = file_.options().cache;
+  cache->Erase({slots_.get(), SlotCount()});
+  cache->Unreserve(MemoryUsage());
+}
+
+absl::Status TableBlocks::HoldFilter(size_t partition, FrameLease* lease) const {
+  if (Frame* const frame = CachedFilter(partition)) {
+    *lease = FrameLease::Borrow(frame);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(*lease, ReadFilter(partition));
+  Publish(FilterSlot(partition), lease);
+  return absl::OkStatus();
+}
+
+absl::Status TableBlocks::HoldIndex(size_t partition, FrameLease* lease) const {
+  if (Frame* const frame = CachedIndex(partition)) {
+    *lease = FrameLease::Borrow(frame);
+    return absl::OkStatus();
+  }
+  return LoadIndex(partition, lease);
+}
+
+absl::Status TableBlocks::HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                                   FrameLease* lease) const {
+  if (Frame* const frame = CachedData(place)) {
+    *lease = FrameLease::Borrow(frame);
+    return absl::OkStatus();
+  }
+  return LoadData(place, index, fill, lease);
+}
+
+absl::Status TableBlocks::PinIndex(size_t partition, FrameLease* lease) const {
+  {
+    const EpochGuard guard;
+    if (Frame* const frame = CachedIndex(partition)) {
+      *lease = FrameLease::Borrow(frame);
+      lease->Keep();
+      return absl::OkStatus();
+    }
+  }
+  return LoadIndex(partition, lease);
+}
+
+absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                                  FrameLease* lease) const {
+  {
+    const EpochGuard guard;
+    if (Frame* const frame = CachedData(place)) {
+      *lease = FrameLease::Borrow(frame);
+      lease->Keep();
+      return absl::OkStatus();
+    }
+  }
+  return LoadData(place, index, fill, lease);
+}
+
+absl::StatusOr<FrameLease> TableBlocks::ReadFilter(size_t partition) const {
+  absl::StatusOr<FrameLease> lease =
+      file_.ReadBlock(top_.partition(partition).filter, BlockKind::kFilter);
+  if (!lease.ok()) return WithKeyRange(lease.status(), partition);
+  return lease;
+}
+
+absl::StatusOr<FrameLease> TableBlocks::ReadIndex(size_t partition) const {
+  const Partition& about = top_.partition(partition);
+  absl::StatusOr<FrameLease> lease = file_.ReadBlock(about.index, BlockKind::kIndex);
+  if (!lease.ok()) return WithKeyRange(lease.status(), partition);
+  const size_t found = (*lease)->index().count();
+  if (found == about.block_count) return lease;
+  const absl::Status status = absl::DataLossError(
+      absl::StrCat("found ", found, " data blocks, expected ", about.block_count));
+  return WithKeyRange(file_.Annotate(status, BlockKind::kIndex, about.index.offset), partition);
+}
+
+void TableBlocks::Publish(FrameSlot* slot, FrameLease* lease) const {
+  *lease = FrameLease::Own(file_.options().cache->Insert(slot, lease->Release()));
+}
+
+absl::Status TableBlocks::LoadIndex(size_t partition, FrameLease* lease) const {
+  ASSIGN_OR_RETURN(*lease, ReadIndex(partition));
+  Publish(IndexSlot(partition), lease);
+  return absl::OkStatus();
+}
+
+absl::Status TableBlocks::LoadData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                                   FrameLease* lease) const {
+  absl::StatusOr<FrameLease> read = file_.ReadBlock(index.handle(place.index), BlockKind::kData);
+  if (!read.ok()) return WithKeyRange(read.status(), place, index);
+  *lease = std::move(*read);
+  if (fill == CacheFill::kYes) Publish(DataSlot(place), lease);
+  return absl::OkStatus();
+}
+
+absl::Status TableBlocks::WithKeyRange(const absl::Status& status, const DataPlace& place,
+                                       const IndexView& index) const {
+  const std::string from =
+      place.index > 0 ? absl::StrCat("from ", Show(index.separator(place.index - 1)), " ")
+                      : (place.partition > 0
+                             ? absl::StrCat("from ", Show(top_.separator(place.partition - 1)), " ")
+                             : "");
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; it holds keys ", from, "to ",
+                                                  Show(index.separator(place.index))));
+}
+
+absl::Status TableBlocks::WithKeyRange(const absl::Status& status, size_t partition) const {
+  const std::string from =
+      partition > 0 ? absl::StrCat("from ", Show(top_.separator(partition - 1)), " ") : "";
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; it is about keys ", from,
+                                                  "to ", Show(top_.separator(partition))));
+}
+
+size_t TableBlocks::MemoryUsage() const {
+  return sizeof(*this) + top_.MemoryUsage() + SlotCount() * sizeof(FrameSlot);
+}
+
+}  // namespace cambium::sstable

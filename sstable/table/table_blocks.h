@@ -1,0 +1,112 @@
+// TableBlocks: the blocks of an open table, wherever they are: in the cache or in the file.
+//
+// Each block of the table has a slot for its cached frame: two a partition (filter, index), side by
+// side, then one a data block. A block is asked for by its place; what comes back is a lease on its
+// frame.
+//
+//   Hold   for a moment, inside the caller's EpochGuard: a hit costs one load
+//   Pin    for as long as the lease lives
+//
+// Index and filter partitions that had to be read always go into the cache; data blocks as asked.
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "sstable/block_cache.h"
+#include "sstable/table/frame.h"
+#include "sstable/table/table_file.h"
+#include "sstable/table/top_index.h"
+
+namespace cambium::sstable {
+
+// Whether data blocks that had to be read stay in the cache.
+enum class CacheFill : uint8_t { kNo, kYes };
+
+// A data block: which partition, and which block of it. Plain data.
+struct DataPlace {
+  size_t partition = 0;
+  size_t index = 0;
+
+  friend auto operator<=>(const DataPlace&, const DataPlace&) = default;
+};
+
+// Thread-safe; immutable after construction but for the slots.
+class TableBlocks {
+ public:
+  // Reserves the memory that it takes from the file's cache.
+  TableBlocks(TableFile file, TopIndex top);
+  TableBlocks(const TableBlocks&) = delete;
+  TableBlocks& operator=(const TableBlocks&) = delete;
+  // Takes the table's blocks out of the cache.
+  ~TableBlocks();
+
+  const TopIndex& top() const { return top_; }
+  const TableFile& file() const { return file_; }
+  const KeyOrder& order() const { return file_.options().order; }
+  size_t partition_count() const { return top_.partition_count(); }
+
+  // The cached frame, or null. The caller holds an EpochGuard and uses the frame inside it.
+  Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
+  Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
+  Frame* CachedData(const DataPlace& place) const { return Cached(DataSlot(place)); }
+
+  // Each leases the frame of a block, reading it where it is not cached. Hold…: the caller holds an
+  // EpochGuard, and drops the lease inside it. HoldFilter requires a filter.
+  absl::Status HoldFilter(size_t partition, FrameLease* lease) const;
+  absl::Status HoldIndex(size_t partition, FrameLease* lease) const;
+  // `index` is the partition's.
+  absl::Status HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                        FrameLease* lease) const;
+  absl::Status PinIndex(size_t partition, FrameLease* lease) const;
+  absl::Status PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                       FrameLease* lease) const;
+
+  // Past the cache: as the file has them. The index is checked against the top index.
+  absl::StatusOr<FrameLease> ReadFilter(size_t partition) const;
+  absl::StatusOr<FrameLease> ReadIndex(size_t partition) const;
+  // Puts a frame that was read into the cache, or leaves it the lease's own.
+  void Publish(const DataPlace& place, FrameLease* lease) const { Publish(DataSlot(place), lease); }
+
+  // `status` of reading a data block or a partition, with the range of keys that it holds.
+  absl::Status WithKeyRange(const absl::Status& status, const DataPlace& place,
+                            const IndexView& index) const;
+  absl::Status WithKeyRange(const absl::Status& status, size_t partition) const;
+
+  // Bytes that stay in memory, beside the object itself.
+  size_t MemoryUsage() const;
+
+ private:
+  FrameSlot* FilterSlot(size_t partition) const { return &slots_[2 * partition]; }
+  FrameSlot* IndexSlot(size_t partition) const { return &slots_[2 * partition + 1]; }
+  FrameSlot* DataSlot(const DataPlace& place) const {
+    return &slots_[2 * partition_count() + top_.partition(place.partition).first_block +
+                   place.index];
+  }
+  static Frame* Cached(const FrameSlot* slot) {
+    Frame* const frame = slot->load(std::memory_order_acquire);
+    if (frame != nullptr) frame->MarkUsed();
+    return frame;
+  }
+  size_t SlotCount() const { return 2 * partition_count() + top_.block_count(); }
+
+  void Publish(FrameSlot* slot, FrameLease* lease) const;
+  absl::Status LoadIndex(size_t partition, FrameLease* lease) const;
+  absl::Status LoadData(const DataPlace& place, const IndexView& index, CacheFill fill,
+                        FrameLease* lease) const;
+
+  const TableFile file_;
+  const TopIndex top_;
+  const std::unique_ptr<FrameSlot[]> slots_;
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_

@@ -1,0 +1,147 @@
+#include "sstable/table/table_format.h"
+
+#include "absl/strings/str_cat.h"
+#include "util/byte_reader.h"
+#include "util/checksum.h"
+#include "util/coding.h"
+
+namespace cambium::sstable {
+namespace {
+
+constexpr size_t kChecksumSize = 8;
+constexpr size_t kCheckedTrailerSize = kTrailerSize - kChecksumSize;
+constexpr size_t kCheckedFooterSize = kFooterSize - kChecksumSize;
+constexpr size_t kReservedFooterSize = 48;
+
+absl::Status ChecksumMismatch(uint64_t found, uint64_t expected) {
+  return absl::DataLossError(absl::StrCat("checksum found 0x", absl::Hex(found, absl::kZeroPad16),
+                                          ", expected 0x", absl::Hex(expected, absl::kZeroPad16)));
+}
+
+void AppendHandle(const BlockHandle& handle, std::string* out) {
+  AppendFixed64(out, handle.offset);
+  AppendFixed32(out, handle.size);
+  AppendFixed32(out, 0);
+}
+
+BlockHandle ReadHandle(ByteReader* reader) {
+  BlockHandle handle;
+  handle.offset = reader->ReadFixed64();
+  handle.size = reader->ReadFixed32();
+  reader->ReadFixed32();
+  return handle;
+}
+
+}  // namespace
+
+const char* BlockKindName(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::kData:
+      return "data block";
+    case BlockKind::kFilter:
+      return "filter partition";
+    case BlockKind::kIndex:
+      return "index partition";
+    case BlockKind::kTopIndex:
+      return "top index";
+    case BlockKind::kProperties:
+      return "properties";
+    case BlockKind::kRangeDeletes:
+      return "range deletes";
+    case BlockKind::kDictionary:
+      return "dictionary";
+  }
+  return "unknown block";
+}
+
+void AppendTrailer(const BlockTrailer& trailer, FileNumber number, uint64_t offset,
+                   size_t block_begin, std::string* out) {
+  out->push_back(static_cast<char>(trailer.codec));
+  out->push_back(static_cast<char>(trailer.kind));
+  AppendFixed16(out, 0);
+  AppendFixed32(out, trailer.raw_size);
+  const std::string_view checked = std::string_view(*out).substr(block_begin);
+  AppendFixed64(out, Checksum64(checked, ToInteger(number), offset));
+}
+
+absl::StatusOr<BlockTrailer> CheckBlock(std::string_view block_and_trailer, BlockKind expected_kind,
+                                        FileNumber number, uint64_t offset) {
+  const size_t stored_size = block_and_trailer.size() - kTrailerSize;
+  const char* const at = block_and_trailer.data() + stored_size;
+  const uint64_t found = LoadFixed64(at + kCheckedTrailerSize);
+  const uint64_t expected = Checksum64(
+      block_and_trailer.substr(0, stored_size + kCheckedTrailerSize), ToInteger(number), offset);
+  if (found != expected) return ChecksumMismatch(found, expected);
+
+  BlockTrailer trailer;
+  trailer.codec = static_cast<Compression>(at[0]);
+  trailer.kind = static_cast<BlockKind>(at[1]);
+  trailer.raw_size = LoadFixed32(at + 4);
+  if (trailer.kind != expected_kind) {
+    return absl::DataLossError(absl::StrCat("found a ", BlockKindName(trailer.kind),
+                                            ", expected a ", BlockKindName(expected_kind)));
+  }
+  switch (trailer.codec) {
+    case Compression::kNone:
+      if (trailer.raw_size == stored_size) return trailer;
+      return absl::DataLossError(
+          absl::StrCat("raw size found ", trailer.raw_size, ", expected ", stored_size));
+    case Compression::kZstd:
+      if (trailer.raw_size <= kMaxCompressedRawSize) return trailer;
+      return absl::DataLossError(absl::StrCat("raw size found ", trailer.raw_size,
+                                              ", expected at most ", kMaxCompressedRawSize));
+  }
+  return absl::UnimplementedError(
+      absl::StrCat("found codec ", static_cast<int>(trailer.codec), ", expected 0 or 1"));
+}
+
+std::string Footer::Encode(uint64_t offset) const {
+  std::string out;
+  out.reserve(kFooterSize);
+  AppendFixed64(&out, kTableMagic);
+  AppendFixed32(&out, kTableFormatVersion);
+  AppendFixed32(&out, static_cast<uint32_t>(kFooterSize));
+  AppendFixed64(&out, must_understand);
+  AppendFixed64(&out, may_ignore);
+  AppendFixed64(&out, ToInteger(number));
+  AppendHandle(top_index, &out);
+  AppendHandle(properties, &out);
+  out.append(kReservedFooterSize, '\0');
+  AppendFixed64(&out, Checksum64(out, ToInteger(number), offset));
+  return out;
+}
+
+absl::StatusOr<Footer> Footer::Decode(std::string_view bytes, uint64_t offset) {
+  ByteReader reader(bytes);
+  const uint64_t magic = reader.ReadFixed64();
+  const uint32_t version = reader.ReadFixed32();
+  const uint32_t size = reader.ReadFixed32();
+  Footer footer;
+  footer.must_understand = reader.ReadFixed64();
+  footer.may_ignore = reader.ReadFixed64();
+  footer.number = FileNumber{reader.ReadFixed64()};
+  footer.top_index = ReadHandle(&reader);
+  footer.properties = ReadHandle(&reader);
+  reader.ReadBytes(kReservedFooterSize);
+  const uint64_t found = reader.ReadFixed64();
+  if (!reader.Finished()) return absl::DataLossError("footer cut short");
+  if (magic != kTableMagic) {
+    return absl::DataLossError(absl::StrCat("magic found 0x", absl::Hex(magic, absl::kZeroPad16),
+                                            ", expected 0x",
+                                            absl::Hex(kTableMagic, absl::kZeroPad16)));
+  }
+  const uint64_t expected =
+      Checksum64(bytes.substr(0, kCheckedFooterSize), ToInteger(footer.number), offset);
+  if (found != expected) return ChecksumMismatch(found, expected);
+  if (version != kTableFormatVersion || size != kFooterSize) {
+    return absl::UnimplementedError(
+        absl::StrCat("format version found ", version, ", expected ", kTableFormatVersion));
+  }
+  if (footer.must_understand != 0) {
+    return absl::UnimplementedError(absl::StrCat(
+        "features found 0x", absl::Hex(footer.must_understand), ", expected none but 0x0"));
+  }
+  return footer;
+}
+
+}  // namespace cambium::sstable

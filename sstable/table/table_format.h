@@ -1,0 +1,112 @@
+// The frame of an SSTable: block trailers and the footer.
+//
+// Every block begins at a multiple of 8 and is followed at once by its trailer:
+//
+//   offset  size  meaning
+//     0      1    codec: how the bytes before are stored (Compression)
+//     1      1    kind (BlockKind)
+//     2      2    zero
+//     4      4    raw size: bytes of the block when uncompressed
+//     8      8    checksum: XXH3-64, seeded with the file's number and the block's offset, of the
+//                 stored bytes and of this trailer up to here
+//
+// Then zeros up to a multiple of 8. The file ends with the footer:
+//
+//   offset  size  meaning
+//     0      8    magic
+//     8      4    format version, 1
+//    12      4    size of the footer, 128
+//    16      8    features that a reader must understand: bits; version 1 knows none
+//    24      8    features that a reader may ignore: bits
+//    32      8    file number
+//    40      8    top index: offset
+//    48      4    top index: stored size
+//    52      4    zero
+//    56      8    properties: offset
+//    64      4    properties: stored size
+//    68      4    zero
+//    72     48    zero; range deletes and dictionary will stand here
+//   120      8    checksum: XXH3-64 of the bytes before, seeded as a block's
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "base/limits.h"
+#include "cambium/options.h"
+#include "sstable/block_format.h"
+
+namespace cambium::sstable {
+
+// Numbers are stored in files and never change.
+enum class BlockKind : uint8_t {
+  kData = 1,
+  kFilter = 2,
+  kIndex = 3,
+  kTopIndex = 4,
+  kProperties = 5,
+  kRangeDeletes = 6,  // reserved
+  kDictionary = 7,    // reserved
+};
+const char* BlockKindName(BlockKind kind);
+
+inline constexpr uint64_t kTableMagic = 0x656c'6261'7443'4243;  // "CBCTable" in the file
+inline constexpr uint32_t kTableFormatVersion = 1;
+inline constexpr size_t kTrailerSize = 16;
+inline constexpr size_t kFooterSize = 128;
+inline constexpr size_t kBlockAlignment = 8;
+// An empty block's place in a file: bounds the number of blocks by the file's size.
+inline constexpr size_t kMinBlockFootprint = kTrailerSize;
+
+// Larger blocks are stored raw: so a reader never makes more than this out of a few bytes (D17).
+inline constexpr size_t kMaxCompressedRawSize = size_t{32} << 20;
+// One data block holds at least one entry and is closed at its size or past it; the largest value
+// and key and a block before them fit.
+inline constexpr uint64_t kMaxRawBlockSize = kMaxValueSize + (uint64_t{64} << 20);
+static_assert(kMaxRawBlockSize < UINT32_MAX);
+
+constexpr uint64_t AlignBlock(uint64_t offset) {
+  return (offset + kBlockAlignment - 1) & ~uint64_t{kBlockAlignment - 1};
+}
+
+// What a trailer says, its checksum aside.
+struct BlockTrailer {
+  Compression codec = Compression::kNone;
+  BlockKind kind = BlockKind::kData;
+  uint32_t raw_size = 0;
+};
+
+// Appends the trailer of the block that begins at `block_begin` of `out` and ends at its end, and
+// that will lie at `offset` of the file.
+void AppendTrailer(const BlockTrailer& trailer, FileNumber number, uint64_t offset,
+                   size_t block_begin, std::string* out);
+
+// Checks a block read from `offset` together with its trailer (kTrailerSize bytes and more).
+// DataLoss says what was found and what was expected, without the file's name.
+absl::StatusOr<BlockTrailer> CheckBlock(std::string_view block_and_trailer, BlockKind expected_kind,
+                                        FileNumber number, uint64_t offset);
+
+// Plain data.
+struct Footer {
+  uint64_t must_understand = 0;
+  uint64_t may_ignore = 0;
+  FileNumber number{0};
+  BlockHandle top_index;
+  BlockHandle properties;
+
+  // The kFooterSize bytes that stand at `offset`.
+  std::string Encode(uint64_t offset) const;
+  // DataLoss for what is no intact footer of that place, Unimplemented for a version or a feature
+  // of a later release; without the file's name.
+  static absl::StatusOr<Footer> Decode(std::string_view bytes, uint64_t offset);
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
