@@ -126,6 +126,15 @@ class SizesTest(LintTest):
             self.write(f"util/f{i}.cc", "\n")
         self.assert_one(sizes, "folder-files is 26")
 
+    def test_refuses_a_library_of_15001_lines_and_counts_no_comments(self):
+        for i in range(20):
+            self.write(f"util/f{i}.cc", "int a;\n" * 750)
+        self.write("util/comments.cc", "// why\n\n" * 100)
+        self.write("env/testing/double.cc", "int a;\n" * 100)
+        self.assertEqual(self.findings(sizes), [])
+        self.write("util/more.cc", "int a;\n")
+        self.assert_one(sizes, "library-lines is 15001")
+
     def test_ratchet_lets_a_listed_function_stay_as_it_is(self):
         self.write("util/long.cc", "int Long() {\n" + "  Call();\n" * 78 + "}\n")
         self.write("docs/ratchet.txt", "function-lines util/long.cc:Long 80\n")

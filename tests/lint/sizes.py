@@ -15,7 +15,7 @@ LIMITS = {
     "public-options": 30,
     "bool-parameters": 0,  # of a function in a header of the library
     "friends": 0,
-    "library-lines": 15000,
+    "library-lines": 15000,  # neither blank nor comment
 }
 
 
@@ -41,6 +41,11 @@ def _measure_source(source, tree):
     yield "friends", name, 0, len(friends)
 
 
+def _shipped(tree):
+    """The library without the file systems and executors that only tests use."""
+    return [s for s in tree.library() if not tree.name(s.path).startswith("env/testing/")]
+
+
 def _measure(tree):
     for source in tree.everything():
         yield from _measure_source(source, tree)
@@ -53,8 +58,7 @@ def _measure(tree):
     if options.exists():
         members = sum(c.members for c in tree.source(options).classes if c.name.endswith("Options"))
         yield "public-options", tree.name(options), 0, members
-    lines = sum(s.text.count("\n") for s in tree.library())
-    yield "library-lines", "library", 0, lines
+    yield "library-lines", "library", 0, sum(s.code_lines for s in _shipped(tree))
 
 
 def read_ratchet(text):
@@ -88,4 +92,6 @@ def check(tree, findings):
     for rule, key in sorted(ratchet):
         findings.add("docs/ratchet.txt", 0, f"{rule} {key} is not in the tree: remove the entry")
     lines = worst[("library-lines", "library")][0]
-    return f"library: {lines} lines of {LIMITS['library-lines']}; {len(worst)} measures"
+    whole = sum(s.text.count("\n") for s in tree.library())
+    return (f"library: {lines} of {LIMITS['library-lines']} lines, {whole} with blank lines, comments and "
+            f"env/testing; {len(worst)} measures")
