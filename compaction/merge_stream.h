@@ -62,6 +62,8 @@ struct MergeStreamOptions {
   std::function<bool(std::string_view key)> key_absent_below;
   // Only keys inside.
   KeyRange range;
+  // Asked every few thousand entries; true ends the stream with Cancelled. Empty: never.
+  std::function<bool()> cancelled;
 };
 
 // Thread-compatible.
@@ -92,12 +94,29 @@ class MergeStream {
  private:
   enum class Verdict : uint8_t { kKeep, kDrop };
 
+  // The key whose versions are being judged.
+  struct KeyState {
+    std::string key;
+    Tag last_tag = 0;
+    bool seen = false;      // whether there is such a key yet
+    bool emitted = false;   // whether one of its versions went out
+    bool pass_all = false;  // whether a version of an unknown kind came
+    size_t stratum = 0;
+    KeyFold fold{0};
+  };
+
+  // Goes on from the input's entry to the first that is kept, or to the end.
   void FindKept();
-  bool CheckOrder();
+  // Takes the input's entry for the current one; false at the end of the range and on an error.
+  bool Enter();
+  bool Fail(absl::Status status);
+  // Whether the current entry stays; sets tag_.
   Verdict Judge();
-  Verdict JudgeInStratum();
+  Verdict JudgeValue();
+  Verdict JudgeTombstone();
+  // Number of snapshots that do not see the sequence number.
   size_t StratumOf(SequenceNumber sequence) const;
-  bool AbsentBelow();
+  bool AbsentBelow() const;
 
   InternalIterator* const input_;
   const MergeStreamOptions options_;
@@ -107,15 +126,7 @@ class MergeStream {
   Tag tag_ = 0;
   bool valid_ = false;
   bool starts_key_ = false;
-  // The key whose versions are being judged.
-  struct KeyState {
-    std::string key;
-    Tag last_tag = 0;
-    bool seen = false;
-    bool pass_all = false;
-    size_t stratum = 0;
-    KeyFold fold{0};
-  } current_;
+  KeyState current_;
 };
 
 }  // namespace cambium::compaction

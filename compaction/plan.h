@@ -78,15 +78,16 @@ struct Plan {
   // Whether no key of the range has older data outside of the inputs.
   bool Bottommost() const { return older_files.empty(); }
 
-  // "L4+L5 -> L5 merge, level size, inputs L4: 7 L5: 3 4, grandparents 8 9, older 8 9".
+  // "level size: merge L4 7 L5 3 4 -> L5, grandparents 8 9, older 8 9".
   std::string DebugString() const;
 };
 
 std::string_view ToString(PlanKind kind);
 std::string_view ToString(PlanReason reason);
 
-// Whether the two must not run at once: they share a file, or would write overlapping ranges into
-// one level. Symmetric.
+// Whether the two must not run at once: they share a file, or their ranges overlap and they would
+// write into one level, or one would put newer data below what the other is about to write.
+// Symmetric.
 bool Conflicts(const Plan& a, const Plan& b, const KeyOrder& order);
 bool ConflictsWithAny(const Plan& plan, std::span<const Plan> running, const KeyOrder& order);
 

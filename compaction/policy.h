@@ -14,7 +14,10 @@
 //
 // A level's score is its bytes, without those that a running plan takes away, over its target; a
 // level above the base level (the data shrank) has target 0 and is emptied. Pick() takes the
-// highest score >= 1 for which there is a plan that conflicts with none that runs.
+// highest score >= 1 for which there is a plan that conflicts with none that runs. Of a level's
+// files it takes the one that overlaps the fewest bytes below for each of its own; a file that
+// overlaps none is moved. Level 0 is taken whole, but for what a quarantined file blocks: where
+// nothing may leave level 0, its newest runs are merged among themselves.
 //
 // When Pick() finds nothing while nothing runs, every level is inside its target, level 0 has fewer
 // runs than the trigger, and no file that may be improved is mostly tombstones; quarantined files,
@@ -52,7 +55,7 @@ struct PolicyOptions {
   // Target of a level over the target of the level above it.
   uint64_t level_multiplier = 10;
   uint64_t target_file_size = uint64_t{64} << 20;
-  // Bytes of one plan's inputs from which on it takes no further file along.
+  // Bytes of inputs from which on a plan takes no file along that it can do without.
   uint64_t max_plan_bytes = uint64_t{1600} << 20;
   // An output file may overlap this many times target_file_size of the level below.
   uint64_t max_grandparent_files = 10;
@@ -76,19 +79,19 @@ std::optional<Plan> Pick(const manifest::Version& version, const PolicyOptions& 
 // What CompactRange asks for. Plain data.
 struct ManualRequest {
   KeyRange range;
-  // Files of level 0 whose entries are all newer are left where they are, so that a request ends
-  // while others write: the last sequence number when the request began.
+  // As they were when the request began, so that it ends while others write: entries with greater
+  // sequence numbers need not move, and a file of the last level with a number from first_new_file
+  // on was merged since.
   SequenceNumber newest_sequence = kMaxSequenceNumber;
-  // Keys up to this one are done: plan.largest_key of the last plan of this request that was run
-  // and whose output_level was the last level; absent at first.
-  std::optional<std::string> done_until;
+  FileNumber first_new_file{UINT64_MAX};
 };
 
 // The next step of merging everything inside the request's range into the last level; nullopt when
-// there is none left. First level 0 goes to the base level; then the levels below it are merged
-// into the last one, piece by piece of about max_plan_bytes, ascending, files of the last level
-// that have nothing to give up left alone. The plan does not look at what runs: the caller waits
-// until it conflicts with no running plan, and asks again then, since the tree has changed.
+// there is none left. First level 0 goes to the base level; then the levels below it go to the last
+// one, in pieces of about max_plan_bytes; then files of the last level that may have something to
+// give up are rewritten. The plan does not look at what runs: the caller waits until it conflicts
+// with no running plan, and asks again then, since the tree has changed. What a quarantined file
+// blocks is left out.
 std::optional<Plan> PickManual(const manifest::Version& version, const PolicyOptions& options,
                                const ManualRequest& request);
 

@@ -40,8 +40,6 @@ struct RunMergeOptions {
   std::vector<manifest::FileRef> grandparents;
   uint64_t max_grandparent_bytes = UINT64_MAX;
   NewTable new_table;
-  // Asked every few thousand entries; true ends the merge with Cancelled. Empty: never.
-  std::function<bool()> cancelled;
 };
 
 // Plain data.
@@ -58,8 +56,8 @@ struct RunMergeResult {
 // and output (D18). Files made before an error stay behind.
 absl::StatusOr<RunMergeResult> RunMerge(InternalIterator* input, const RunMergeOptions& options);
 
-// The options that a part of `plan` is merged with; snapshots, callbacks and the order's comparator
-// are still the caller's to fill in.
+// The options that the part `range` of `plan` is merged with; stream.snapshots, stream.cancelled
+// and new_table are left to the caller.
 RunMergeOptions OptionsFor(const Plan& plan, const KeyRange& range, const KeyOrder& order);
 
 }  // namespace cambium::compaction

@@ -1,0 +1,204 @@
+#include "compaction/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "util/absl_view.h"
+
+namespace cambium::compaction {
+namespace {
+
+using manifest::FileRef;
+
+bool RangesOverlap(const Plan& a, const Plan& b, const KeyOrder& order) {
+  return !order.Less(a.largest_key, b.smallest_key) && !order.Less(b.largest_key, a.smallest_key);
+}
+
+bool ShareAFile(const Plan& a, const Plan& b) {
+  for (const PlanInput& in_a : a.inputs) {
+    for (const PlanInput& in_b : b.inputs) {
+      if (in_a.level != in_b.level || in_a.run != in_b.run) continue;
+      for (const FileRef& file : in_a.files) {
+        const auto same = [&file](const FileRef& other) { return other->number == file->number; };
+        if (std::any_of(in_b.files.begin(), in_b.files.end(), same)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Whether `jumper` takes data to below the place where `other`, whose data is no newer, is about to
+// leave its own.
+bool JumpsOver(const Plan& jumper, const Plan& other) {
+  const int from = jumper.inputs.front().level;
+  return other.output_level > from && other.output_level < jumper.output_level &&
+         other.inputs.front().level >= from;
+}
+
+std::string FileList(const std::vector<FileRef>& files) {
+  std::string text;
+  for (const FileRef& file : files) absl::StrAppend(&text, " ", ToInteger(file->number));
+  return text;
+}
+
+// The keys at which a plan can be split, and how many bytes of input lie from each to the next.
+struct SplitPoints {
+  std::vector<std::string> keys;  // ascending
+  std::vector<double> bytes;
+};
+
+void CollectKeys(const Plan& plan, const KeyOrder& order, std::vector<std::string>* keys) {
+  for (const PlanInput& input : plan.inputs) {
+    for (const FileRef& file : input.files) keys->push_back(file->smallest_key);
+  }
+  for (const FileRef& file : plan.grandparents) {
+    if (order.Less(plan.smallest_key, file->smallest_key)) keys->push_back(file->smallest_key);
+  }
+  std::sort(keys->begin(), keys->end(),
+            [&order](const std::string& a, const std::string& b) { return order.Less(a, b); });
+  const auto equal = [&order](const std::string& a, const std::string& b) {
+    return order.Compare(a, b) == 0;
+  };
+  keys->erase(std::unique(keys->begin(), keys->end(), equal), keys->end());
+}
+
+// A file's bytes are taken to lie evenly over the points inside its range.
+SplitPoints FindSplitPoints(const Plan& plan, const KeyOrder& order) {
+  SplitPoints points;
+  CollectKeys(plan, order, &points.keys);
+  const auto first_after = [&](std::string_view key) {
+    return static_cast<size_t>(
+        std::partition_point(points.keys.begin(), points.keys.end(),
+                             [&](const std::string& point) { return !order.Less(key, point); }) -
+        points.keys.begin());
+  };
+  std::vector<double> steps(points.keys.size() + 1, 0);  // differences between neighbours
+  for (const PlanInput& input : plan.inputs) {
+    for (const FileRef& file : input.files) {
+      const size_t begin = first_after(file->smallest_key) - 1;
+      const size_t end = first_after(file->largest_key);
+      const double share = static_cast<double>(file->file_size) / static_cast<double>(end - begin);
+      steps[begin] += share;
+      steps[end] -= share;
+    }
+  }
+  double level = 0;
+  for (size_t i = 0; i < points.keys.size(); ++i) points.bytes.push_back(level += steps[i]);
+  return points;
+}
+
+}  // namespace
+
+uint64_t Plan::InputBytes() const {
+  uint64_t bytes = 0;
+  for (const PlanInput& input : inputs) {
+    for (const FileRef& file : input.files) bytes += file->file_size;
+  }
+  return bytes;
+}
+
+uint64_t Plan::InputEntries() const {
+  uint64_t entries = 0;
+  for (const PlanInput& input : inputs) {
+    for (const FileRef& file : input.files) entries += file->entries;
+  }
+  return entries;
+}
+
+size_t Plan::InputFiles() const {
+  size_t files = 0;
+  for (const PlanInput& input : inputs) files += input.files.size();
+  return files;
+}
+
+std::string Plan::DebugString() const {
+  std::string text = absl::StrCat(ToAbsl(ToString(reason)), ": ", ToAbsl(ToString(kind)));
+  for (const PlanInput& input : inputs) {
+    absl::StrAppend(&text, " L", input.level, FileList(input.files));
+  }
+  absl::StrAppend(&text, " -> L", output_level);
+  if (!grandparents.empty()) absl::StrAppend(&text, ", grandparents", FileList(grandparents));
+  if (!older_files.empty()) absl::StrAppend(&text, ", older", FileList(older_files));
+  return text;
+}
+
+std::string_view ToString(PlanKind kind) { return kind == PlanKind::kMerge ? "merge" : "move"; }
+
+std::string_view ToString(PlanReason reason) {
+  switch (reason) {
+    case PlanReason::kRunCount:
+      return "run count";
+    case PlanReason::kLevelSize:
+      return "level size";
+    case PlanReason::kTombstones:
+      return "tombstones";
+    case PlanReason::kManual:
+      return "manual";
+  }
+  return "unknown";
+}
+
+bool Conflicts(const Plan& a, const Plan& b, const KeyOrder& order) {
+  if (ShareAFile(a, b)) return true;
+  if (!RangesOverlap(a, b, order)) return false;
+  return a.output_level == b.output_level || JumpsOver(a, b) || JumpsOver(b, a);
+}
+
+bool ConflictsWithAny(const Plan& plan, std::span<const Plan> running, const KeyOrder& order) {
+  return std::any_of(running.begin(), running.end(),
+                     [&](const Plan& other) { return Conflicts(plan, other, order); });
+}
+
+void AppendToEdit(const Plan& plan, std::span<const FileRef> outputs, manifest::FamilyEdit* edit) {
+  const auto add = [&](const FileRef& file) {
+    edit->added.push_back({plan.output_level, plan.output_run, *file});
+  };
+  for (const PlanInput& input : plan.inputs) {
+    for (const FileRef& file : input.files) {
+      edit->deleted.push_back({input.level, file->number});
+      if (plan.kind == PlanKind::kTrivialMove) add(file);
+    }
+  }
+  for (const FileRef& file : outputs) add(file);
+}
+
+std::vector<KeyRange> SplitPlan(const Plan& plan, size_t count, const KeyOrder& order) {
+  std::vector<KeyRange> ranges(1);
+  if (count < 2) return ranges;
+  const SplitPoints points = FindSplitPoints(plan, order);
+  const double share = static_cast<double>(plan.InputBytes()) / static_cast<double>(count);
+  double before = 0;  // bytes in front of point i
+  for (size_t i = 0; i < points.keys.size() && ranges.size() < count; ++i) {
+    if (i > 0 && before >= share * static_cast<double>(ranges.size())) {
+      ranges.back().end = points.keys[i];
+      ranges.push_back({points.keys[i], std::nullopt});
+    }
+    before += points.bytes[i];
+  }
+  return ranges;
+}
+
+OlderData::OlderData(std::span<const FileRef> older_files, const KeyOrder& order) : order_(order) {
+  for (const FileRef& file : older_files) {
+    ranges_.push_back({file->smallest_key, file->largest_key});
+  }
+  std::sort(ranges_.begin(), ranges_.end(),
+            [this](const Range& a, const Range& b) { return order_.Less(a.smallest, b.smallest); });
+  size_t last = 0;
+  for (size_t i = 1; i < ranges_.size(); ++i) {
+    if (order_.Less(ranges_[last].largest, ranges_[i].smallest)) {
+      ranges_[++last] = std::move(ranges_[i]);
+    } else if (order_.Less(ranges_[last].largest, ranges_[i].largest)) {
+      ranges_[last].largest = std::move(ranges_[i].largest);
+    }
+  }
+  if (!ranges_.empty()) ranges_.resize(last + 1);
+}
+
+bool OlderData::Absent(std::string_view key) {
+  while (next_ < ranges_.size() && order_.Less(ranges_[next_].largest, key)) ++next_;
+  return next_ == ranges_.size() || order_.Less(key, ranges_[next_].smallest);
+}
+
+}  // namespace cambium::compaction

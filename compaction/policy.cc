@@ -1,0 +1,279 @@
+#include "compaction/policy.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "compaction/plan_maker.h"
+
+namespace cambium::compaction {
+namespace {
+
+using manifest::FileMetadata;
+using manifest::FileRef;
+using manifest::Run;
+using manifest::Version;
+
+constexpr int kLastLevel = kLevelCount - 1;
+
+// The score of a level that should be empty and is not.
+constexpr double kDrainScore = 100;
+
+bool IsQuarantined(const FileRef& file) { return file->quarantined(); }
+
+bool IsSound(const Run& run) {
+  return std::none_of(run.files.begin(), run.files.end(), IsQuarantined);
+}
+
+// One call of Pick(). Confined to it.
+class Picker {
+ public:
+  Picker(const Version& version, const PolicyOptions& options, std::span<const Plan> running)
+      : version_(version),
+        options_(options),
+        running_(running),
+        maker_(version, options),
+        targets_(ComputeTargets(version, options)) {
+    for (const Plan& plan : running_) {
+      for (const PlanInput& input : plan.inputs) {
+        for (const FileRef& file : input.files) busy_.insert(file->number);
+        if (input.level == 0) level0_busy_ = true;
+      }
+    }
+  }
+
+  std::optional<Plan> Pick() const {
+    for (const auto& [score, level] : LevelsByScore()) {
+      std::optional<Plan> plan = level == 0 ? PickLevel0() : PickFromLevel(level);
+      if (plan) return plan;
+    }
+    return PickTombstones();
+  }
+
+ private:
+  // Levels with a score >= 1, the highest first.
+  std::vector<std::pair<double, int>> LevelsByScore() const {
+    std::vector<std::pair<double, int>> scores;
+    for (int level = 0; level < kLastLevel; ++level) {
+      const double score = Score(level);
+      if (score >= 1) scores.emplace_back(score, level);
+    }
+    std::stable_sort(scores.begin(), scores.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    return scores;
+  }
+
+  double Score(int level) const {
+    if (level == 0) {
+      if (level0_busy_) return 0;
+      return static_cast<double>(version_.runs(0).size()) /
+             static_cast<double>(options_.level0_trigger);
+    }
+    const uint64_t waiting = version_.LevelBytes(level) - LeavingBytes(level);
+    if (waiting == 0) return 0;
+    const uint64_t target = targets_.bytes[static_cast<size_t>(level)];
+    if (target == 0) return kDrainScore;
+    // At its target a level is full, not over it.
+    return waiting > target ? static_cast<double>(waiting) / static_cast<double>(target) : 0;
+  }
+
+  uint64_t LeavingBytes(int level) const {
+    uint64_t bytes = 0;
+    for (const Plan& plan : running_) {
+      for (const PlanInput& input : plan.inputs) {
+        if (input.level != level || plan.output_level == level) continue;
+        for (const FileRef& file : input.files) bytes += file->file_size;
+      }
+    }
+    return bytes;
+  }
+
+  bool Free(const FileRef& file) const {
+    return !file->quarantined() && !busy_.contains(file->number);
+  }
+
+  std::optional<Plan> IfFree(std::optional<Plan> plan) const {
+    if (plan && ConflictsWithAny(*plan, running_, options_.order)) return std::nullopt;
+    return plan;
+  }
+
+  // Runs [first, last] of level 0, as they are counted there.
+  std::optional<Plan> FromLevel0(size_t first, size_t last, int output_level) const {
+    std::vector<PlanInput> chosen;
+    for (size_t i = first; i <= last; ++i) {
+      const Run& run = version_.runs(0)[i];
+      chosen.push_back({0, run.id, run.files});
+    }
+    return maker_.Make(PlanReason::kRunCount, std::move(chosen), last + 1, output_level);
+  }
+
+  std::optional<Plan> PickLevel0() const {
+    const std::span<const Run> runs = version_.runs(0);
+    // The oldest runs, up to one that is blocked.
+    size_t first = runs.size();
+    uint64_t bytes = 0;
+    const auto trigger = static_cast<size_t>(options_.level0_trigger);
+    while (first > 0 && IsSound(runs[first - 1])) {
+      bytes += runs[first - 1].bytes;
+      if (bytes > options_.max_plan_bytes && runs.size() - first >= trigger) break;
+      --first;
+    }
+    if (first < runs.size()) {
+      const int next = maker_.NextLevel(0, targets_.base_level, running_);
+      std::optional<Plan> plan = FromLevel0(first, runs.size() - 1, next);
+      if (plan) return IfFree(std::move(plan));
+    }
+    return MergeInsideLevel0();
+  }
+
+  // The newest runs into one, where nothing may leave the level: keeps reads and writes going.
+  std::optional<Plan> MergeInsideLevel0() const {
+    const std::span<const Run> runs = version_.runs(0);
+    const auto enough = static_cast<size_t>(std::max(options_.level0_trigger, 2));
+    size_t count = 0;
+    while (count < runs.size() && count < enough && IsSound(runs[count])) ++count;
+    if (count < enough) return std::nullopt;
+    return IfFree(FromLevel0(0, count - 1, 0));
+  }
+
+  // One file of `level`, and what comes along.
+  std::optional<Plan> FromFile(PlanReason reason, int level, std::vector<FileRef> files,
+                               int output_level) const {
+    const std::span<const Run> runs = version_.runs(level);
+    std::vector<PlanInput> chosen{{level, runs.back().id, std::move(files)}};
+    return maker_.Make(reason, std::move(chosen), runs.size(), output_level);
+  }
+
+  std::optional<Plan> PickFromLevel(int level) const {
+    const int output_level = maker_.NextLevel(level, targets_.base_level, running_);
+    for (const FileRef& file : FilesByCost(level, output_level)) {
+      std::optional<Plan> plan =
+          IfFree(FromFile(PlanReason::kLevelSize, level, {file}, output_level));
+      if (plan) return Widen(*std::move(plan), level);
+    }
+    return std::nullopt;
+  }
+
+  // The free files of the oldest run of `level`, those first that overlap least below for their
+  // size.
+  std::vector<FileRef> FilesByCost(int level, int output_level) const {
+    const std::span<const Run> below = version_.runs(output_level);
+    std::vector<std::pair<double, FileRef>> costs;
+    for (const FileRef& file : version_.runs(level).back().files) {
+      if (!Free(file)) continue;
+      uint64_t bytes = 0;
+      if (!below.empty()) {
+        for (const FileRef& other : manifest::FilesOverlapping(
+                 below.front(), {file->smallest_key, file->largest_key}, options_.order)) {
+          bytes += other->file_size;
+        }
+      }
+      costs.emplace_back(static_cast<double>(bytes) / static_cast<double>(file->file_size + 1),
+                         file);
+    }
+    std::stable_sort(costs.begin(), costs.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<FileRef> files;
+    files.reserve(costs.size());
+    for (auto& [cost, file] : costs) files.push_back(std::move(file));
+    return files;
+  }
+
+  // Takes neighbours along that lie over the same files below: they cost nothing more.
+  Plan Widen(Plan plan, int level) const {
+    if (plan.kind == PlanKind::kTrivialMove || plan.inputs.size() != 2) return plan;
+    const auto files = manifest::FilesOverlapping(
+        version_.runs(level).back(), {plan.smallest_key, plan.largest_key}, options_.order);
+    if (files.size() <= plan.inputs.front().files.size()) return plan;
+    if (!std::all_of(files.begin(), files.end(), [this](const auto& file) { return Free(file); })) {
+      return plan;
+    }
+    std::optional<Plan> wider =
+        IfFree(FromFile(plan.reason, level, {files.begin(), files.end()}, plan.output_level));
+    if (!wider || wider->inputs.back().files.size() != plan.inputs.back().files.size() ||
+        wider->InputBytes() > options_.max_plan_bytes) {
+      return plan;
+    }
+    return *std::move(wider);
+  }
+
+  // Only where every tombstone of the file may go or come nearer to the last level, so that this
+  // ends.
+  bool WorthRewriting(const FileMetadata& file) const {
+    return file.tombstones > 0 && file.largest_sequence <= options_.oldest_snapshot &&
+           file.tombstones * 100 >=
+               file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+  }
+
+  std::optional<Plan> PickTombstones() const {
+    for (int level = 1; level < kLevelCount; ++level) {
+      if (version_.runs(level).empty()) continue;
+      for (const FileRef& file : version_.runs(level).back().files) {
+        if (!Free(file) || !WorthRewriting(*file)) continue;
+        const int output_level =
+            level == kLastLevel ? level : maker_.NextLevel(level, targets_.base_level, running_);
+        std::optional<Plan> plan =
+            IfFree(FromFile(PlanReason::kTombstones, level, {file}, output_level));
+        if (plan) return plan;
+      }
+    }
+    return std::nullopt;
+  }
+
+  const Version& version_;
+  const PolicyOptions& options_;
+  const std::span<const Plan> running_;
+  const PlanMaker maker_;
+  const LevelTargets targets_;
+  std::set<FileNumber> busy_;
+  bool level0_busy_ = false;
+};
+
+}  // namespace
+
+LevelTargets ComputeTargets(const Version& version, const PolicyOptions& options) {
+  const uint64_t multiplier = std::max<uint64_t>(options.level_multiplier, 2);
+  LevelTargets targets;
+  uint64_t bytes = 0;
+  for (int level = 1; level < kLevelCount; ++level) {
+    bytes = std::max(bytes, version.LevelBytes(level));
+  }
+  int level = kLastLevel;
+  targets.bytes[static_cast<size_t>(level)] = std::max(bytes, options.max_base_bytes);
+  while (bytes > options.max_base_bytes && level > 1) {
+    --level;
+    bytes /= multiplier;
+    targets.bytes[static_cast<size_t>(level)] = std::max<uint64_t>(bytes, 1);
+  }
+  targets.base_level = level;
+  return targets;
+}
+
+std::optional<Plan> Pick(const Version& version, const PolicyOptions& options,
+                         std::span<const Plan> running) {
+  return Picker(version, options, running).Pick();
+}
+
+uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
+  const LevelTargets targets = ComputeTargets(version, options);
+  double debt = 0;
+  double incoming = 0;  // what the level above will have passed on
+  if (version.runs(0).size() >= static_cast<size_t>(options.level0_trigger)) {
+    incoming = static_cast<double>(version.LevelBytes(0));
+    debt = incoming + static_cast<double>(version.LevelBytes(targets.base_level));
+  }
+  for (int level = 1; level < kLastLevel; ++level) {
+    const double bytes = static_cast<double>(version.LevelBytes(level)) + incoming;
+    const double target = static_cast<double>(targets.bytes[static_cast<size_t>(level)]);
+    if (level < targets.base_level && version.LevelBytes(level) == 0) continue;
+    incoming = std::max(bytes - target, 0.0);
+    // Each byte that goes down is merged with its share of the level below.
+    const double below = static_cast<double>(version.LevelBytes(level + 1));
+    const double share =
+        std::min(below / std::max(bytes, 1.0), static_cast<double>(options.level_multiplier));
+    debt += incoming * (1 + share);
+  }
+  return static_cast<uint64_t>(debt);
+}
+
+}  // namespace cambium::compaction

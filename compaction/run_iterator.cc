@@ -1,0 +1,129 @@
+#include "compaction/run_iterator.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace cambium::compaction {
+namespace {
+
+using manifest::FileRef;
+
+// Invariant: Valid() exactly where table_ is open, ok and Valid(), and this entry is its.
+// Thread-compatible.
+class RunIterator final : public InternalIterator {
+ public:
+  RunIterator(const KeyOrder& order, std::vector<FileRef> files, OpenTable open)
+      : order_(order), files_(std::move(files)), open_(std::move(open)) {}
+
+  void SeekToFirst() override {
+    Open(0);
+    if (table_ != nullptr) table_->SeekToFirst();
+    SettleForward();
+  }
+
+  void SeekToLast() override {
+    Open(files_.empty() ? 0 : files_.size() - 1);
+    if (table_ != nullptr) table_->SeekToLast();
+    SettleBackward();
+  }
+
+  void Seek(std::string_view key, Tag tag) override {
+    const auto first = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
+      return order_.Less(file->largest_key, key);
+    });
+    Open(static_cast<size_t>(first - files_.begin()));
+    if (table_ != nullptr) table_->Seek(key, tag);
+    SettleForward();
+  }
+
+  void SeekForPrev(std::string_view key, Tag tag) override {
+    const auto after = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
+      return !order_.Less(key, file->smallest_key);
+    });
+    // In front of the first file there is nothing: files_.size() stands for no file.
+    Open(after == files_.begin() ? files_.size() : static_cast<size_t>(after - files_.begin()) - 1);
+    if (table_ != nullptr) table_->SeekForPrev(key, tag);
+    SettleBackward();
+  }
+
+  void Next() override {
+    table_->Next();
+    SettleForward();
+  }
+
+  void Prev() override {
+    table_->Prev();
+    SettleBackward();
+  }
+
+  absl::Status status() const override { return status_; }
+
+ private:
+  // Makes files_[index] the open table; none where there is no such file or it does not open.
+  void Open(size_t index) {
+    status_ = absl::OkStatus();
+    if (index >= files_.size()) {
+      table_.reset();
+      return;
+    }
+    if (table_ != nullptr && index_ == index) return;
+    table_.reset();
+    index_ = index;
+    absl::StatusOr<std::unique_ptr<InternalIterator>> table = open_(files_[index]);
+    if (table.ok()) {
+      table_ = *std::move(table);
+    } else {
+      status_ = std::move(table).status();
+    }
+  }
+
+  // Whether the walk has come to the end of a sound table.
+  bool PastTable() {
+    if (table_ == nullptr || table_->Valid()) return false;
+    status_ = table_->status();
+    return status_.ok();
+  }
+
+  void SettleForward() {
+    while (PastTable()) {
+      Open(index_ + 1);
+      if (table_ != nullptr) table_->SeekToFirst();
+    }
+    TakeEntry();
+  }
+
+  void SettleBackward() {
+    while (PastTable()) {
+      Open(index_ == 0 ? files_.size() : index_ - 1);
+      if (table_ != nullptr) table_->SeekToLast();
+    }
+    TakeEntry();
+  }
+
+  void TakeEntry() {
+    if (table_ != nullptr && table_->Valid()) {
+      SetEntry(table_->key(), table_->tag(), table_->value());
+    } else {
+      SetInvalid();
+    }
+  }
+
+  const KeyOrder order_;
+  const std::vector<FileRef> files_;
+  const OpenTable open_;
+  std::unique_ptr<InternalIterator> table_;
+  size_t index_ = 0;  // of table_, where it is open
+  absl::Status status_;
+};
+
+}  // namespace
+
+std::unique_ptr<InternalIterator> NewRunIterator(const KeyOrder& order, std::vector<FileRef> files,
+                                                 OpenTable open) {
+  return std::make_unique<RunIterator>(order, std::move(files), std::move(open));
+}
+
+}  // namespace cambium::compaction
