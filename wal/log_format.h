@@ -25,7 +25,7 @@
 //   0       4     checksum: low half of XXH3-64 of bytes 4…23 and the payload, seeded with the
 //                 segment's number and the record's offset
 //   4       4     payload length
-//   8       8     bits 63…56 kind, bits 55…0 first sequence number
+//   8       8     bits 63…56 kind, bits 55…0 first sequence number (0 in an end record)
 //   16      8     synced-up-to: how far the log was known to be synced when this was written
 //   24      …     payload, then zeros up to the next multiple of 8
 //

@@ -114,7 +114,7 @@ class LogSet {
 
   // Returns ok once everything below `position` survives a power cut. Every record below it has
   // been filled.
-  [[nodiscard]] absl::Status SyncTo(LogPosition position) { return sync_queue_.SyncTo(position); }
+  [[nodiscard]] absl::Status SyncTo(LogPosition position);
   LogPosition SyncedUpTo() const { return sync_queue_.SyncedUpTo(); }
 
   // Where the next record will begin, or end a record that moves on to the next segment. The caller
@@ -142,12 +142,24 @@ class LogSet {
   [[nodiscard]] absl::Status Close();
 
  private:
+  // A segment of an earlier process.
+  struct Previous {
+    uint64_t number = 0;
+    bool synced = false;
+  };
+
   LogSet(LogSetOptions options, LogStart start);
 
+  absl::Status Begin(uint64_t first_sequence, LogPosition previous_end);
   bool Rotate(uint64_t record_size, LogReservation* reservation);
-  absl::Status Begin(const LogReservation& reservation, uint64_t first_sequence);
-  absl::Status SyncSegments(LogPosition position);
+  void NoteChores(LogReservation* reservation);
   void RunChores(const LogReservation& reservation);
+  absl::Status OpenSegment(const LogReservation& reservation, uint64_t first_sequence);
+  absl::Status SyncSegments(LogPosition position);
+  absl::Status SyncPrevious();
+  bool Holds(uint64_t segment) const;
+  std::shared_ptr<Segment> Active() const;
+  std::vector<std::shared_ptr<Segment>> Segments() const;
 
   const LogSetOptions options_;
   const std::shared_ptr<SegmentPreparer> preparer_;
@@ -155,13 +167,16 @@ class LogSet {
 
   // Serialised by the caller's commit mutex.
   Segment* active_ = nullptr;
-  uint64_t tail_ = 0;       // in the active segment
-  uint64_t populated_ = 0;  // how far populating it was asked for
+  uint64_t tail_ = 0;           // in the active segment
+  uint64_t populate_at_ = 0;    // the tail at which more of it is to be made resident
+  bool prepare_asked_ = false;  // for the segment after the active one
 
   mutable Mutex mu_;                                                     // a leaf: no I/O under it
+  std::vector<Previous> previous_ ABSL_GUARDED_BY(mu_);                  // live, oldest first
   std::vector<std::shared_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);  // live, oldest first
-  std::vector<uint64_t> previous_ ABSL_GUARDED_BY(mu_);  // live, replayed, oldest first
-  std::vector<uint64_t> unsynced_previous_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> doomed_ ABSL_GUARDED_BY(mu_);  // retired, their files not yet removed
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::atomic<int> forsaken_count_{0};  // live segments that are forsaken
 };
 
 }  // namespace cambium::wal

@@ -1,0 +1,68 @@
+#include "cambium/write_batch.h"
+
+#include "base/batch_codec.h"
+#include "base/limits.h"
+#include "util/coding.h"
+
+namespace cambium {
+namespace {
+
+// The batch of no operation. A moved-from WriteBatch holds less: every method takes that for empty.
+void Reinitialise(std::string* rep) { rep->assign(kBatchHeaderSize, '\0'); }
+
+void AddToCount(std::string* rep, size_t count) {
+  StoreFixed32(rep->data(), LoadFixed32(rep->data()) + static_cast<uint32_t>(count));
+}
+
+}  // namespace
+
+WriteBatch::WriteBatch() { Reinitialise(&rep_); }
+
+void WriteBatch::Put(std::string_view key, std::string_view value) {
+  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
+  if (!EntryWithinLimits(key, value)) {
+    within_limits_ = false;
+    return;
+  }
+  const SingleOp op(BatchOpTag::kPut, key, value);
+  rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
+  for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
+  AddToCount(&rep_, 1);
+  if (rep_.size() > kMaxBatchSize) within_limits_ = false;
+}
+
+void WriteBatch::Delete(std::string_view key) {
+  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
+  if (!EntryWithinLimits(key, {})) {
+    within_limits_ = false;
+    return;
+  }
+  const SingleOp op(BatchOpTag::kDelete, key, {});
+  rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
+  rep_.append(key);
+  AddToCount(&rep_, 1);
+  if (rep_.size() > kMaxBatchSize) within_limits_ = false;
+}
+
+void WriteBatch::Clear() {
+  Reinitialise(&rep_);
+  within_limits_ = true;
+}
+
+size_t WriteBatch::Count() const {
+  return rep_.size() < kBatchHeaderSize ? 0 : LoadFixed32(rep_.data());
+}
+
+void WriteBatch::Append(const WriteBatch& other) {
+  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
+  // Counted first: `other` may be this batch.
+  const size_t count = other.Count();
+  const size_t size = other.rep_.size();
+  if (size > kBatchHeaderSize) {
+    rep_.append(other.rep_, kBatchHeaderSize, size - kBatchHeaderSize);
+    AddToCount(&rep_, count);
+  }
+  within_limits_ = within_limits_ && other.within_limits_ && rep_.size() <= kMaxBatchSize;
+}
+
+}  // namespace cambium

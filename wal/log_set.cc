@@ -1,0 +1,304 @@
+#include "wal/log_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "util/status_macros.h"
+#include "wal/segment.h"
+#include "wal/segment_preparer.h"
+
+namespace cambium::wal {
+namespace {
+
+// Bytes that a segment needs to hold a record: with its header, and an end record kept back.
+uint64_t SegmentSizeFor(uint64_t record_size) {
+  return kSegmentHeaderSize + record_size + kRecordHeaderSize;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LogSet>> LogSet::Create(LogSetOptions options, LogStart start) {
+  const uint64_t first_sequence = start.first_sequence;
+  const LogPosition previous_end = start.previous_end;
+  std::unique_ptr<LogSet> log(new LogSet(std::move(options), std::move(start)));
+  RETURN_IF_ERROR(log->Begin(first_sequence, previous_end));
+  return log;
+}
+
+LogSet::LogSet(LogSetOptions options, LogStart start)
+    : options_(std::move(options)),
+      preparer_(std::make_shared<SegmentPreparer>(options_)),
+      sync_queue_([this](LogPosition position) { return SyncSegments(position); }) {
+  for (const uint64_t number : start.previous_segments) previous_.push_back({number, false});
+}
+
+LogSet::~LogSet() {
+  // As a crash would leave it: a failure here changes nothing that was promised.
+  preparer_->Shutdown().IgnoreError();
+  for (const auto& segment : Segments()) segment->Close(segment->size()).IgnoreError();
+}
+
+absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end) {
+  RETURN_IF_ERROR(preparer_->MakeReady(options_.segment_size));
+  std::shared_ptr<Segment> segment = preparer_->TakeReady(options_.segment_size);
+  if (segment == nullptr) return absl::InternalError("create log: no segment was made ready");
+  segment->set_previous_end(previous_end);
+  SegmentHeader header;
+  header.uuid = options_.uuid;
+  header.segment = segment->number();
+  header.first_sequence = first_sequence;
+  header.previous_end = previous_end;
+  RETURN_IF_ERROR(segment->WriteHeader(header));
+  active_ = segment.get();
+  tail_ = kSegmentHeaderSize;
+  MutexLock lock(&mu_);
+  segments_.push_back(std::move(segment));
+  return absl::OkStatus();
+}
+
+bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
+  const uint64_t record_size = RecordSize(payload_size);
+  *reservation = LogReservation();
+  reservation->payload_size = payload_size;
+  const bool fits = tail_ + record_size + kRecordHeaderSize <= active_->size();
+  if ((!fits || active_->failed()) && !Rotate(record_size, reservation)) return false;
+  reservation->segment = active_;
+  reservation->segment_number = active_->number();
+  reservation->offset = tail_;
+  tail_ += record_size;
+  NoteChores(reservation);
+  return true;
+}
+
+bool LogSet::Rotate(uint64_t record_size, LogReservation* reservation) {
+  if (active_->failed() && !active_->forsaken()) return false;
+  std::shared_ptr<Segment> next = preparer_->TakeReady(SegmentSizeFor(record_size));
+  if (next == nullptr) return false;
+  const bool forsaken = active_->forsaken();
+  const uint64_t end = forsaken ? std::min(tail_, active_->first_missing()) : tail_;
+  active_->set_end(end);
+  next->set_previous_end({active_->number(), end});
+  reservation->opens_segment = true;
+  reservation->ended = forsaken ? nullptr : active_;
+  active_ = next.get();
+  tail_ = kSegmentHeaderSize;
+  populate_at_ = 0;
+  prepare_asked_ = false;
+  MutexLock lock(&mu_);
+  segments_.push_back(std::move(next));
+  return true;
+}
+
+void LogSet::NoteChores(LogReservation* reservation) {
+  if (tail_ >= populate_at_ && active_->mapped()) {
+    reservation->populate_ahead = true;
+    populate_at_ = tail_ + kPopulateStepBytes;
+  }
+  if (!prepare_asked_ && tail_ >= active_->size() / 2) {
+    reservation->prepare_next = true;
+    prepare_asked_ = true;
+  }
+}
+
+void LogSet::RunChores(const LogReservation& reservation) {
+  if (reservation.prepare_next) preparer_->PrepareSoon();
+  if (reservation.populate_ahead) {
+    const uint64_t to = reservation.end().offset + kPopulateAheadBytes;
+    options_.executor->Schedule(Lane::kFlush, [segment = reservation.segment->shared_from_this(),
+                                               to] { segment->PopulateTo(to); });
+  }
+}
+
+absl::Status LogSet::MakeRoom(size_t payload_size) {
+  const uint64_t needed = SegmentSizeFor(RecordSize(payload_size));
+  if (payload_size > UINT32_MAX || needed > kMaxSegmentSize) {
+    return absl::InvalidArgumentError(absl::StrCat("write to the log: a batch of ", payload_size,
+                                                   " bytes exceeds what a segment can hold, ",
+                                                   kMaxSegmentSize));
+  }
+  const std::shared_ptr<Segment> active = Active();
+  if (active->failed() && !active->forsaken()) return active->failure();
+  return preparer_->MakeReady(std::max(needed, options_.segment_size));
+}
+
+absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,
+                          std::span<const std::string_view> pieces, Durability durability) {
+  Segment* const segment = reservation.segment;
+  RunChores(reservation);
+  if (reservation.opens_segment) {
+    absl::Status status = OpenSegment(reservation, first_sequence);
+    if (!status.ok()) {
+      segment->Fail(reservation.offset, status);
+      return status;
+    }
+  }
+  RecordHeader header;
+  header.payload_size = static_cast<uint32_t>(reservation.payload_size);
+  header.first_sequence = first_sequence;
+  header.synced_up_to = SyncedUpTo();
+  return segment->WriteRecord(reservation.offset, header, pieces, durability);
+}
+
+absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t first_sequence) {
+  Segment* const segment = reservation.segment;
+  if (reservation.ended != nullptr) {
+    RecordHeader end;
+    end.kind = RecordKind::kEnd;
+    end.synced_up_to = SyncedUpTo();
+    RETURN_IF_ERROR(
+        reservation.ended->WriteRecord(reservation.ended->end(), end, {}, Durability::kProcess));
+  }
+  SegmentHeader header;
+  header.uuid = options_.uuid;
+  header.segment = segment->number();
+  header.first_sequence = first_sequence;
+  header.previous_end = segment->previous_end();
+  header.synced_up_to = SyncedUpTo();
+  return segment->WriteHeader(header);
+}
+
+absl::Status LogSet::SyncTo(LogPosition position) {
+  if (SyncedUpTo() >= position) return absl::OkStatus();
+  if (forsaken_count_.load(std::memory_order_acquire) > 0) {
+    return absl::FailedPreconditionError(
+        "sync the log: a segment that failed earlier holds records which only a flush can make "
+        "durable; it has not been retired yet");
+  }
+  return sync_queue_.SyncTo(position);
+}
+
+absl::Status LogSet::SyncSegments(LogPosition position) {
+  absl::Status status = SyncPrevious();
+  const std::vector<std::shared_ptr<Segment>> segments = Segments();
+  for (const auto& segment : segments) {
+    if (!status.ok() || segment->number() > position.segment) break;
+    status = segment->Sync();
+    if (status.ok() && segment->number() < position.segment) {
+      // Nothing is written there any more. Where it cannot be cut to its size it stays whole.
+      segment->Close(segment->end() + kRecordHeaderSize).IgnoreError();
+    }
+  }
+  if (status.ok()) return status;
+  // Nothing may be acked behind bytes that may be lost: the writers stop.
+  for (const auto& segment : Segments()) segment->Fail(segment->size(), status);
+  return status;
+}
+
+absl::Status LogSet::SyncPrevious() {
+  std::vector<uint64_t> unsynced;
+  {
+    MutexLock lock(&mu_);
+    for (const Previous& segment : previous_) {
+      if (!segment.synced) unsynced.push_back(segment.number);
+    }
+  }
+  for (const uint64_t number : unsynced) {
+    absl::Status status = options_.file_system->SyncFile(options_.segment_path(number));
+    // One that was retired meanwhile need not be synced any more.
+    if (!status.ok() && Holds(number)) return status;
+    MutexLock lock(&mu_);
+    for (Previous& segment : previous_) {
+      if (segment.number == number) segment.synced = true;
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool LogSet::Holds(uint64_t segment) const {
+  MutexLock lock(&mu_);
+  return std::any_of(previous_.begin(), previous_.end(),
+                     [segment](const Previous& previous) { return previous.number == segment; });
+}
+
+std::shared_ptr<Segment> LogSet::Active() const {
+  MutexLock lock(&mu_);
+  return segments_.back();
+}
+
+std::vector<std::shared_ptr<Segment>> LogSet::Segments() const {
+  MutexLock lock(&mu_);
+  return segments_;
+}
+
+LogPosition LogSet::ReservedEnd() const { return {active_->number(), tail_}; }
+
+absl::Status LogSet::RetireBefore(LogPosition position) {
+  std::vector<uint64_t> doomed;
+  std::vector<std::shared_ptr<Segment>> retired;
+  {
+    MutexLock lock(&mu_);
+    std::swap(doomed, doomed_);
+    std::erase_if(previous_, [&](const Previous& segment) {
+      if (segment.number >= position.segment) return false;
+      doomed.push_back(segment.number);
+      return true;
+    });
+    while (segments_.size() > 1 && segments_.front()->number() < position.segment) {
+      doomed.push_back(segments_.front()->number());
+      retired.push_back(std::move(segments_.front()));
+      segments_.erase(segments_.begin());
+    }
+  }
+  for (const auto& segment : retired) {
+    segment->Close(segment->size()).IgnoreError();  // about to be removed
+    if (segment->forsaken()) forsaken_count_.fetch_sub(1, std::memory_order_release);
+  }
+  absl::Status result;
+  for (const uint64_t number : doomed) {
+    absl::Status status = options_.file_system->Remove(options_.segment_path(number));
+    if (status.ok() || absl::IsNotFound(status)) continue;
+    result.Update(status);
+    MutexLock lock(&mu_);
+    doomed_.push_back(number);
+  }
+  return result;
+}
+
+std::vector<uint64_t> LogSet::LiveSegments() const {
+  MutexLock lock(&mu_);
+  std::vector<uint64_t> numbers;
+  for (const Previous& segment : previous_) numbers.push_back(segment.number);
+  for (const auto& segment : segments_) numbers.push_back(segment->number());
+  return numbers;
+}
+
+absl::Status LogSet::Recover() {
+  const std::shared_ptr<Segment> active = Active();
+  if (!active->failed()) return absl::OkStatus();
+  RETURN_IF_ERROR(preparer_->MakeReady(options_.segment_size));
+  {
+    MutexLock lock(&mu_);
+    for (const auto& segment : segments_) {
+      if (!segment->failed() || segment->forsaken()) continue;
+      segment->Forsake();
+      forsaken_count_.fetch_add(1, std::memory_order_release);
+    }
+  }
+  sync_queue_.Reset();
+  return absl::OkStatus();
+}
+
+absl::Status LogSet::Close() {
+  std::shared_ptr<Segment> active = Active();
+  {
+    MutexLock lock(&mu_);
+    if (std::exchange(closed_, true)) return absl::OkStatus();
+  }
+  absl::Status status = preparer_->Shutdown();
+  status.Update(SyncTo(ReservedEnd()));
+  status.Update(active->failure());
+  if (status.ok()) {
+    // Says that everything before it was synced, so that a later loss of any of it is noticed.
+    RecordHeader end;
+    end.kind = RecordKind::kEnd;
+    end.synced_up_to = SyncedUpTo();
+    status = active->WriteRecord(tail_, end, {}, Durability::kMachine);
+    if (status.ok()) status = active->Sync();
+  }
+  if (status.ok()) status = active->Close(tail_ + kRecordHeaderSize);
+  for (const auto& segment : Segments()) status.Update(segment->Close(segment->size()));
+  return status;
+}
+
+}  // namespace cambium::wal

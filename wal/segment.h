@@ -1,0 +1,109 @@
+// Segment: one file of the log while it is written.
+//
+// Bytes are handed out by LogSet; here they are written, in parallel and each range once. With a
+// mapping, a record is copied into memory, the checksum last; without one, and where a sync will
+// follow (a mapped store makes the sync dearer), it is written by one positional write. Both reach
+// the same page cache.
+//
+//   open ──Fail / failed write or sync──▶ failed ──Forsake──▶ forsaken      Close ends each of them
+//
+// failed: nothing more is written or synced (D10). forsaken: and the log goes on in another
+// segment.
+#ifndef CAMBIUM_WAL_SEGMENT_H_
+#define CAMBIUM_WAL_SEGMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cambium/file_system.h"
+#include "util/mutex.h"
+#include "wal/log_format.h"
+#include "wal/log_position.h"
+#include "wal/log_set.h"
+
+namespace cambium::wal {
+
+// Thread-safe, but for what says otherwise.
+class Segment : public std::enable_shared_from_this<Segment> {
+ public:
+  // Makes the file. Its directory entry is the caller's to sync.
+  static absl::StatusOr<std::shared_ptr<Segment>> Create(FileSystem* file_system, std::string path,
+                                                         uint64_t number, uint64_t size);
+
+  uint64_t number() const { return number_; }
+  uint64_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+  bool mapped() const { return mapping_ != nullptr; }
+
+  // Where the segment before this one ends; for the header. Set and read by the thread that opens
+  // the segment.
+  LogPosition previous_end() const { return previous_end_; }
+  void set_previous_end(LogPosition position) { previous_end_ = position; }
+  // Where this one's records end, once another has followed it. Set under the commit mutex, before
+  // the follower is used.
+  uint64_t end() const { return end_; }
+  void set_end(uint64_t end) { end_ = end; }
+
+  // Both write bytes that were handed out to the caller alone. A failed write fails the segment;
+  // in a failed segment nothing is written and the first error is answered.
+  [[nodiscard]] absl::Status WriteHeader(const SegmentHeader& header);
+  [[nodiscard]] absl::Status WriteRecord(uint64_t offset, const RecordHeader& header,
+                                         std::span<const std::string_view> pieces,
+                                         Durability durability);
+
+  // Everything written before survives a power cut on ok. Ok also once closed: who closes has
+  // synced it or made it needless. A failed sync fails the segment.
+  [[nodiscard]] absl::Status Sync();
+
+  // Has memory up to `offset` made resident; each byte once.
+  void PopulateTo(uint64_t offset);
+
+  // Releases file and mapping, and cuts the file to `final_size`. No write is under way and none
+  // follows. Idempotent.
+  [[nodiscard]] absl::Status Close(uint64_t final_size);
+
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  absl::Status failure() const;
+  // Fails it for a cause elsewhere. `offset` is that of a record which is not written because of
+  // it, or size() where there is none.
+  void Fail(uint64_t offset, const absl::Status& cause);
+
+  bool forsaken() const { return forsaken_.load(std::memory_order_acquire); }
+  void Forsake() { forsaken_.store(true, std::memory_order_release); }
+  // Where the first record begins that was not written; size() where none is missing.
+  uint64_t first_missing() const;
+
+ private:
+  Segment(std::string path, uint64_t number, uint64_t size, std::unique_ptr<LogFile> file);
+
+  absl::Status Write(uint64_t offset, std::string_view bytes);
+
+  const std::string path_;
+  const uint64_t number_;
+  const uint64_t size_;
+  char* const mapping_;
+  LogPosition previous_end_;
+  uint64_t end_ = 0;
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> forsaken_{false};
+
+  // Order: file_mu_, then populate_mu_. Writes take neither: they end before Close begins.
+  Mutex file_mu_;                  // held during a sync
+  Mutex populate_mu_;              // held during a populate
+  std::unique_ptr<LogFile> file_;  // null once closed; replaced under both
+  uint64_t populated_ ABSL_GUARDED_BY(populate_mu_) = 0;
+
+  mutable Mutex failure_mu_;  // a leaf
+  absl::Status failure_ ABSL_GUARDED_BY(failure_mu_);
+  uint64_t first_missing_ ABSL_GUARDED_BY(failure_mu_);
+};
+
+}  // namespace cambium::wal
+
+#endif  // CAMBIUM_WAL_SEGMENT_H_
