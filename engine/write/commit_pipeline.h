@@ -13,27 +13,27 @@
 // A caller returns after its commit is published. So an acked record has only filled records before
 // it, and a crash leaves a hole only among writes that nobody was told about.
 //
-// A commit in flight has a slot of a ring, the ticket modulo its size. The slot's state:
+// A commit in flight has a slot of a ring: its ticket modulo the ring's size. The slot's state
+// names the generation (ticket / size), so that nobody takes one commit for another:
 //
-//            Reserve ok              log and memtable written
-//     kFree ───────────▶ kRunning ──────────────────────────▶ kDone ───────┐ sleeps
-//       ▲                    │                                 │ │         ▼
-//       │                    │ WriteLog or Apply failed        │ │      kAsleep
-//       │                    ▼                                 │ │         │ published, or aborted,
-//       │                 (failed)                  published  │ │ aborted │ by another: woken
-//       │                    │                                 ▼ ▼         ▼
-//       └────────────────────┴──────────────────────────── kPublished / kAborted
+//   kOpen ──copied──▶ kDone ──owner sleeps──▶ kAsleep
+//     ▲                 │ │ ◀──woken to look──   │
+//     │    published by │ │ published by another │
+//     │  its own thread │ ▼                      ▼
+//     └─────────────────┴─────── kPublished ◀────┘        (kOpen of the next generation)
 //
-//   kRunning    its owner copies. Visible is below its first.
+//   kOpen       free, or its owner copies: visible is below its first
 //   kDone       its entries stand in log and memtables. It is published the moment visible reaches
-//               first - 1: by its owner, or by the owner of the commit before it. Both do "write
+//               first - 1: by its owner, or by who published the commit before it. Both do "write
 //               mine, then read the other's" in sequentially consistent order, so one of them sees
-//               that both are there; the compare-and-swap on visible lets only one win.
-//   kAborted    a commit with a lower ticket failed: visible will never reach this one.
+//               that both are there. visible goes from the one value first - 1 to last by a
+//               compare-and-swap: only one wins, and none can overtake.
+//   kPublished  set by a winner that is not the owner; the owner waits for this, not for visible,
+//               so that the slot is not used again while the winner still touches it
 //
-// The owner alone frees the slot. An error is sticky: the failed commit and all with higher tickets
-// answer it, with unknown outcome (D10: what of them reached the log may come back after a crash),
-// new ones are refused, and visible stays below the failed one until ResetAfterError().
+// The owner alone reopens the slot. An error is sticky: the failed commit and all with higher
+// tickets answer it, with unknown outcome (D10: what of them reached the log may come back after a
+// crash), new ones are refused, and visible stays below the failed one until ResetAfterError().
 //
 // The alternative that lost: a queue whose leader writes for all (LevelDB, RocksDB). It makes one
 // write() serve many; with a mapped log there is no write() to share, and the hand-over, a futex
@@ -41,7 +41,6 @@
 #ifndef CAMBIUM_ENGINE_WRITE_COMMIT_PIPELINE_H_
 #define CAMBIUM_ENGINE_WRITE_COMMIT_PIPELINE_H_
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +50,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/batch_codec.h"
 #include "base/keys.h"
 #include "util/mutex.h"
@@ -107,7 +107,6 @@ class CommitPipeline {
  public:
   // `last` is the last sequence number in use: visible() from the start. The target outlives it.
   CommitPipeline(CommitTarget* target, SequenceNumber last);
-  ~CommitPipeline();
 
   // Commits the batch: on ok it is visible, and as durable as the request asks. No operation at all
   // is ok. Errors of validate and MakeRoom mean not applied; those that say "outcome unknown" mean
@@ -123,7 +122,7 @@ class CommitPipeline {
   void RunUnderCommitLock(const std::function<void(SequenceNumber last_allocated)>& action);
 
   // Returns ok once visible() >= sequence, which must have been allocated: then all inserts of
-  // commits up to it are finished. The pipeline's error where it has stopped before that.
+  // commits up to it are finished. The error where a commit has failed before that.
   [[nodiscard]] absl::Status WaitUntilPublished(SequenceNumber sequence);
 
   // The sticky error, or ok.
@@ -131,8 +130,7 @@ class CommitPipeline {
   // Makes the pipeline refuse every commit with `cause` (a sync elsewhere failed, the database is
   // closing). Keeps an earlier error.
   void Stop(const absl::Status& cause);
-  // Blocks until no commit is in flight. To be called on a stopped pipeline: a running one may
-  // never be idle.
+  // Blocks until no commit is in flight. On a stopped pipeline: a running one may never be idle.
   void Drain();
 
   // Lets commits in again after an error: drains, then moves visible to the last allocated number.
@@ -141,25 +139,33 @@ class CommitPipeline {
   void ResetAfterError();
 
  private:
-  enum State : uint32_t { kFree, kRunning, kDone, kAsleep, kPublished, kAborted };
-  // One commit in flight. A line of its own. Its fields are written by its owner before kDone.
+  enum Phase : uint32_t { kOpen, kDone, kAsleep, kPublished };
+  // One commit in flight, on a line of its own.
   struct alignas(64) Ticket {
-    std::atomic<uint32_t> state{kFree};
-    std::atomic<uint64_t> number{0};
-    std::atomic<SequenceNumber> first{0};
-    std::atomic<SequenceNumber> last{0};
+    std::atomic<uint32_t> state{0};       // Word(ticket, phase)
+    std::atomic<SequenceNumber> last{0};  // of the commit; written before kDone
   };
-  // More commits at once than threads that could make them; a power of two.
-  static constexpr size_t kRingSize = 1024;
+  // More than threads that could commit at once; a power of two.
+  static constexpr uint64_t kRingSize = 1024;
+  static constexpr uint64_t kNever = UINT64_MAX;
 
-  Ticket& At(uint64_t number) const { return ring_[number & (kRingSize - 1)]; }
+  enum class Ordered { kYes, kNoRoom, kRingFull };
+
+  static constexpr uint32_t Word(uint64_t ticket, Phase phase) {
+    return static_cast<uint32_t>(ticket / kRingSize) << 2 | phase;
+  }
+  Ticket& At(uint64_t ticket) const { return ring_[ticket % kRingSize]; }
+
+  absl::Status Order(const CommitRequest& request, CommitSlot* slot, uint64_t* ticket);
+  absl::StatusOr<Ordered> TryOrder(const CommitRequest& request, CommitSlot* slot,
+                                   uint64_t* ticket);
   void LockCommit() ABSL_EXCLUSIVE_LOCK_FUNCTION(commit_mu_);
-  absl::Status Order(const CommitRequest& request, CommitSlot* slot, uint64_t* number);
-  absl::Status Finish(uint64_t number);
-  bool Publish(uint64_t number);
-  void Fail(uint64_t number, const absl::Status& cause);
-  void AbortFrom(uint64_t number);
-  absl::Status UnknownOutcome() const;
+  absl::Status FinishInOrder(uint64_t ticket, SequenceNumber first);
+  bool PublishFrom(uint64_t ticket, SequenceNumber first);
+  bool AwaitPublished(uint64_t ticket);
+  void Fail(uint64_t ticket, const absl::Status& cause);
+  void WakeSleepers();
+  void WakePublishWaiters();
 
   CommitTarget* const target_;
   const std::unique_ptr<Ticket[]> ring_;
@@ -169,12 +175,12 @@ class CommitPipeline {
   uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
 
   alignas(64) std::atomic<SequenceNumber> visible_;
-  // The lowest ticket that failed; no ticket from there on is published. Never: no error.
-  std::atomic<uint64_t> failed_from_;
-  std::atomic<uint32_t> publish_waiters_{0};  // threads in WaitUntilPublished
+  std::atomic<uint32_t> publish_waiters_{0};   // threads in WaitUntilPublished
+  std::atomic<uint64_t> failed_from_{kNever};  // the lowest ticket that failed
+  std::atomic<bool> refusing_{false};          // error_ is set
 
   mutable Mutex error_mu_;  // a leaf
-  CondVar published_;
+  CondVar published_;       // with error_mu_; for WaitUntilPublished
   absl::Status error_ ABSL_GUARDED_BY(error_mu_);
 };
 
