@@ -132,7 +132,9 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   if (!sequence.ok())
     return engine::NewDBIterator({.pin = nullptr,
                                   .input = NewEmptyIterator(sequence.status()),
-                                  .order = impl_->context.order});
+                                  .order = impl_->context.order,
+                                  .lower_bound = {},
+                                  .upper_bound = {}});
   return engine::NewViewIterator(&impl_->context, std::move(view), *sequence, options);
 }
 
