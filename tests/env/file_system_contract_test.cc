@@ -6,8 +6,10 @@
 #include <thread>
 #include <vector>
 
+#include "env/fault_file_system.h"
 #include "env/mem_file_system.h"
 #include "env/posix_file_system.h"
+#include "env/trace_file_system.h"
 #include "tests/env/env_test_util.h"
 
 namespace cambium::env {
@@ -30,6 +32,19 @@ std::vector<Subject> Subjects() {
       {"PosixNotMapped", [] { return std::make_shared<PosixFileSystem>(LogMapping::kNever); }},
       {"Mem", [] { return MakeMem(MemOptions::LogMapping::kMapped); }},
       {"MemNotMapped", [] { return MakeMem(MemOptions::LogMapping::kWriteAtOnly); }},
+      {"Fault",
+       [] { return std::make_shared<FaultFileSystem>(MakeMem(MemOptions::LogMapping::kMapped)); }},
+      {"FaultHidesMapping",
+       [] {
+         return std::make_shared<FaultFileSystem>(std::make_shared<PosixFileSystem>(),
+                                                  MappingAccess::kHidden);
+       }},
+      {"Trace",
+       [] {
+         return std::make_shared<TraceFileSystem>(
+             MakeMem(MemOptions::LogMapping::kMapped),
+             TraceOptions{.classify = [](std::string_view) { return FileClass::kOther; }});
+       }},
   };
 }
 
