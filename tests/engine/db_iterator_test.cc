@@ -360,13 +360,13 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
   };
   using Model = std::map<std::string, std::string, Less>;
 
+  // Keys that are equal in their first eight bytes, in their last eight, or in few.
   std::string DrawKey() {
+    static constexpr char kBytes[] = {'\0', 'a', 'B', '\xff'};
     std::string key(random_.OneIn(3) ? "" : "a longer prefix ");
     const uint64_t size = random_.Uniform(4);
-    for (uint64_t i = 0; i < size; ++i)
-      key.push_back(
-          "\x00"
-          "aB\xff"[random_.Uniform(4)]);
+    for (uint64_t i = 0; i < size; ++i) key.push_back(kBytes[random_.Uniform(4)]);
+    if (random_.OneIn(3)) key += "a longer suffix";
     return key;
   }
 
