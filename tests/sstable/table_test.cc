@@ -1,0 +1,322 @@
+// Tables from the builder through the reader: every read and walk against the sorted entries, over
+// many shapes of entries and options.
+#include <limits>
+
+#include "tests/sstable/table_support.h"
+#include "util/checksum.h"
+
+namespace cambium::sstable {
+namespace {
+
+const ReverseOrder kReverse;
+const CaselessOrder kCaseless;
+
+void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& entries,
+                   const KeyOrder& order, const TableReadOptions& options) {
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::string> keys(40);
+    for (std::string& key : keys) {
+      key = entries[random() % entries.size()].key;
+      if (random() % 4 == 0) key.push_back('!');
+    }
+    const SequenceNumber sequence = random() % 2 == 0
+                                        ? kMaxSequenceNumber
+                                        : TagSequence(entries[random() % entries.size()].tag);
+    std::vector<LookupKey> lookups;
+    std::vector<KeyFold> folds(keys.size(), KeyFold(sequence));
+    std::vector<PinnedValue> values(keys.size());
+    std::vector<LookupRequest> requests(keys.size());
+    for (const std::string& key : keys) lookups.emplace_back(key, sequence, order);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      requests[i].key = &lookups[i];
+      requests[i].fold = &folds[i];
+      requests[i].value = &values[i];
+    }
+    {
+      const EpochGuard guard;
+      reader.MultiGet(requests, options);
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      ASSERT_TRUE(requests[i].status.ok()) << requests[i].status;
+      const Found found = {folds[i].answer(), values[i].ToString()};
+      ASSERT_EQ(found, FindInEntries(entries, order, keys[i], sequence));
+    }
+  }
+}
+
+void CheckTable(TestTable* table, const std::vector<OwnedEntry>& entries) {
+  ASSERT_TRUE(table->Write(entries).ok());
+  auto opened = table->Open();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const TableReader& reader = **opened;
+  const KeyOrder& order = table->order();
+  {
+    SCOPED_TRACE("iterator");
+    CheckIterator(reader.NewIterator({}).get(), entries, order, 2);
+    CheckIterator(reader.NewIterator({.fill_cache = false}).get(), entries, order, 3);
+    CheckIterator(reader.NewIterator({.readahead_bytes = 40'000}).get(), entries, order, 4);
+  }
+  CheckReads(reader, entries, order);
+  CheckReads(reader, entries, order, {.fill_cache = false});
+  CheckMultiGet(reader, entries, order, {});
+  CheckMultiGet(reader, entries, order, {.fill_cache = false});
+  const absl::Status verified = reader.Verify(table->summary().digest);
+  ASSERT_TRUE(verified.ok()) << verified;
+
+  const TableProperties& properties = reader.properties();
+  const TableSummary& summary = table->summary();
+  EXPECT_EQ(summary.file_size, table->Bytes().size());
+  EXPECT_EQ(summary.entries, entries.size());
+  EXPECT_EQ(properties.entries, entries.size());
+  EXPECT_EQ(summary.smallest_key, entries.front().key);
+  EXPECT_EQ(summary.largest_key, entries.back().key);
+  EXPECT_EQ(properties.smallest_key, entries.front().key);
+  EXPECT_EQ(properties.largest_key, entries.back().key);
+  EXPECT_EQ(properties.data_blocks, summary.data_blocks);
+  SequenceNumber smallest = kMaxSequenceNumber, largest = 0;
+  uint64_t tombstones = 0;
+  for (const OwnedEntry& entry : entries) {
+    smallest = std::min(smallest, TagSequence(entry.tag));
+    largest = std::max(largest, TagSequence(entry.tag));
+    tombstones += TagKind(entry.tag) == Kind::kDelete ? 1 : 0;
+  }
+  EXPECT_EQ(summary.smallest_sequence, smallest);
+  EXPECT_EQ(summary.largest_sequence, largest);
+  EXPECT_EQ(summary.tombstones, tombstones);
+}
+
+TEST(Table, HoldsEntriesOfEveryShape) {
+  const Shape shapes[] = {
+      {.count = 1, .keys = 1},
+      {.count = 2, .keys = 1},
+      {.count = 3000, .keys = 3000, .key_size = 16, .value_size = 100},
+      {.count = 3000, .keys = 3000, .value_size = 10},
+      {.count = 3000, .keys = 30, .value_size = 100},
+      {.count = 2000, .keys = 1, .value_size = 100},
+      {.count = 2000, .keys = 2000, .value_size = 0, .tombstones = 1},
+      {.count = 200, .keys = 200, .key_size = 3000, .value_size = 9000},
+  };
+  uint64_t seed = 0;
+  for (Shape shape : shapes) {
+    shape.seed = ++seed;
+    SCOPED_TRACE(seed);
+    TestTable table;
+    CheckTable(&table, RandomEntries(shape, table.order()));
+  }
+}
+
+TEST(Table, HoldsEntriesUnderEveryOption) {
+  const Shape shape = {.count = 2000, .keys = 700, .value_size = 60};
+  for (const Compression compression : {Compression::kNone, Compression::kZstd}) {
+    for (const double filter_bits : {0.0, 1.0, 10.0}) {
+      for (const size_t block_size : {size_t{1}, size_t{300}, size_t{1} << 20}) {
+        SCOPED_TRACE(::testing::Message() << filter_bits << " " << block_size);
+        TestTable table;
+        table.options().compression = compression;
+        table.options().filter_bits_per_key = filter_bits;
+        table.options().block_size = block_size;
+        CheckTable(&table, RandomEntries(shape, table.order()));
+      }
+    }
+  }
+}
+
+TEST(Table, HoldsEntriesInOtherOrders) {
+  for (const Comparator* comparator :
+       {static_cast<const Comparator*>(&kReverse), static_cast<const Comparator*>(&kCaseless)}) {
+    SCOPED_TRACE(comparator->Name());
+    TestTable table;
+    table.options().order = KeyOrder(comparator);
+    table.options().block_size = 300;
+    CheckTable(&table, RandomEntries({.count = 2000, .keys = 500}, table.order()));
+  }
+}
+
+TEST(Table, FindsKeysOfOtherBytesWhereTheOrderSaysEqual) {
+  TestTable table;
+  table.options().order = KeyOrder(&kCaseless);
+  ASSERT_TRUE(
+      table.Write({{"Ant", MakeTag(1, Kind::kValue), "1"}, {"bee", MakeTag(2, Kind::kValue), "2"}})
+          .ok());
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(FindInTable(**reader, table.order(), "aNT", 9)->value, "1");
+  EXPECT_EQ(FindInTable(**reader, table.order(), "BEE", 9)->value, "2");
+}
+
+TEST(Table, StaysCorrectWhereNothingStaysCached) {
+  for (const size_t capacity : {size_t{0}, size_t{20'000}}) {
+    TestTable table(capacity);
+    table.options().block_size = 500;
+    CheckTable(&table, RandomEntries({.count = 3000, .keys = 900}, table.order()));
+  }
+}
+
+TEST(Table, HoldsLargeValuesAndPinsThem) {
+  TestTable table;
+  std::vector<OwnedEntry> entries;
+  for (int i = 0; i < 6; ++i) {
+    entries.push_back({std::string(1, static_cast<char>('a' + i)), MakeTag(5, Kind::kValue),
+                       std::string(i % 2 == 0 ? 10 : 5 << 20, static_cast<char>('A' + i))});
+  }
+  ASSERT_TRUE(table.Write(entries).ok());
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  CheckIterator(reader->get()->NewIterator({}).get(), entries, table.order(), 1);
+
+  std::vector<PinnedValue> values(entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const EpochGuard guard;
+    KeyFold fold(9);
+    ASSERT_TRUE(
+        (*reader)->Get(LookupKey(entries[i].key, 9, table.order()), {}, &fold, &values[i]).ok());
+  }
+  // Pinned values outlive the table, and the room that the cache would give them.
+  reader->reset();
+  table.cache().SetCapacity(0);
+  EpochDrain();
+  for (size_t i = 0; i < entries.size(); ++i) {
+    EXPECT_EQ(values[i].view(), entries[i].value);
+  }
+  EXPECT_GE(table.cache().Usage(), size_t{15} << 20);
+  values.clear();
+  EpochDrain();
+  EXPECT_EQ(table.cache().Usage(), 0u);
+}
+
+TEST(Table, HoldsTheLargestKeys) {
+  TestTable table;
+  std::vector<OwnedEntry> entries;
+  for (int i = 0; i < 20; ++i) {
+    entries.push_back({std::string(kMaxKeySize - 1, 'x') + static_cast<char>('a' + i),
+                       MakeTag(5, Kind::kValue), "v"});
+  }
+  CheckTable(&table, entries);
+}
+
+TEST(Table, SplitsIntoPartitions) {
+  TestTable table;
+  table.options().block_size = 200;
+  CheckTable(&table, RandomEntries({.count = 4000, .keys = 4000, .key_size = 16, .value_size = 40},
+                                   table.order()));
+  EXPECT_GT(table.Open().value()->properties().partitions, 2u);
+}
+
+TEST(Table, IsTheSameFileWhoeverHashes) {
+  const std::vector<OwnedEntry> entries = RandomEntries({}, KeyOrder(BytewiseComparator()));
+  TestTable table;
+  ASSERT_TRUE(table.Write(entries).ok());
+
+  TestTable other;
+  TableBuilder builder(other.options(), other.file_system().CreateWritable(kTestPath).value());
+  for (const OwnedEntry& entry : entries) {
+    ASSERT_TRUE(builder.Add(entry.key, entry.tag, entry.value, HashKey(entry.key)).ok());
+  }
+  ASSERT_TRUE(builder.Finish().ok());
+  EXPECT_EQ(table.Bytes(), other.Bytes());
+}
+
+TEST(Table, FilterKeepsMostMissesFromTheBlocks) {
+  TestTable table;
+  const Shape shape = {.count = 20'000, .keys = 1 << 20, .key_size = 16, .value_size = 10};
+  ASSERT_TRUE(table.Write(RandomEntries(shape, table.order())).ok());
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  int maybe = 0;
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    const std::string key = RandomKey(shape, (uint64_t{1} << 20) + i);
+    ASSERT_EQ(FindInTable(**reader, table.order(), key, 9)->answer, KeyFold::Answer::kMore);
+    const EpochGuard guard;
+    const LookupKey lookup(key, 9, table.order());
+    (*reader)->Prefetch(lookup);
+    maybe += (*reader)->MayContain(lookup) ? 1 : 0;
+  }
+  EXPECT_LT(maybe, 300);
+}
+
+TEST(Table, EstimatesSizeAndOffsets) {
+  TestTable table;
+  const std::vector<OwnedEntry> entries =
+      RandomEntries({.count = 20'000, .keys = 1 << 20, .key_size = 16}, table.order());
+  TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
+  for (const OwnedEntry& entry : entries) {
+    ASSERT_TRUE(builder.Add(entry.key, entry.tag, entry.value).ok());
+  }
+  const double estimate = double(builder.EstimatedFileSize());
+  const double size = double(builder.Finish()->file_size);
+  EXPECT_NEAR(estimate / size, 1.0, 0.02);
+  EXPECT_EQ(builder.entries(), entries.size());
+
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  uint64_t last = 0;
+  for (size_t i = 0; i < entries.size(); i += 100) {
+    const uint64_t offset = (*reader)->ApproximateOffsetOf(entries[i].key);
+    EXPECT_GE(offset, last);
+    EXPECT_NEAR(double(offset) / size, double(i) / double(entries.size()), 0.05);
+    last = offset;
+  }
+  EXPECT_EQ((*reader)->ApproximateOffsetOf(""), 0u);
+  EXPECT_GE((*reader)->ApproximateOffsetOf("\xff"), last);
+}
+
+TEST(Table, IsReadByManyWhoShareOneRead) {
+  TestTable table;
+  table.options().block_size = 4000;
+  const std::vector<OwnedEntry> entries =
+      RandomEntries({.count = 400, .keys = 4000, .key_size = 16}, table.order());
+  ASSERT_TRUE(table.Write(entries).ok());
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  const uint64_t before = table.cache().Stats().misses;
+  CheckMultiGet(**reader, entries, table.order(), {});
+  // Filter, index and each data block, once.
+  EXPECT_LE(table.cache().Stats().misses - before,
+            2 * (*reader)->properties().partitions + (*reader)->properties().data_blocks);
+}
+
+TEST(TableBuilder, RefusesEntriesOutOfOrder) {
+  for (const auto& [key, tag] : {std::pair<std::string, Tag>{"a", MakeTag(9, Kind::kValue)},
+                                 {"b", MakeTag(5, Kind::kValue)},
+                                 {"b", MakeTag(6, Kind::kValue)}}) {
+    TestTable table;
+    TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
+    ASSERT_TRUE(builder.Add("b", MakeTag(5, Kind::kValue), "").ok());
+    EXPECT_EQ(builder.Add(key, tag, "").code(), absl::StatusCode::kInternal);
+    // It stays failed.
+    EXPECT_EQ(builder.Add("c", MakeTag(5, Kind::kValue), "").code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(builder.Finish().status().code(), absl::StatusCode::kInternal);
+  }
+}
+
+TEST(TableBuilder, RefusesKeysPastTheLimit) {
+  TestTable table;
+  TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      builder.Add(std::string(kMaxKeySize + 1, 'k'), MakeTag(5, Kind::kValue), "")));
+}
+
+TEST(TableBuilder, WritesNoTableWithoutEntriesAndNothingAfterFinish) {
+  TestTable table;
+  EXPECT_TRUE(absl::IsFailedPrecondition(table.Write({})));
+  EXPECT_EQ(table.Bytes(), "");
+
+  ASSERT_TRUE(table.file_system().Remove(kTestPath).ok());
+  TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
+  ASSERT_TRUE(builder.Add("a", MakeTag(5, Kind::kValue), "").ok());
+  ASSERT_TRUE(builder.Finish().ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(builder.Add("b", MakeTag(5, Kind::kValue), "")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(builder.Finish().status()));
+}
+
+TEST(TableBuilder, LeavesASyncedFile) {
+  TestTable table;
+  ASSERT_TRUE(table.Write({{"a", MakeTag(5, Kind::kValue), "1"}}).ok());
+  ASSERT_TRUE(table.file_system().SyncDirectory("/").ok());
+  const auto after = table.file_system().CrashClone(env::CrashPolicy::kSyncedOnly, 1);
+  EXPECT_EQ(after->FileSize(kTestPath).value(), table.summary().file_size);
+}
+
+}  // namespace
+}  // namespace cambium::sstable
