@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kRollOverSize = uint64_t{4} << 20;
 constexpr uint64_t kRollOverFactor = 4;
 
-// A payload beyond this does not fit a record's length, or the file its positions.
+// Offsets beyond this do not fit the positions in records.
 constexpr uint64_t kMaxManifestSize = wal::kMaxSegmentSize;
 
 // Removes what an earlier attempt may have left at `path`.
@@ -66,55 +66,49 @@ absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Create(FileSystem* fil
   ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, file_system->CreateWritable(path));
   auto log =
       std::unique_ptr<ManifestLog>(new ManifestLog(number, std::move(path), std::move(file)));
-  RETURN_IF_ERROR(log->AppendSynced(EncodeManifestHeader(number), snapshot));
+  RETURN_IF_ERROR(log->AppendSealed(EncodeManifestHeader(number), snapshot));
   log->snapshot_size_ = log->offset_;
-  RETURN_IF_ERROR(log->AppendSeal());
   RETURN_IF_ERROR(SwitchCurrent(file_system, directory, number));
   return log;
 }
 
-absl::Status ManifestLog::AppendSynced(std::string prefix, const VersionEdit& edit) {
+absl::Status ManifestLog::AppendSealed(std::string prefix, const VersionEdit& edit) {
   std::string bytes = std::move(prefix);
   const RecordPlace place{number_, offset_ + bytes.size(), edits_};
   const std::string payload = edit.Encode();
-  if (payload.size() > kMaxManifestSize - wal::kRecordHeaderSize ||
-      place.offset > kMaxManifestSize - wal::RecordSize(payload.size())) {
+  const uint64_t size = bytes.size() + wal::RecordSize(payload.size()) + wal::RecordSize(0);
+  if (size > kMaxManifestSize - offset_) {
     return absl::ResourceExhaustedError(absl::StrCat("append to ", path_, " at ", offset_,
                                                      ": an edit of ", payload.size(),
                                                      " bytes does not fit"));
   }
-  AppendRecord(place, wal::RecordKind::kFull, payload, synced_, &bytes);
-  RETURN_IF_ERROR(file_->Append(bytes));
-  RETURN_IF_ERROR(file_->Sync());
-  offset_ += bytes.size();
-  synced_ = offset_;
+  AppendRecord(place, wal::RecordKind::kFull, payload, offset_, &bytes);
+  RETURN_IF_ERROR(AppendSynced(bytes));
   ++edits_;
-  return absl::OkStatus();
+  std::string seal;
+  AppendRecord({number_, offset_, edits_}, wal::RecordKind::kPad, {}, offset_, &seal);
+  return AppendSynced(seal);
 }
 
-absl::Status ManifestLog::AppendSeal() {
-  std::string bytes;
-  AppendRecord({number_, offset_, edits_}, wal::RecordKind::kPad, {}, synced_, &bytes);
+absl::Status ManifestLog::AppendSynced(std::string_view bytes) {
   RETURN_IF_ERROR(file_->Append(bytes));
+  RETURN_IF_ERROR(file_->Sync());
   offset_ += bytes.size();
   return absl::OkStatus();
 }
 
 absl::Status ManifestLog::Append(const VersionEdit& edit) {
   RETURN_IF_ERROR(error_);
-  if (closed_) return absl::FailedPreconditionError(absl::StrCat("append to ", path_, ": closed"));
-  error_ = AppendSynced({}, edit);
-  RETURN_IF_ERROR(error_);
-  // The edit is safe whatever becomes of its seal; only the next one meets the error.
-  error_ = AppendSeal();
-  return absl::OkStatus();
+  error_ = AppendSealed({}, edit);
+  return error_;
 }
 
 absl::Status ManifestLog::Close() {
   if (closed_) return absl::OkStatus();
   closed_ = true;
-  RETURN_IF_ERROR(error_);
-  RETURN_IF_ERROR(file_->Sync());
+  if (error_.ok()) {
+    error_ = absl::FailedPreconditionError(absl::StrCat("append to ", path_, ": it is closed"));
+  }
   return file_->Close();
 }
 

@@ -3,13 +3,12 @@
 //   MANIFEST-000005 = header | edit (the whole state) | seal | edit | seal | edit | seal …
 //   CURRENT         = the name of one manifest and a checksum       (both: manifest_format.h)
 //
-// Each edit is one record, synced before Append() returns; behind it stands a seal, an empty record
-// that says how far the file was synced. The seal is not synced itself: it goes out with the next
-// edit, or by itself in time. It tells damage from a torn tail: a bad record before the last sync
-// that a valid later record speaks of is damage, and any other one was never acknowledged.
+// Each edit is one record, synced; behind it stands a seal, an empty record that says how far the
+// file was synced, and which is synced too before Append() returns. The seal tells damage from a
+// torn tail: a bad record in front of a seal that speaks of it was acknowledged, so it is damage;
+// any other bad record never was. It costs a second sync an edit, and edits are few.
 //
-//   fresh ── Append ok ──▶ fresh ── any error ──▶ broken     (every later call answers the first
-//   error)
+//   sound ── Append ok ──▶ sound ── any error ──▶ broken     (Append answers the first error)
 //
 // A broken log is never appended to again (D10, D12): the caller stops deleting files and makes a
 // fresh manifest, under a new number, with the whole state in it.
@@ -19,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -47,10 +47,11 @@ class ManifestLog {
   ManifestLog& operator=(const ManifestLog&) = delete;
   ~ManifestLog();
 
-  // ok: `edit` survives a power cut. Otherwise its outcome is unknown until the next manifest.
+  // ok: `edit` survives a power cut. Otherwise its outcome is unknown until the next manifest:
+  // files that it adds or deletes must all stay.
   absl::Status Append(const VersionEdit& edit);
 
-  // Syncs the last seal and releases the file. Idempotent.
+  // Releases the file; everything is synced already. Idempotent.
   absl::Status Close();
 
   FileNumber number() const { return number_; }
@@ -63,15 +64,14 @@ class ManifestLog {
  private:
   ManifestLog(FileNumber number, std::string path, std::unique_ptr<WritableFile> file);
 
-  // Appends an edit behind `prefix` in one write, and syncs.
-  absl::Status AppendSynced(std::string prefix, const VersionEdit& edit);
-  absl::Status AppendSeal();
+  // Appends `prefix`, an edit and its seal.
+  absl::Status AppendSealed(std::string prefix, const VersionEdit& edit);
+  absl::Status AppendSynced(std::string_view bytes);
 
   const FileNumber number_;
   const std::string path_;
   const std::unique_ptr<WritableFile> file_;
   uint64_t offset_ = 0;
-  uint64_t synced_ = 0;
   uint64_t snapshot_size_ = 0;
   uint64_t edits_ = 0;
   bool closed_ = false;
