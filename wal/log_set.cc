@@ -42,27 +42,45 @@ LogSet::~LogSet() {
 absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end) {
   RETURN_IF_ERROR(preparer_->MakeReady(options_.segment_size));
   std::shared_ptr<Segment> segment = preparer_->TakeReady(options_.segment_size);
-  if (segment == nullptr) return absl::InternalError("create log: no segment was made ready");
-  segment->set_previous_end(previous_end);
+  if (segment == nullptr) return absl::InternalError("begin log segment: none was made ready");
+  segment->place().previous_end = previous_end;
+  absl::Status status = WriteHeader(segment.get(), first_sequence);
+  if (!status.ok()) {
+    // Holds nothing; where it cannot be removed now, recovery does.
+    preparer_->Discard(segment.get()).IgnoreError();
+    return status;
+  }
+  Activate(std::move(segment));
+  return absl::OkStatus();
+}
+
+void LogSet::Activate(std::shared_ptr<Segment> segment) {
+  active_ = segment.get();
+  tail_ = kSegmentHeaderSize;
+  populate_at_ = 0;
+  prepare_asked_ = false;
+  MutexLock lock(&mu_);
+  segments_.push_back(std::move(segment));
+}
+
+absl::Status LogSet::WriteHeader(Segment* segment, uint64_t first_sequence) const {
+  segment->place().first_sequence = first_sequence;
   SegmentHeader header;
   header.uuid = options_.uuid;
   header.segment = segment->number();
   header.first_sequence = first_sequence;
-  header.previous_end = previous_end;
-  RETURN_IF_ERROR(segment->WriteHeader(header));
-  active_ = segment.get();
-  tail_ = kSegmentHeaderSize;
-  MutexLock lock(&mu_);
-  segments_.push_back(std::move(segment));
-  return absl::OkStatus();
+  header.previous_end = segment->place().previous_end;
+  header.synced_up_to = SyncedUpTo();
+  return segment->WriteHeader(header);
 }
 
 bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
   const uint64_t record_size = RecordSize(payload_size);
   *reservation = LogReservation();
   reservation->payload_size = payload_size;
+  if (active_->failed()) return false;
   const bool fits = tail_ + record_size + kRecordHeaderSize <= active_->size();
-  if ((!fits || active_->failed()) && !Rotate(record_size, reservation)) return false;
+  if (!fits && !Rotate(record_size, reservation)) return false;
   reservation->segment = active_;
   reservation->segment_number = active_->number();
   reservation->offset = tail_;
@@ -72,21 +90,12 @@ bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
 }
 
 bool LogSet::Rotate(uint64_t record_size, LogReservation* reservation) {
-  if (active_->failed() && !active_->forsaken()) return false;
   std::shared_ptr<Segment> next = preparer_->TakeReady(SegmentSizeFor(record_size));
   if (next == nullptr) return false;
-  const bool forsaken = active_->forsaken();
-  const uint64_t end = forsaken ? std::min(tail_, active_->first_missing()) : tail_;
-  active_->set_end(end);
-  next->set_previous_end({active_->number(), end});
-  reservation->opens_segment = true;
-  reservation->ended = forsaken ? nullptr : active_;
-  active_ = next.get();
-  tail_ = kSegmentHeaderSize;
-  populate_at_ = 0;
-  prepare_asked_ = false;
-  MutexLock lock(&mu_);
-  segments_.push_back(std::move(next));
+  active_->place().end = tail_;
+  next->place().previous_end = {active_->number(), tail_};
+  reservation->ended = active_;
+  Activate(std::move(next));
   return true;
 }
 
@@ -118,7 +127,7 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
                                                    kMaxSegmentSize));
   }
   const std::shared_ptr<Segment> active = Active();
-  if (active->failed() && !active->forsaken()) return active->failure();
+  if (active->failed()) return active->failure();
   return preparer_->MakeReady(std::max(needed, options_.segment_size));
 }
 
@@ -126,7 +135,7 @@ absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequ
                           std::span<const std::string_view> pieces, Durability durability) {
   Segment* const segment = reservation.segment;
   RunChores(reservation);
-  if (reservation.opens_segment) {
+  if (reservation.ended != nullptr) {
     absl::Status status = OpenSegment(reservation, first_sequence);
     if (!status.ok()) {
       segment->Fail(reservation.offset, status);
@@ -141,26 +150,17 @@ absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequ
 }
 
 absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t first_sequence) {
-  Segment* const segment = reservation.segment;
-  if (reservation.ended != nullptr) {
-    RecordHeader end;
-    end.kind = RecordKind::kEnd;
-    end.synced_up_to = SyncedUpTo();
-    RETURN_IF_ERROR(
-        reservation.ended->WriteRecord(reservation.ended->end(), end, {}, Durability::kProcess));
-  }
-  SegmentHeader header;
-  header.uuid = options_.uuid;
-  header.segment = segment->number();
-  header.first_sequence = first_sequence;
-  header.previous_end = segment->previous_end();
-  header.synced_up_to = SyncedUpTo();
-  return segment->WriteHeader(header);
+  RecordHeader end;
+  end.kind = RecordKind::kEnd;
+  end.synced_up_to = SyncedUpTo();
+  RETURN_IF_ERROR(reservation.ended->WriteRecord(reservation.ended->place().end, end, {},
+                                                 Durability::kProcess));
+  return WriteHeader(reservation.segment, first_sequence);
 }
 
 absl::Status LogSet::SyncTo(LogPosition position) {
   if (SyncedUpTo() >= position) return absl::OkStatus();
-  if (forsaken_count_.load(std::memory_order_acquire) > 0) {
+  if (forsaken_count_.load() > 0) {
     return absl::FailedPreconditionError(
         "sync the log: a segment that failed earlier holds records which only a flush can make "
         "durable; it has not been retired yet");
@@ -176,7 +176,7 @@ absl::Status LogSet::SyncSegments(LogPosition position) {
     status = segment->Sync();
     if (status.ok() && segment->number() < position.segment) {
       // Nothing is written there any more. Where it cannot be cut to its size it stays whole.
-      segment->Close(segment->end() + kRecordHeaderSize).IgnoreError();
+      segment->Close(segment->place().end + kRecordHeaderSize).IgnoreError();
     }
   }
   if (status.ok()) return status;
@@ -242,7 +242,7 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   }
   for (const auto& segment : retired) {
     segment->Close(segment->size()).IgnoreError();  // about to be removed
-    if (segment->forsaken()) forsaken_count_.fetch_sub(1, std::memory_order_release);
+    if (segment->forsaken()) forsaken_count_.fetch_sub(1);
   }
   absl::Status result;
   for (const uint64_t number : doomed) {
@@ -266,14 +266,11 @@ std::vector<uint64_t> LogSet::LiveSegments() const {
 absl::Status LogSet::Recover() {
   const std::shared_ptr<Segment> active = Active();
   if (!active->failed()) return absl::OkStatus();
-  RETURN_IF_ERROR(preparer_->MakeReady(options_.segment_size));
-  {
-    MutexLock lock(&mu_);
-    for (const auto& segment : segments_) {
-      if (!segment->failed() || segment->forsaken()) continue;
-      segment->Forsake();
-      forsaken_count_.fetch_add(1, std::memory_order_release);
-    }
+  const uint64_t end = std::min(tail_, active->first_missing());
+  // A bound that holds: sequence numbers only rise.
+  RETURN_IF_ERROR(Begin(active->place().first_sequence, {active->number(), end}));
+  for (const auto& segment : Segments()) {
+    if (segment->failed() && segment->Forsake()) forsaken_count_.fetch_add(1);
   }
   sync_queue_.Reset();
   return absl::OkStatus();

@@ -80,8 +80,7 @@ struct LogReservation {
   uint64_t segment_number = 0;
   uint64_t offset = 0;
   uint64_t payload_size = 0;
-  Segment* ended = nullptr;     // the segment that this reservation's Fill ends, if any
-  bool opens_segment = false;   // Fill writes the segment's header
+  Segment* ended = nullptr;     // first in its segment: Fill ends that one and writes the header
   bool populate_ahead = false;  // Fill has memory ahead made resident
   bool prepare_next = false;    // Fill has the next segment prepared
 
@@ -129,9 +128,9 @@ class LogSet {
   // Segments whose files hold records, oldest first; the last one is active.
   std::vector<uint64_t> LiveSegments() const;
 
-  // Goes on after an error: forsakes the failed segment and makes a fresh one that TryReserve will
-  // take; the fresh one's header cuts off what stands behind the last record known good. The
-  // commit pipeline is drained and lets nobody in. Until RetireBefore has passed the failed
+  // Goes on after an error: forsakes the failed segment and begins a fresh one, whose header cuts
+  // off what stands behind the last record known good. The commit pipeline is drained and lets
+  // nobody in, and nobody asks for ReservedEnd meanwhile. Until RetireBefore has passed the failed
   // segment, SyncTo answers FailedPrecondition, because its unsynced records can be made durable
   // only by a flush. Ok and nothing done where nothing failed.
   [[nodiscard]] absl::Status Recover();
@@ -151,6 +150,8 @@ class LogSet {
   LogSet(LogSetOptions options, LogStart start);
 
   absl::Status Begin(uint64_t first_sequence, LogPosition previous_end);
+  void Activate(std::shared_ptr<Segment> segment);
+  absl::Status WriteHeader(Segment* segment, uint64_t first_sequence) const;
   bool Rotate(uint64_t record_size, LogReservation* reservation);
   void NoteChores(LogReservation* reservation);
   void RunChores(const LogReservation& reservation);

@@ -41,14 +41,14 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const std::string& path() const { return path_; }
   bool mapped() const { return mapping_ != nullptr; }
 
-  // Where the segment before this one ends; for the header. Set and read by the thread that opens
-  // the segment.
-  LogPosition previous_end() const { return previous_end_; }
-  void set_previous_end(LogPosition position) { previous_end_ = position; }
-  // Where this one's records end, once another has followed it. Set under the commit mutex, before
-  // the follower is used.
-  uint64_t end() const { return end_; }
-  void set_end(uint64_t end) { end_ = end; }
+  // Where it stands in the log. Set before the segment, or for `end` the one after it, is used;
+  // read by who knows that this happened.
+  struct Place {
+    LogPosition previous_end;     // as in the header
+    uint64_t first_sequence = 0;  // as in the header
+    uint64_t end = 0;             // of its records, once another segment has followed
+  };
+  Place& place() { return place_; }
 
   // Both write bytes that were handed out to the caller alone. A failed write fails the segment;
   // in a failed segment nothing is written and the first error is answered.
@@ -74,8 +74,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // it, or size() where there is none.
   void Fail(uint64_t offset, const absl::Status& cause);
 
-  bool forsaken() const { return forsaken_.load(std::memory_order_acquire); }
-  void Forsake() { forsaken_.store(true, std::memory_order_release); }
+  bool forsaken() const { return forsaken_.load(); }
+  // True the first time.
+  bool Forsake() { return !forsaken_.exchange(true); }
   // Where the first record begins that was not written; size() where none is missing.
   uint64_t first_missing() const;
 
@@ -88,8 +89,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const uint64_t number_;
   const uint64_t size_;
   char* const mapping_;
-  LogPosition previous_end_;
-  uint64_t end_ = 0;
+  Place place_;
   std::atomic<bool> failed_{false};
   std::atomic<bool> forsaken_{false};
 

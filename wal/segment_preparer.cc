@@ -101,7 +101,7 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t size) {
   return segment;
 }
 
-absl::Status SegmentPreparer::Discard(Segment* segment) {
+absl::Status SegmentPreparer::Discard(Segment* segment) const {
   RETURN_IF_ERROR(segment->Close(segment->size()));
   absl::Status status = options_.file_system->Remove(segment->path());
   return absl::IsNotFound(status) ? absl::OkStatus() : status;

@@ -39,6 +39,9 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   // Returns ok when a segment of at least `size` bytes is ready. Its directory entry is synced.
   [[nodiscard]] absl::Status MakeReady(uint64_t size);
 
+  // Removes the file of a segment that holds nothing needed.
+  [[nodiscard]] absl::Status Discard(Segment* segment) const;
+
   // Removes what is ready, and makes nothing any more. Waits for what is being made.
   [[nodiscard]] absl::Status Shutdown();
 
@@ -47,7 +50,6 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
 
   void RunScheduled();
   absl::StatusOr<std::shared_ptr<Segment>> Make(uint64_t size);
-  absl::Status Discard(Segment* segment);
 
   const LogSetOptions options_;
 
