@@ -56,7 +56,7 @@ enum class BlockKind : uint8_t {
 };
 const char* BlockKindName(BlockKind kind);
 
-inline constexpr uint64_t kTableMagic = 0x656c'6261'7443'4243;  // "CBCTable" in the file
+inline constexpr uint64_t kTableMagic = 0x656c'6261'7443'4243;  // "CBCtable" in the file
 inline constexpr uint32_t kTableFormatVersion = 1;
 inline constexpr size_t kTrailerSize = 16;
 inline constexpr size_t kFooterSize = 128;
