@@ -1,0 +1,66 @@
+// Entry: one version of one key as it lies in a memtable's arena.
+//
+//   offset  size
+//   0       8     next: the next entry of the same bucket of the hash index
+//   8       8     tag
+//   16      4     key length
+//   20      4     value length
+//   24            key bytes, then value bytes
+//
+// Everything but `next` is written before the entry is published and never again.
+#ifndef CAMBIUM_MEMTABLE_ENTRY_H_
+#define CAMBIUM_MEMTABLE_ENTRY_H_
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "base/keys.h"
+#include "util/arena.h"
+
+namespace cambium::memtable {
+
+// Immutable after construction, but for `next`, which is thread-safe.
+class Entry {
+ public:
+  static size_t SizeFor(size_t key_size, size_t value_size) {
+    return sizeof(Entry) + key_size + value_size;
+  }
+
+  // Requires: sizes within base/limits.h. The bytes are copied; the entry lives in the arena.
+  static Entry* Make(Arena* arena, std::string_view key, Tag tag, std::string_view value) {
+    char* const memory = arena->Allocate(SizeFor(key.size(), value.size()));
+    Entry* const entry = new (memory)
+        Entry(tag, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()));
+    char* const bytes = memory + sizeof(Entry);
+    if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
+    if (!value.empty()) std::memcpy(bytes + key.size(), value.data(), value.size());
+    return entry;
+  }
+
+  std::string_view key() const { return {bytes(), key_size_}; }
+  Tag tag() const { return tag_; }
+  std::string_view value() const { return {bytes() + key_size_, value_size_}; }
+
+  std::atomic<Entry*>& next() { return next_; }
+  const std::atomic<Entry*>& next() const { return next_; }
+
+ private:
+  Entry(Tag tag, uint32_t key_size, uint32_t value_size)
+      : tag_(tag), key_size_(key_size), value_size_(value_size) {}
+
+  const char* bytes() const { return reinterpret_cast<const char*>(this) + sizeof(Entry); }
+
+  std::atomic<Entry*> next_{nullptr};
+  const Tag tag_;
+  const uint32_t key_size_;
+  const uint32_t value_size_;
+};
+static_assert(sizeof(Entry) == 24);
+static_assert(alignof(Entry) <= Arena::kAlignment);
+
+}  // namespace cambium::memtable
+
+#endif  // CAMBIUM_MEMTABLE_ENTRY_H_
