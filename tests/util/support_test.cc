@@ -100,11 +100,18 @@ TEST(Mutex, ExcludesAndWakes) {
 
 TEST(Mutex, TryLockSaysWhetherItIsHeld) {
   Mutex mutex;
-  ASSERT_TRUE(mutex.TryLock());
-  bool taken = true;
-  std::thread([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { taken = mutex.TryLock(); }).join();
-  EXPECT_FALSE(taken);
-  mutex.Unlock();
+  const auto try_in_thread = [&mutex] {
+    bool taken = false;
+    std::thread([&] {
+      if (!mutex.TryLock()) return;
+      taken = true;
+      mutex.Unlock();
+    }).join();
+    return taken;
+  };
+  EXPECT_TRUE(try_in_thread());
+  MutexLock lock(&mutex);
+  EXPECT_FALSE(try_in_thread());
 }
 
 }  // namespace
