@@ -1,0 +1,55 @@
+// What the tests of manifest/ and compaction/ share: versions and edits from text.
+#ifndef CAMBIUM_TESTS_MANIFEST_MANIFEST_TEST_UTIL_H_
+#define CAMBIUM_TESTS_MANIFEST_MANIFEST_TEST_UTIL_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gtest/gtest.h"
+#include "manifest/manifest_state.h"
+#include "manifest/version_builder.h"
+#include "manifest/version_edit.h"
+
+namespace cambium::manifest {
+
+inline KeyOrder Bytewise() { return KeyOrder(BytewiseComparator()); }
+
+inline VersionEdit ParseEdit(std::string_view text) {
+  absl::StatusOr<VersionEdit> edit = VersionEdit::Parse(text);
+  EXPECT_TRUE(edit.ok()) << edit.status();
+  return edit.ok() ? *edit : VersionEdit();
+}
+
+// `base` after the lines of `text` that are about family 0; what went wrong as an error.
+inline absl::StatusOr<std::shared_ptr<const Version>> TryVersion(
+    std::string_view text, std::shared_ptr<const Version> base = nullptr,
+    const KeyOrder& order = Bytewise()) {
+  VersionBuilder builder(std::move(base), order);
+  const absl::Status applied = builder.Apply(ParseEdit(text).Family());
+  if (!applied.ok()) return applied;
+  return builder.Build();
+}
+
+inline std::shared_ptr<const Version> MakeVersion(std::string_view text,
+                                                  std::shared_ptr<const Version> base = nullptr) {
+  auto version = TryVersion(text, std::move(base));
+  EXPECT_TRUE(version.ok()) << version.status();
+  return version.ok() ? *version : std::make_shared<const Version>();
+}
+
+// The state of a new, empty database with family 0.
+inline ManifestState NewState() {
+  ManifestState state;
+  state.comparator_name = BytewiseComparator()->Name();
+  for (size_t i = 0; i < state.database_id.size(); ++i) {
+    state.database_id[i] = static_cast<uint8_t>(0xa0 + i);
+  }
+  state.next_file_number = 2;
+  state.families[0] = {"default", 0, std::make_shared<const Version>()};
+  return state;
+}
+
+}  // namespace cambium::manifest
+
+#endif  // CAMBIUM_TESTS_MANIFEST_MANIFEST_TEST_UTIL_H_

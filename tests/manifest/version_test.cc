@@ -1,0 +1,252 @@
+#include "manifest/version.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/manifest/manifest_test_util.h"
+
+namespace cambium::manifest {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kTree[] =
+    "add L0 run 7 file 7 size 10 keys \"c\"..\"x\" seqs 50..60\n"
+    "add L0 run 9 file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
+    "add L5 run 0 file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
+    "add L5 run 0 file 3 size 100 keys \"a\"..\"c\" seqs 10..45\n"
+    "add L5 run 0 file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n";
+
+template <typename Files>
+std::vector<uint64_t> Numbers(const Files& files) {
+  std::vector<uint64_t> numbers;
+  for (const FileRef& file : files) numbers.push_back(ToInteger(file->number));
+  return numbers;
+}
+
+TEST(Version, SortsRunsByAgeAndFilesByKey) {
+  EXPECT_EQ(MakeVersion(kTree)->DebugString(),
+            "L0 run 9 bytes 20\n"
+            "  file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
+            "L0 run 7 bytes 10\n"
+            "  file 7 size 10 keys \"c\"..\"x\" seqs 50..60\n"
+            "L5 run 0 bytes 300\n"
+            "  file 3 size 100 keys \"a\"..\"c\" seqs 10..45\n"
+            "  file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
+            "  file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n");
+}
+
+TEST(Version, CountsBytesAndFiles) {
+  const auto version = MakeVersion(kTree);
+  EXPECT_EQ(version->LevelBytes(0), 30u);
+  EXPECT_EQ(version->LevelBytes(5), 300u);
+  EXPECT_EQ(version->LevelBytes(6), 0u);
+  EXPECT_EQ(version->TotalBytes(), 330u);
+  EXPECT_EQ(version->LevelFiles(5), 3u);
+  EXPECT_EQ(version->TotalFiles(), 5u);
+  EXPECT_EQ(version->LowestNonEmptyLevel(), 5);
+  EXPECT_EQ(Version().LowestNonEmptyLevel(), std::nullopt);
+}
+
+TEST(Version, FindsTheFileOfARunThatHoldsAKey) {
+  const auto version = MakeVersion(kTree);
+  const manifest::Run& run = version->runs(5).front();
+  const auto find = [&run](std::string_view key) -> uint64_t {
+    const FileMetadata* file = FindFile(run, key, Bytewise());
+    return file == nullptr ? 0 : ToInteger(file->number);
+  };
+  EXPECT_EQ(find(""), 0u);
+  EXPECT_EQ(find("a"), 3u);
+  EXPECT_EQ(find("bcdefghijk"), 3u);
+  EXPECT_EQ(find("c"), 3u);
+  EXPECT_EQ(find("ca"), 0u);
+  EXPECT_EQ(find("d"), 4u);
+  EXPECT_EQ(find("l"), 0u);
+  EXPECT_EQ(find("z"), 5u);
+  EXPECT_EQ(find("za"), 0u);
+}
+
+TEST(Version, FindsFilesWhoseKeysShareTheirFirstBytes) {
+  const auto version = MakeVersion(
+      "add L1 file 1 keys \"prefix-prefix-a\"..\"prefix-prefix-c\"\n"
+      "add L1 file 2 keys \"prefix-prefix-d\"..\"prefix-prefix-f\"\n");
+  const manifest::Run& run = version->runs(1).front();
+  EXPECT_EQ(FindFile(run, "prefix-prefix-b", Bytewise())->number, FileNumber{1});
+  EXPECT_EQ(FindFile(run, "prefix-prefix-d", Bytewise())->number, FileNumber{2});
+  EXPECT_EQ(FindFile(run, "prefix-prefix-ca", Bytewise()), nullptr);
+}
+
+TEST(Version, ListsTheFilesThatOverlapARange) {
+  const auto version = MakeVersion(kTree);
+  const auto overlapping = [&version](int level, KeyBounds bounds) {
+    return Numbers(version->FilesOverlapping(level, bounds, Bytewise()));
+  };
+  EXPECT_THAT(overlapping(5, {}), ElementsAre(3, 4, 5));
+  EXPECT_THAT(overlapping(5, {"c", "d"}), ElementsAre(3, 4));
+  EXPECT_THAT(overlapping(5, {"ca", "cz"}), IsEmpty());
+  EXPECT_THAT(overlapping(5, {"l", {}}), ElementsAre(5));
+  EXPECT_THAT(overlapping(5, {{}, "m"}), ElementsAre(3, 4, 5));
+  EXPECT_THAT(overlapping(5, {{}, ""}), IsEmpty());
+  EXPECT_THAT(overlapping(5, {"zz", {}}), IsEmpty());
+  EXPECT_THAT(overlapping(0, {"a", "b"}), ElementsAre(9));
+  EXPECT_THAT(overlapping(0, {"f", "g"}), ElementsAre(9, 7));
+}
+
+TEST(Version, OverlapsAgreesWithTheSearch) {
+  const auto version = MakeVersion(kTree);
+  for (const char* smallest : {"a", "c", "ca", "k", "l", "m", "zz"}) {
+    for (const char* largest : {"a", "c", "cz", "d", "l", "m", "zz"}) {
+      if (std::string_view(largest) < smallest) continue;
+      const KeyBounds bounds{smallest, largest};
+      std::vector<uint64_t> expected;
+      for (const FileRef& file : version->runs(5).front().files) {
+        if (Overlaps(*file, bounds, Bytewise())) expected.push_back(ToInteger(file->number));
+      }
+      EXPECT_EQ(Numbers(version->FilesOverlapping(5, bounds, Bytewise())), expected)
+          << smallest << ".." << largest;
+    }
+  }
+}
+
+TEST(VersionBuilder, MovesDeletesAndAdds) {
+  const auto base = MakeVersion(kTree);
+  const auto next = MakeVersion(
+      "delete L5 5\n"
+      "delete L0 7\n"
+      "add L6 run 0 file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n"
+      "add L5 run 0 file 8 size 1 keys \"n\"..\"o\"\n",
+      base);
+  EXPECT_EQ(next->DebugString(),
+            "L0 run 9 bytes 20\n"
+            "  file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
+            "L5 run 0 bytes 201\n"
+            "  file 3 size 100 keys \"a\"..\"c\" seqs 10..45\n"
+            "  file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
+            "  file 8 size 1 keys \"n\"..\"o\" seqs 0..0\n"
+            "L6 run 0 bytes 100\n"
+            "  file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n");
+  EXPECT_EQ(base->TotalFiles(), 5u);  // the base did not change
+}
+
+TEST(VersionBuilder, GivesBackTheBaseWhereNothingChanged) {
+  const auto base = MakeVersion(kTree);
+  EXPECT_EQ(MakeVersion("flushed 5", base), base);
+}
+
+TEST(VersionBuilder, SharesMetadataOfFilesThatStay) {
+  const auto base = MakeVersion(kTree);
+  const auto next = MakeVersion("delete L5 5", base);
+  EXPECT_EQ(next->FindByNumber(5, FileNumber{3}), base->FindByNumber(5, FileNumber{3}));
+  EXPECT_EQ(next->FindByNumber(5, FileNumber{5}), nullptr);
+}
+
+TEST(VersionBuilder, QuarantinesAFileWhereItStands) {
+  const auto next = MakeVersion("quarantine L5 4 \"checksum\"", MakeVersion(kTree));
+  EXPECT_THAT(next->DebugString(), HasSubstr("file 4 size 100 keys \"d\"..\"k\" seqs 20..40 damage "
+                                             "\"checksum\"\n"));
+  EXPECT_TRUE(next->FindByNumber(5, FileNumber{4})->quarantined());
+  EXPECT_FALSE(next->FindByNumber(5, FileNumber{3})->quarantined());
+}
+
+TEST(VersionBuilder, RefusesEditsThatContradictTheTree) {
+  const auto base = MakeVersion(kTree);
+  const struct {
+    const char* edit;
+    const char* message;
+  } kCases[] = {
+      {"delete L5 9", "delete L5 9: no such file"},
+      {"delete L6 4", "delete L6 4: no such file"},
+      {"delete L5 4\ndelete L5 4", "delete L5 4: no such file"},
+      {"quarantine L1 4 \"x\"", "quarantine L1 4: no such file"},
+      {"add L5 file 4 keys \"l\"..\"l\"", "add L5 4: it is there already"},
+      {"add L6 file 4 keys \"l\"..\"l\"", "file 4 stands in it twice"},
+      {"add L5 file 10 keys \"k\"..\"l\"", "begins before the end of the file before it"},
+      {"add L5 file 10 keys \"l\"..\"m\"", "begins before the end of the file before it"},
+      {"add L5 file 10 keys \"lb\"..\"la\"", "smallest key is above largest key"},
+      {"add L0 run 8 file 8 keys \"a\"..\"b\" seqs 60..61", "as old as those of the run below"},
+      {"add L0 run 8 file 8 keys \"a\"..\"b\" seqs 61..61", "as old as those of the run below"},
+      {"add L6 file 8 keys \"a\"..\"b\" seqs 9..3", "sequence number"},
+      {"add L6 file 8 keys \"a\"..\"b\" entries 1 tombstones 2", "more tombstones than entries"},
+  };
+  for (const auto& test : kCases) {
+    const auto version = TryVersion(test.edit, base);
+    EXPECT_TRUE(absl::IsDataLoss(version.status())) << test.edit << version.status();
+    EXPECT_THAT(version.status().ToString(), HasSubstr(test.message)) << test.edit;
+  }
+}
+
+TEST(ManifestState, AppliesEditsAndSaysThemAnew) {
+  ManifestState state = NewState();
+  for (const char* text :
+       {"next-file 20\nlast-sequence 80\nlog 6\nflushed 70\n"
+        "add L0 run 9 file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
+        "add L5 run 0 file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n",
+        "family 5\nnew-family \"side\"\nflushed 3\nadd L6 file 11 keys \"a\"..\"b\"",
+        "quarantine L5 4 \"bad block\""}) {
+    const auto next = ApplyEdit(state, ParseEdit(text), Bytewise());
+    ASSERT_TRUE(next.ok()) << next.status();
+    state = *next;
+  }
+  constexpr char kExpected[] =
+      "comparator \"cambium.BytewiseComparator\"\n"
+      "database a0a1a2a3a4a5a6a7a8a9aaabacadaeaf\n"
+      "next-file 20\n"
+      "last-sequence 80\n"
+      "log 6\n"
+      "family 0\n"
+      "  new-family \"default\"\n"
+      "  flushed 70\n"
+      "  add L0 run 9 file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
+      "  add L5 run 0 file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
+      "  quarantine L5 4 \"bad block\"\n"
+      "family 5\n"
+      "  new-family \"side\"\n"
+      "  flushed 3\n"
+      "  add L6 run 0 file 11 size 0 keys \"a\"..\"b\" seqs 0..0\n";
+  const VersionEdit snapshot = SnapshotEdit(state);
+  EXPECT_EQ(snapshot.DebugString(), kExpected);
+  const auto again = ApplyEdit(ManifestState(), snapshot, Bytewise());
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(SnapshotEdit(*again).DebugString(), kExpected);
+}
+
+TEST(ManifestState, DropsAFamily) {
+  auto state = ApplyEdit(NewState(), ParseEdit("family 2\nnew-family \"x\""), Bytewise());
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->families.size(), 2u);
+  state = ApplyEdit(*state, ParseEdit("family 2\ndrop-family"), Bytewise());
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->families.size(), 1u);
+}
+
+TEST(ManifestState, RefusesEditsThatContradictIt) {
+  const auto base = ApplyEdit(
+      NewState(), ParseEdit("next-file 20\nlast-sequence 80\nlog 6\nflushed 70"), Bytewise());
+  ASSERT_TRUE(base.ok());
+  const struct {
+    const char* edit;
+    const char* message;
+  } kCases[] = {
+      {"next-file 19", "next file number: found 19, expected no less than 20"},
+      {"last-sequence 79", "last sequence number"},
+      {"log 5", "log number"},
+      {"flushed 69", "flushed sequence number"},
+      {"family 4\nflushed 1", "column family 4: it does not exist"},
+      {"family 0\nnew-family \"x\"", "column family 0: it exists already"},
+      {"add L6 file 20 keys \"a\"..\"b\"", "below the next file number 20"},
+      {"add L6 file 2 physical 21 keys \"a\"..\"b\"", "below the next file number 20"},
+      {"add L6 file 19 keys \"a\"..\"b\" seqs 1..81", "no entry after the last sequence number 80"},
+  };
+  for (const auto& test : kCases) {
+    const auto state = ApplyEdit(*base, ParseEdit(test.edit), Bytewise());
+    EXPECT_TRUE(absl::IsDataLoss(state.status())) << test.edit;
+    EXPECT_THAT(state.status().ToString(), HasSubstr(test.message)) << test.edit;
+  }
+}
+
+}  // namespace
+}  // namespace cambium::manifest
