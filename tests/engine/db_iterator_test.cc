@@ -418,7 +418,7 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
     const Model model = VisibleAt(args, entries);
     const auto iterator = NewDBIterator(std::move(args));
     auto at = model.end();
-    for (int step = 0; step < 1000; ++step) {
+    for (int step = 0; step < 500; ++step) {
       at = Step(model, at, iterator.get());
       ASSERT_EQ(Describe(*iterator), at == model.end() ? "end: OK" : at->first + "=" + at->second)
           << "step " << step;
@@ -457,7 +457,7 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
 };
 
 TEST_P(DBIteratorWalk, AgreesWithAMap) {
-  for (int round = 0; round < 30; ++round) Walk(KeyOrder(BytewiseComparator()));
+  for (int round = 0; round < 20; ++round) Walk(KeyOrder(BytewiseComparator()));
 }
 
 TEST_P(DBIteratorWalk, AgreesUnderACustomOrder) {
