@@ -72,7 +72,7 @@ class PosixWritableFile final : public WritableFile {
   uint64_t end_ = 0;
 };
 
-// WriteAt, Populate and Sync may run in parallel; Close alone.
+// Close comes after the other calls have returned. Thread-safe.
 class PosixLogFile final : public LogFile {
  public:
   // `mapping` is the whole file, or null.

@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "env/inline_executor.h"
+#include "env/testing/inline_executor.h"
 #include "env/thread_pool.h"
 #include "tests/env/env_test_util.h"
 

@@ -1,11 +1,11 @@
 // FaultFileSystem: each effect on each kind of call, when rules fire, what is remembered.
-#include "env/fault_file_system.h"
+#include "env/testing/fault_file_system.h"
 
 #include <bit>
 #include <thread>
 #include <vector>
 
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "tests/env/env_test_util.h"
 
 namespace cambium::env {

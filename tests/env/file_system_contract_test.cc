@@ -6,10 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "env/fault_file_system.h"
-#include "env/mem_file_system.h"
 #include "env/posix_file_system.h"
-#include "env/trace_file_system.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/mem_file_system.h"
+#include "env/testing/trace_file_system.h"
 #include "tests/env/env_test_util.h"
 
 namespace cambium::env {

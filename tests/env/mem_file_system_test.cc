@@ -1,5 +1,5 @@
 // MemFileSystem: what each crash policy leaves, what a clone shares with its original, space.
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,8 +1,8 @@
 // TraceFileSystem: silent on the right order, loud on each wrong one.
-#include "env/trace_file_system.h"
+#include "env/testing/trace_file_system.h"
 
-#include "env/fault_file_system.h"
-#include "env/mem_file_system.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "tests/env/env_test_util.h"
 
 namespace cambium::env {

@@ -1,4 +1,4 @@
-#include "env/mem_tree.h"
+#include "env/testing/mem_tree.h"
 
 #include <sys/mman.h>
 
@@ -7,8 +7,6 @@
 #include <cassert>
 #include <cstring>
 #include <iterator>
-
-#include "absl/base/attributes.h"
 
 namespace cambium::env {
 namespace {
@@ -21,8 +19,8 @@ constexpr size_t kJoinedBytes = 4096;
 // Copies a page of a mapping, as a kernel writing it back would: while other threads store into it.
 // What they have not finished storing may come out torn, as it may on a disk; hence no
 // ThreadSanitizer here.
-ABSL_ATTRIBUTE_NO_SANITIZE_THREAD ABSL_ATTRIBUTE_NOINLINE void CopyMappedPage(const char* mapped,
-                                                                              uint64_t* page) {
+__attribute__((noinline, no_sanitize("thread"))) void CopyMappedPage(const char* mapped,
+                                                                     uint64_t* page) {
   const auto* words = reinterpret_cast<const volatile uint64_t*>(mapped);
   for (size_t i = 0; i < kPageSize / sizeof(uint64_t); ++i) page[i] = words[i];
 }

@@ -3,8 +3,8 @@
 // Both hold two states: what was synced, and what a running process sees, with the list of changes
 // that lead from the one to the other. All calls are made under the mutex of the file system that
 // owns the tree.
-#ifndef CAMBIUM_ENV_MEM_TREE_H_
-#define CAMBIUM_ENV_MEM_TREE_H_
+#ifndef CAMBIUM_ENV_TESTING_MEM_TREE_H_
+#define CAMBIUM_ENV_TESTING_MEM_TREE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include "env/cow_ptr.h"
-#include "env/crash_policy.h"
-#include "env/mem_content.h"
-#include "env/splitmix.h"
+#include "env/testing/cow_ptr.h"
+#include "env/testing/crash_policy.h"
+#include "env/testing/mem_content.h"
+#include "env/testing/splitmix.h"
 
 namespace cambium::env {
 
@@ -146,4 +146,4 @@ class MemDirectory {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_MEM_TREE_H_
+#endif  // CAMBIUM_ENV_TESTING_MEM_TREE_H_

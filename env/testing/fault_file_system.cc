@@ -1,4 +1,4 @@
-#include "env/fault_file_system.h"
+#include "env/testing/fault_file_system.h"
 
 #include <array>
 #include <deque>
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "env/errno_status.h"
-#include "env/splitmix.h"
+#include "env/testing/splitmix.h"
 #include "util/absl_view.h"
 #include "util/mutex.h"
 

@@ -1,6 +1,6 @@
 // MemContent: the bytes of a file in memory, as pages that copies share.
-#ifndef CAMBIUM_ENV_MEM_CONTENT_H_
-#define CAMBIUM_ENV_MEM_CONTENT_H_
+#ifndef CAMBIUM_ENV_TESTING_MEM_CONTENT_H_
+#define CAMBIUM_ENV_TESTING_MEM_CONTENT_H_
 
 #include <array>
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "env/cow_ptr.h"
+#include "env/testing/cow_ptr.h"
 
 namespace cambium::env {
 
@@ -50,4 +50,4 @@ class MemContent {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_MEM_CONTENT_H_
+#endif  // CAMBIUM_ENV_TESTING_MEM_CONTENT_H_

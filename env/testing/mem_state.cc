@@ -1,4 +1,4 @@
-#include "env/mem_state.h"
+#include "env/testing/mem_state.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -89,7 +89,7 @@ class MemWriter final : public WritableFile {
   bool closed_ = false;
 };
 
-// WriteAt, Populate and Sync may run in parallel; Close alone.
+// Close comes after the other calls have returned. Thread-safe.
 class MemLog final : public LogFile {
  public:
   MemLog(std::shared_ptr<MemState> state, std::string path, std::shared_ptr<MemFile> file,

@@ -1,4 +1,4 @@
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "env/errno_status.h"
-#include "env/mem_state.h"
+#include "env/testing/mem_state.h"
 #include "util/status_macros.h"
 
 namespace cambium::env {

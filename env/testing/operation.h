@@ -1,6 +1,6 @@
 // Operation: one call on a FileSystem or on a file opened from it, as a value.
-#ifndef CAMBIUM_ENV_OPERATION_H_
-#define CAMBIUM_ENV_OPERATION_H_
+#ifndef CAMBIUM_ENV_TESTING_OPERATION_H_
+#define CAMBIUM_ENV_TESTING_OPERATION_H_
 
 #include <array>
 #include <cstddef>
@@ -105,4 +105,4 @@ struct Operation {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_OPERATION_H_
+#endif  // CAMBIUM_ENV_TESTING_OPERATION_H_

@@ -2,8 +2,8 @@
 //
 // Not std::shared_ptr: its use_count() is a relaxed load, so a writer who finds himself alone would
 // not be ordered after the last read of a sharer who let go on another thread.
-#ifndef CAMBIUM_ENV_COW_PTR_H_
-#define CAMBIUM_ENV_COW_PTR_H_
+#ifndef CAMBIUM_ENV_TESTING_COW_PTR_H_
+#define CAMBIUM_ENV_TESTING_COW_PTR_H_
 
 #include <atomic>
 #include <cstddef>
@@ -63,4 +63,4 @@ class CowPtr {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_COW_PTR_H_
+#endif  // CAMBIUM_ENV_TESTING_COW_PTR_H_

@@ -2,8 +2,8 @@
 //
 // Synced bytes and synced directory entries survive under every policy, unless a later unsynced
 // operation (a rename, a removal, a truncation, a write over them) took effect.
-#ifndef CAMBIUM_ENV_CRASH_POLICY_H_
-#define CAMBIUM_ENV_CRASH_POLICY_H_
+#ifndef CAMBIUM_ENV_TESTING_CRASH_POLICY_H_
+#define CAMBIUM_ENV_TESTING_CRASH_POLICY_H_
 
 #include <array>
 #include <cstddef>
@@ -39,4 +39,4 @@ constexpr std::string_view CrashPolicyName(CrashPolicy policy) {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_CRASH_POLICY_H_
+#endif  // CAMBIUM_ENV_TESTING_CRASH_POLICY_H_

@@ -1,4 +1,4 @@
-#include "env/trace_file_system.h"
+#include "env/testing/trace_file_system.h"
 
 #include <map>
 #include <utility>

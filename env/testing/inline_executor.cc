@@ -1,4 +1,4 @@
-#include "env/inline_executor.h"
+#include "env/testing/inline_executor.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "env/intercepted_file_system.h"
+#include "env/testing/intercepted_file_system.h"
 
 #include <algorithm>
 #include <cstring>
@@ -148,7 +148,7 @@ class InterceptedWriter final : public WritableFile {
   std::string misplaced_;  // what the next append finds laid over its beginning
 };
 
-// As its base: WriteAt and Sync may run in parallel; Close alone.
+// Close comes after the other calls have returned. Thread-safe.
 class InterceptedLog final : public LogFile {
  public:
   // `mapping` is the base's, or null.

@@ -1,6 +1,6 @@
 // SplitMix: the small generator behind the seeded parts of env/ (Steele, Lea, Flood 2014).
-#ifndef CAMBIUM_ENV_SPLITMIX_H_
-#define CAMBIUM_ENV_SPLITMIX_H_
+#ifndef CAMBIUM_ENV_TESTING_SPLITMIX_H_
+#define CAMBIUM_ENV_TESTING_SPLITMIX_H_
 
 #include <cstdint>
 
@@ -27,4 +27,4 @@ class SplitMix {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_SPLITMIX_H_
+#endif  // CAMBIUM_ENV_TESTING_SPLITMIX_H_

@@ -2,8 +2,8 @@
 //
 // FaultFileSystem and TraceFileSystem are this with their own interceptors: what to do stands
 // there, how to do it to each kind of call stands here.
-#ifndef CAMBIUM_ENV_INTERCEPTED_FILE_SYSTEM_H_
-#define CAMBIUM_ENV_INTERCEPTED_FILE_SYSTEM_H_
+#ifndef CAMBIUM_ENV_TESTING_INTERCEPTED_FILE_SYSTEM_H_
+#define CAMBIUM_ENV_TESTING_INTERCEPTED_FILE_SYSTEM_H_
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cambium/file_system.h"
-#include "env/operation.h"
+#include "env/testing/operation.h"
 
 namespace cambium::env {
 
@@ -91,4 +91,4 @@ class InterceptedFileSystem : public FileSystem {
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_INTERCEPTED_FILE_SYSTEM_H_
+#endif  // CAMBIUM_ENV_TESTING_INTERCEPTED_FILE_SYSTEM_H_

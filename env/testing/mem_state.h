@@ -1,6 +1,6 @@
 // MemState: the tree of a MemFileSystem, shared by it and the files opened from it.
-#ifndef CAMBIUM_ENV_MEM_STATE_H_
-#define CAMBIUM_ENV_MEM_STATE_H_
+#ifndef CAMBIUM_ENV_TESTING_MEM_STATE_H_
+#define CAMBIUM_ENV_TESTING_MEM_STATE_H_
 
 #include <cstdint>
 #include <map>
@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "env/lock_holders.h"
-#include "env/mem_file_system.h"
-#include "env/mem_tree.h"
+#include "env/testing/mem_file_system.h"
+#include "env/testing/mem_tree.h"
 #include "util/mutex.h"
 
 namespace cambium::env {
@@ -77,4 +77,4 @@ std::unique_ptr<FileLock> HoldMemLock(std::shared_ptr<MemState> state,
 
 }  // namespace cambium::env
 
-#endif  // CAMBIUM_ENV_MEM_STATE_H_
+#endif  // CAMBIUM_ENV_TESTING_MEM_STATE_H_

@@ -1,4 +1,4 @@
-#include "env/mem_content.h"
+#include "env/testing/mem_content.h"
 
 #include <algorithm>
 #include <cstring>
