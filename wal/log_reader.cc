@@ -109,11 +109,6 @@ absl::Status Reading::ReadHeaders() {
     }
     candidates_.emplace(number, std::move(candidate));
   }
-  if (options_.oldest_needed != 0 && !candidates_.contains(options_.oldest_needed)) {
-    return absl::DataLossError(absl::StrCat("log segment ", Path(options_.oldest_needed),
-                                            ": found no such file, expected the oldest segment "
-                                            "that the manifest names"));
-  }
   return absl::OkStatus();
 }
 

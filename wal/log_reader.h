@@ -34,7 +34,7 @@ struct LogReadOptions {
   Uuid uuid = {};
   // Numbers of all segment files in the directory, in any order.
   std::vector<uint64_t> segments;
-  // Segments with lower numbers are not looked at.
+  // Segments with lower numbers are not looked at. A bound: no segment of that number need exist.
   uint64_t oldest_needed = 0;
 };
 
@@ -43,8 +43,10 @@ struct LogReplay {
   uint64_t records = 0;              // handed to the callback
   uint64_t last_first_sequence = 0;  // first sequence number of the last of them, 0: none
   std::vector<uint64_t> chain;       // segments that hold the prefix, oldest first
-  std::vector<uint64_t> obsolete;    // segments that hold nothing needed: may be removed
-  uint64_t dropped_bytes = 0;        // written behind `end` and dropped as torn, at most
+  // Segments that hold nothing needed. They may be removed once the log that goes on behind `end`
+  // has been begun (LogSet::Create), and not before: one of them may name another.
+  std::vector<uint64_t> obsolete;
+  uint64_t dropped_bytes = 0;  // written behind `end` and dropped as torn, at most
 };
 
 // Called for each record, in the order of their sequence numbers; `payload` lives until it returns.

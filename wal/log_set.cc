@@ -23,6 +23,10 @@ absl::StatusOr<std::unique_ptr<LogSet>> LogSet::Create(LogSetOptions options, Lo
   const LogPosition previous_end = start.previous_end;
   std::unique_ptr<LogSet> log(new LogSet(std::move(options), std::move(start)));
   RETURN_IF_ERROR(log->Begin(first_sequence, previous_end));
+  // A segment that goes on behind an older one voids what an earlier process began behind that. Its
+  // header must be there before any of that is removed: else a later recovery would follow links
+  // into the holes.
+  if (previous_end.segment != 0) RETURN_IF_ERROR(log->Active()->Sync());
   return log;
 }
 
@@ -133,20 +137,22 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
 
 absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,
                           std::span<const std::string_view> pieces, Durability durability) {
-  Segment* const segment = reservation.segment;
   RunChores(reservation);
+  absl::Status status;
   if (reservation.ended != nullptr) {
-    absl::Status status = OpenSegment(reservation, first_sequence);
-    if (!status.ok()) {
-      segment->Fail(reservation.offset, status);
-      return status;
-    }
+    status = OpenSegment(reservation, first_sequence);
+    if (!status.ok()) reservation.segment->Fail(reservation.offset, status);
   }
   RecordHeader header;
   header.payload_size = static_cast<uint32_t>(reservation.payload_size);
   header.first_sequence = first_sequence;
   header.synced_up_to = SyncedUpTo();
-  return segment->WriteRecord(reservation.offset, header, pieces, durability);
+  if (status.ok()) {
+    status = reservation.segment->WriteRecord(reservation.offset, header, pieces, durability);
+  }
+  // Also the segments behind: what is in them will not be reached.
+  if (!status.ok()) FailAll(status);
+  return status;
 }
 
 absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t first_sequence) {
@@ -181,7 +187,7 @@ absl::Status LogSet::SyncSegments(LogPosition position) {
   }
   if (status.ok()) return status;
   // Nothing may be acked behind bytes that may be lost: the writers stop.
-  for (const auto& segment : Segments()) segment->Fail(segment->size(), status);
+  FailAll(status);
   return status;
 }
 
@@ -264,16 +270,38 @@ std::vector<uint64_t> LogSet::LiveSegments() const {
 }
 
 absl::Status LogSet::Recover() {
-  const std::shared_ptr<Segment> active = Active();
-  if (!active->failed()) return absl::OkStatus();
-  const uint64_t end = std::min(tail_, active->first_missing());
+  const std::vector<std::shared_ptr<Segment>> segments = Segments();
+  const auto failed = std::find_if(segments.begin(), segments.end(), [](const auto& segment) {
+    return segment->failed() && !segment->forsaken();
+  });
+  if (failed == segments.end()) return absl::OkStatus();
+  const absl::Status cause = (*failed)->failure();
   // A bound that holds: sequence numbers only rise.
-  RETURN_IF_ERROR(Begin(active->place().first_sequence, {active->number(), end}));
-  for (const auto& segment : Segments()) {
-    if (segment->failed() && segment->Forsake()) forsaken_count_.fetch_add(1);
+  RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments)));
+  for (const auto& segment : segments) {
+    segment->Fail(segment->size(), cause);
+    if (segment->Forsake()) forsaken_count_.fetch_add(1);
   }
   sync_queue_.Reset();
   return absl::OkStatus();
+}
+
+// Where the first record is missing that was handed out; the end of all where none is.
+LogPosition LogSet::LastKnownGood(std::span<const std::shared_ptr<Segment>> segments) const {
+  for (const auto& segment : segments) {
+    const uint64_t end = segment.get() == active_ ? tail_ : segment->place().end;
+    const uint64_t missing = segment->first_missing();
+    if (segment->forsaken() || missing >= end) continue;
+    // Where its very first record is missing, its header may be too: the log goes on behind the
+    // segment before it.
+    if (missing <= kSegmentHeaderSize) return segment->place().previous_end;
+    return {segment->number(), missing};
+  }
+  return {active_->number(), tail_};
+}
+
+void LogSet::FailAll(const absl::Status& cause) {
+  for (const auto& segment : Segments()) segment->Fail(segment->size(), cause);
 }
 
 absl::Status LogSet::Close() {

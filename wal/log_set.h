@@ -18,7 +18,7 @@
 //   · segments are synced oldest first, so a synced position has no hole below it (D2)
 //   · a segment with a failed write or sync takes no more records and is never synced again (D10)
 //
-// Errors. A failed Fill or SyncTo makes the active segment failed: TryReserve answers false and
+// Errors. A failed Fill or SyncTo makes all live segments failed: TryReserve answers false and
 // MakeRoom the first error, until Recover(). A failed MakeRoom (no space to make a segment, D13)
 // leaves no trace: the next one tries again.
 #ifndef CAMBIUM_WAL_LOG_SET_H_
@@ -91,7 +91,7 @@ struct LogReservation {
 // Thread-safe, but for what says otherwise.
 class LogSet {
  public:
-  // Makes the first segment, with its header.
+  // Makes the first segment, with its header; synced where it follows another one.
   static absl::StatusOr<std::unique_ptr<LogSet>> Create(LogSetOptions options, LogStart start);
   // Leaves the files as they are, as a crash of the process would; Close() first for a clean end.
   ~LogSet();
@@ -159,6 +159,8 @@ class LogSet {
   absl::Status SyncSegments(LogPosition position);
   absl::Status SyncPrevious();
   bool Holds(uint64_t segment) const;
+  LogPosition LastKnownGood(std::span<const std::shared_ptr<Segment>> segments) const;
+  void FailAll(const absl::Status& cause);
   std::shared_ptr<Segment> Active() const;
   std::vector<std::shared_ptr<Segment>> Segments() const;
 
