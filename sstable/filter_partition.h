@@ -14,7 +14,7 @@
 //       64  64 n  lines; bit b of a line is bit b % 32 of its little-endian u32 number b / 32
 //
 // A hash h uses line ((h >> 32) × n) >> 32, and in it bits (low32(h) × c[i] mod 2^32) >> 23 for i <
-// k, where c is kFilterMultipliers.
+// k. The sixteen constants c are listed in docs/format/sstable-blocks.md.
 #ifndef CAMBIUM_SSTABLE_FILTER_PARTITION_H_
 #define CAMBIUM_SSTABLE_FILTER_PARTITION_H_
 

@@ -23,7 +23,7 @@
 //              r  rests: a separator is prefix + rest
 //                 offsets of the blocks less that of the first (n); each at or after the end of
 //                 the block before
-//                 sizes of the blocks (n)
+//                 sizes of the blocks (n), none 0
 //              n  flags a block
 //
 // In memory the first eight bytes of each rest stand as an integer in a static tree of nodes of

@@ -366,6 +366,15 @@ TEST(Block, FindsAnotherSpellingWhereDifferentBytesAreEqual) {
   EXPECT_EQ(hit.value, "old");
 }
 
+TEST(Block, StoresKeysWholeWhenTheOrderIsNotBytewise) {
+  const KeyOrder order(&kReverse);
+  const std::string bytes = Build({{"user-2", 1, ""}, {"user-1", 1, ""}}, order);
+  const Block block = *Block::Parse(bytes);
+  EXPECT_EQ(block.prefix(), "");
+  EXPECT_EQ(block.suffix(), "");
+  EXPECT_EQ(block.MiddleAt(0), "user-2");
+}
+
 TEST(Block, SaysThatVersionsMayContinueWhenTheLastEntryIsTheKeysAndTooNew) {
   const KeyOrder order(BytewiseComparator());
   const std::string bytes = Build({{"a", MakeTag(3, Kind::kValue), "1"},
@@ -409,6 +418,18 @@ TEST(Block, TakesFewBytesBesideKeysAndValues) {
   // Header and prefix once; an entry is a fingerprint, 4 bytes of key, 2 of sequence, its value.
   const size_t size = Build(entries, order).size();
   EXPECT_EQ(size, kBlockHeaderSize + 12 + 70 * (1 + 4 + 2 + 100));
+}
+
+TEST(Block, LooksAsTheExampleInTheFormatSays) {
+  // docs/format/sstable-blocks.md.
+  constexpr unsigned char kExample[] = {
+      0x02, 0,   0,   0,   0x10, 1,    0,    1,   0x01, 0, 0, 0, 0x05, 0, 0,   0,   0,  0, 0, 0,
+      0x01, 0,   0,   0,   0x03, 0,    0,    0,   0,    0, 0, 0, 0x05, 0, 0,   0,   0,  0, 0, 0,
+      'u',  's', 'e', 'r', '1',  0x36, 0xdf, '0', '2',  2, 0, 0, 1,    3, 'x', 'y', 'z'};
+  const std::string bytes =
+      Build({{"user10", MakeTag(7, Kind::kValue), "x"}, {"user12", MakeTag(5, Kind::kValue), "yz"}},
+            KeyOrder(BytewiseComparator()));
+  EXPECT_EQ(bytes, std::string(std::begin(kExample), std::end(kExample)));
 }
 
 TEST(Block, HasNoEntriesWhenDefault) {
@@ -621,6 +642,16 @@ TEST(BlockParse, RejectsMoreEntriesThanBytes) {
   bytes.pop_back();
   ASSERT_TRUE(Block::Parse(bytes).ok()) << Block::Parse(bytes).status();
   StoreFixed32(bytes.data(), 4'000'000'000u);
+  EXPECT_EQ(Block::Parse(bytes).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(BlockParse, RejectsBoundsThatDoNotReachTheEnd) {
+  const KeyOrder order(BytewiseComparator());
+  std::string bytes =
+      Build({{"a", MakeTag(1, Kind::kValue), "12"}, {"b", MakeTag(1, Kind::kValue), "345"}}, order);
+  char& last_bound = bytes[bytes.size() - 6];
+  ASSERT_EQ(last_bound, 5);
+  last_bound = 4;
   EXPECT_EQ(Block::Parse(bytes).status().code(), absl::StatusCode::kDataLoss);
 }
 

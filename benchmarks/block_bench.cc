@@ -1,0 +1,231 @@
+// Kernels of sstable/: data block, filter partition, index partition.
+//
+// The argument of a benchmark is how many blocks (or partitions) it is spread over: few stay in the
+// cache, 8,192 blocks of 8 KiB do not.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sstable/block.h"
+#include "sstable/block_builder.h"
+#include "sstable/block_iterator.h"
+#include "sstable/filter_partition.h"
+#include "sstable/index_partition.h"
+#include "util/checksum.h"
+
+namespace cambium::sstable {
+namespace {
+
+constexpr size_t kEntriesInBlock = 70;
+constexpr size_t kQueries = 1 << 14;
+
+const KeyOrder& Order() {
+  static const KeyOrder order(BytewiseComparator());
+  return order;
+}
+
+std::string KeyOf(uint64_t i) {
+  char key[32];
+  std::snprintf(key, sizeof(key), "%016llu", static_cast<unsigned long long>(i));
+  return key;
+}
+
+// `block_count` neighbouring blocks of 16-byte keys (even numbers) and 100-byte values.
+struct Blocks {
+  explicit Blocks(size_t block_count) {
+    BlockBuilder builder(Order());
+    std::mt19937_64 random(1);
+    const std::string value(100, 'v');
+    bytes.reserve(block_count);
+    for (size_t b = 0; b < block_count; ++b) {
+      builder.Reset();
+      for (size_t i = 0; i < kEntriesInBlock; ++i) {
+        const std::string key = KeyOf(2 * (b * kEntriesInBlock + i));
+        builder.Add(key, MakeTag(1 + random() % 3'000'000, Kind::kValue), value, HashKey(key));
+      }
+      bytes.emplace_back(builder.Finish());
+      blocks.push_back(*Block::Parse(bytes.back()));
+    }
+  }
+
+  std::vector<std::string> bytes;
+  std::vector<Block> blocks;
+};
+
+// A key, hashed, and the block to look into.
+struct Query {
+  std::string key;
+  LookupKey lookup;
+  uint32_t block;
+
+  Query(std::string k, uint32_t b)
+      : key(std::move(k)), lookup(key, kMaxSequenceNumber, Order()), block(b) {}
+  Query(const Query&) = delete;
+};
+
+std::vector<std::unique_ptr<Query>> Queries(size_t block_count, uint64_t odd) {
+  std::mt19937_64 random(2);
+  std::vector<std::unique_ptr<Query>> queries;
+  for (size_t i = 0; i < kQueries; ++i) {
+    const uint64_t entry = random() % (block_count * kEntriesInBlock);
+    queries.push_back(std::make_unique<Query>(KeyOf(2 * entry + odd),
+                                              static_cast<uint32_t>(entry / kEntriesInBlock)));
+  }
+  return queries;
+}
+
+void GetFrom(benchmark::State& state, uint64_t odd) {
+  const auto block_count = static_cast<size_t>(state.range(0));
+  const Blocks data(block_count);
+  const auto queries = Queries(block_count, odd);
+  size_t i = 0;
+  uint64_t sum = 0;
+  for (auto _ : state) {
+    const Query& query = *queries[i++ % kQueries];
+    KeyFold fold(kMaxSequenceNumber);
+    BlockHit hit;
+    data.blocks[query.block].Get(query.lookup, Order(), &fold, &hit);
+    if (!hit.value.empty()) sum += static_cast<unsigned char>(hit.value[50]);
+  }
+  benchmark::DoNotOptimize(sum);
+}
+void BM_BlockGet(benchmark::State& state) { GetFrom(state, 0); }
+void BM_BlockGetAbsent(benchmark::State& state) { GetFrom(state, 1); }
+BENCHMARK(BM_BlockGet)->Arg(16)->Arg(8192);
+BENCHMARK(BM_BlockGetAbsent)->Arg(16)->Arg(8192);
+
+void BM_BlockSeek(benchmark::State& state) {
+  const auto block_count = static_cast<size_t>(state.range(0));
+  const Blocks data(block_count);
+  const auto queries = Queries(block_count, 1);
+  size_t i = 0;
+  size_t sum = 0;
+  for (auto _ : state) {
+    const Query& query = *queries[i++ % kQueries];
+    sum += data.blocks[query.block].LowerBound(query.key, ~Tag{0}, Order());
+  }
+  benchmark::DoNotOptimize(sum);
+}
+BENCHMARK(BM_BlockSeek)->Arg(16)->Arg(8192);
+
+// A step, with the look at key, tag and value that a scan takes.
+template <bool kForward>
+void Walk(benchmark::State& state) {
+  const auto block_count = static_cast<size_t>(state.range(0));
+  const Blocks data(block_count);
+  BlockIterator it(Order());
+  size_t block = 0;
+  uint64_t sum = 0;
+  for (auto _ : state) {
+    it.SetBlock(data.blocks[block++ % block_count]);
+    kForward ? it.SeekToFirst() : it.SeekToLast();
+    for (; it.Valid(); kForward ? it.Next() : it.Prev()) {
+      sum += static_cast<unsigned char>(it.key()[15]) + it.tag() + it.value().size();
+    }
+  }
+  benchmark::DoNotOptimize(sum);
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kEntriesInBlock));
+}
+void BM_BlockNext(benchmark::State& state) { Walk<true>(state); }
+void BM_BlockPrev(benchmark::State& state) { Walk<false>(state); }
+BENCHMARK(BM_BlockNext)->Arg(16)->Arg(8192);
+BENCHMARK(BM_BlockPrev)->Arg(16)->Arg(8192);
+
+void BM_BlockParse(benchmark::State& state) {
+  const auto block_count = static_cast<size_t>(state.range(0));
+  const Blocks data(block_count);
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(Block::Parse(data.bytes[i++ % block_count]).ok());
+}
+BENCHMARK(BM_BlockParse)->Arg(16);
+
+// An entry added, with its share of Finish().
+void BM_BlockBuild(benchmark::State& state) {
+  BlockBuilder builder(Order());
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < kEntriesInBlock; ++i) keys.push_back(KeyOf(i * 3));
+  const std::string value(100, 'v');
+  for (auto _ : state) {
+    builder.Reset();
+    for (size_t i = 0; i < kEntriesInBlock; ++i) {
+      builder.Add(keys[i], MakeTag(1000 + i * 7 % 60, Kind::kValue), value, i);
+    }
+    benchmark::DoNotOptimize(builder.Finish().data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kEntriesInBlock));
+}
+BENCHMARK(BM_BlockBuild);
+
+// Arguments: keys in the filter; 1 for keys that are in it.
+void BM_FilterProbe(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  FilterBuilder builder(10);
+  for (uint64_t i = 0; i < count; ++i) builder.AddHash(HashKey(KeyOf(i)));
+  const std::string bytes = builder.Finish();
+  const FilterView view = *FilterView::Parse(bytes);
+  std::mt19937_64 random(3);
+  std::vector<uint64_t> hashes;
+  for (size_t i = 0; i < kQueries; ++i) {
+    const uint64_t base = state.range(1) == 1 ? 0 : count;
+    hashes.push_back(HashKey(KeyOf(base + random() % count)));
+  }
+  size_t i = 0;
+  size_t sum = 0;
+  for (auto _ : state) sum += view.MayContain(hashes[i++ % kQueries]) ? 1 : 0;
+  benchmark::DoNotOptimize(sum);
+}
+BENCHMARK(BM_FilterProbe)->ArgsProduct({{10'000, 60'000'000}, {0, 1}});
+
+void BM_FilterBuild(benchmark::State& state) {
+  constexpr size_t kKeys = 9'000;
+  std::mt19937_64 random(4);
+  std::vector<uint64_t> hashes;
+  for (size_t i = 0; i < kKeys; ++i) hashes.push_back(random());
+  FilterBuilder builder(10);
+  for (auto _ : state) {
+    for (const uint64_t hash : hashes) builder.AddHash(hash);
+    benchmark::DoNotOptimize(builder.Finish().data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kKeys));
+}
+BENCHMARK(BM_FilterBuild);
+
+// Arguments: blocks a partition; partitions.
+void BM_IndexFind(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  const auto partitions = static_cast<uint64_t>(state.range(1));
+  std::vector<std::string> bytes;
+  std::vector<IndexView> views;
+  bytes.reserve(partitions);
+  for (uint64_t p = 0; p < partitions; ++p) {
+    IndexBuilder builder;
+    for (uint64_t i = 0; i < count; ++i) {
+      builder.Add(KeyOf((p * count + i) * 70), {i * 8192, 8000}, 0);
+    }
+    bytes.push_back(builder.Finish());
+    views.push_back(*IndexView::Parse(bytes.back(), Order()));
+  }
+  std::mt19937_64 random(5);
+  std::vector<std::pair<size_t, std::string>> queries;
+  for (size_t i = 0; i < kQueries; ++i) {
+    const size_t p = random() % partitions;
+    queries.emplace_back(p, KeyOf((p * count + random() % count) * 70 + random() % 70));
+  }
+  size_t i = 0;
+  uint64_t sum = 0;
+  for (auto _ : state) {
+    const auto& [p, key] = queries[i++ % kQueries];
+    const size_t at = views[p].Find(key);
+    if (at < count) sum += views[p].handle(at).offset;
+  }
+  benchmark::DoNotOptimize(sum);
+}
+BENCHMARK(BM_IndexFind)->Args({64, 1})->Args({128, 1})->Args({512, 1})->Args({4096, 1});
+BENCHMARK(BM_IndexFind)->Args({128, 4096});
+
+}  // namespace
+}  // namespace cambium::sstable
