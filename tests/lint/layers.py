@@ -2,6 +2,8 @@
 
 import re
 
+from tree import LIBRARY
+
 
 def read_rules(text, findings):
     """{folder: (row, set of folders it may include)}"""
@@ -26,14 +28,21 @@ def read_rules(text, findings):
     return rules
 
 
-def target_folder(name, tree):
+def folder_of(name, rules):
+    """The longest folder with a row that holds the file `name`."""
+    parts = name.split("/")[:-1]
+    for count in range(len(parts), 0, -1):
+        folder = "/".join(parts[:count])
+        if folder in rules:
+            return folder
+    return parts[0] if parts else ""
+
+
+def target_folder(name, tree, rules):
     """The folder of the tree that a quoted include names, or None for an external one."""
-    first = name.split("/")[0]
-    if first == "cambium" and (tree.root / "include" / name).exists():
+    if name.startswith("cambium/") and (tree.root / "include" / name).exists():
         return "include"
-    if (tree.root / name).exists():
-        return first
-    return None
+    return folder_of(name, rules) if (tree.root / name).exists() else None
 
 
 # What each part may take from outside, besides the standard library: Abseil's status and strings,
@@ -42,11 +51,12 @@ _EXTERNAL_LIBRARY = re.compile(r"absl/(status|strings|base/thread_annotations\.h
 _EXTERNAL_UTIL = re.compile(r"(xxhash|zstd|zdict|zstd_errors)\.h")
 
 
-def _check_external(source, tree, folder, findings):
+def _check_external(source, tree, rules, findings):
+    folder = folder_of(tree.name(source.path), rules)
     for line, name, is_quoted in source.includes:
         third_party = "/" in name and name.split("/")[0] == "absl" or _EXTERNAL_UTIL.fullmatch(name)
         if not third_party:
-            if is_quoted and target_folder(name, tree) is None:
+            if is_quoted and target_folder(name, tree, rules) is None:
                 findings.add(tree.name(source.path), line,
                              f'"{name}" is not in the tree: includes are written from its root')
             continue
@@ -67,18 +77,19 @@ def check(tree, findings):
     for folder in sorted(p.name for p in tree.root.iterdir() if p.is_dir()):
         if folder not in rules and any(tree.files((folder,))) and not folder.startswith("build"):
             findings.add("docs/layers.txt", 0, f"folder '{folder}' has sources and no row")
-    count = 0
-    for folder, (row, allowed) in rules.items():
-        for source in tree.sources((folder,)):
-            for line, name, is_quoted in source.includes:
-                count += 1
-                target = target_folder(name, tree)
-                if target is None or target in allowed:
-                    continue
-                target_row = rules[target][0] if target in rules else "none"
-                findings.add(tree.name(source.path), line,
-                             f'"{name}": {folder}/ (row {row}) may not include {target}/ (row '
-                             f"{target_row}); see docs/layers.txt")
-            if row <= 6:
-                _check_external(source, tree, folder, findings)
-    return f"{count} includes in {len(rules)} folders"
+    tops = sorted({folder.split("/")[0] for folder in rules})
+    sources = tree.sources(tops)
+    for source in sources:
+        folder = folder_of(tree.name(source.path), rules)
+        row, allowed = rules[folder]
+        for line, name, _ in source.includes:
+            target = target_folder(name, tree, rules)
+            if target is None or target in allowed:
+                continue
+            target_row = rules[target][0] if target in rules else "none"
+            findings.add(tree.name(source.path), line,
+                         f'"{name}": {folder}/ (row {row}) may not include {target}/ (row '
+                         f"{target_row}); see docs/layers.txt")
+        if folder in LIBRARY or folder == "include":
+            _check_external(source, tree, rules, findings)
+    return f"{sum(len(s.includes) for s in sources)} includes in {len(rules)} folders"

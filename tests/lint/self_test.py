@@ -70,6 +70,14 @@ class LayersTest(LintTest):
         self.write("docs/layers.txt", LAYERS.replace("0 util", "0 util base"))
         self.assert_one(layers, "docs/layers.txt:5", "util (row 0) may not include base (row 1)")
 
+    def test_gives_a_folder_below_a_folder_its_own_row(self):
+        self.write("docs/layers.txt", LAYERS.replace("2 tests *", "3 tests *\n2 util/testing util base"))
+        self.write("util/testing/double.h", HEADER.format("UTIL_TESTING_DOUBLE", '#include "base/keys.h"'))
+        self.write("tests/t.cc", '#include "util/testing/double.h"\n')
+        self.assertEqual(self.findings(layers), [])
+        self.write("base/bad.cc", '#include "util/testing/double.h"\n')
+        self.assert_one(layers, "base/bad.cc:1", "base/ (row 1) may not include util/testing/ (row 2)")
+
     def test_refuses_a_folder_without_a_row(self):
         self.write("extra/thing.cc", "int x;\n")
         self.assert_one(layers, "'extra' has sources and no row")
