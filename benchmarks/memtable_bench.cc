@@ -158,7 +158,8 @@ void BM_InsertListOnly(benchmark::State& state) {
     auto list = std::make_unique<SkipList>(Order(), arena.get());
     state.ResumeTiming();
     for (size_t i = 0; i < kEntries; ++i) {
-      list->Insert(Entry::Make(arena.get(), data.key(i), MakeTag(i + 1, Kind::kValue), Value()));
+      list->Insert(Entry::Make(arena.get(), data.key(i), MakeTag(i + 1, Kind::kValue), Value()),
+                   [] {});
     }
     state.PauseTiming();
     list.reset();
