@@ -207,8 +207,7 @@ void TableReader::LocateAll(std::span<Lookup> lookups) const {
     }
     lookup.place = *place;
     if (Frame* const frame = blocks_.CachedData(*place)) {
-      __builtin_prefetch(frame);
-      __builtin_prefetch(frame->bytes().data());
+      frame->Prefetch();
       lookup.data = FrameLease::Borrow(frame);
     }
   }

@@ -28,7 +28,6 @@
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
-#include "cambium/file_system.h"
 #include "cambium/pinned_value.h"
 #include "sstable/table/table_blocks.h"
 #include "sstable/table/table_properties.h"

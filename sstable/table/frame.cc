@@ -39,7 +39,7 @@ absl::Status Frame::Parse(size_t size, const KeyOrder& order) {
     case BlockKind::kIndex: {
       ASSIGN_OR_RETURN(IndexView view, IndexView::Parse(bytes(), order));
       const size_t tree = view.MemoryUsage();
-      view_ = std::move(view);
+      view_ = std::make_unique<const IndexView>(std::move(view));
       cache_->Charge(tree);
       charge_ += tree;
       break;

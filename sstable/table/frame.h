@@ -20,6 +20,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -72,7 +73,7 @@ class alignas(kFrameAlignment) Frame {
   // Each requires a parsed frame of its kind.
   const Block& block() const { return View<Block>(); }
   const FilterView& filter() const { return View<FilterView>(); }
-  const IndexView& index() const { return View<IndexView>(); }
+  const IndexView& index() const { return *View<std::unique_ptr<const IndexView>>(); }
 
   // Bytes of memory that it takes.
   size_t charge() const { return charge_; }
@@ -99,9 +100,21 @@ class alignas(kFrameAlignment) Frame {
     return true;
   }
 
+  // Starts the loads of what a search in a data block reads first: this header, and the block's
+  // header and fingerprints, which follow it.
+  void Prefetch() const {
+    const char* const from = reinterpret_cast<const char*>(this);
+    for (size_t line = 0; line < kPrefetchedSize; line += kFrameAlignment) {
+      __builtin_prefetch(from + line);
+    }
+  }
+
   Place& place() { return place_; }
 
  private:
+  // Two lines of this header, and three of the block.
+  static constexpr size_t kPrefetchedSize = 5 * kFrameAlignment;
+
   Frame(BlockCache* cache, BlockKind kind, size_t size);
   ~Frame() = default;
   static void Delete(Frame* frame);
@@ -113,7 +126,9 @@ class alignas(kFrameAlignment) Frame {
     return *view;
   }
 
-  std::variant<std::monostate, Block, FilterView, IndexView> view_;
+  // The index is larger than the others and stands apart, so that a data block's header stays
+  // small.
+  std::variant<std::monostate, Block, FilterView, std::unique_ptr<const IndexView>> view_;
   std::atomic<uint32_t> references_{1};
   std::atomic<uint8_t> lives_{0};
   const BlockKind kind_;

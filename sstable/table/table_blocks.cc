@@ -57,6 +57,7 @@ absl::Status TableBlocks::HoldIndex(size_t partition, FrameLease* lease) const {
 absl::Status TableBlocks::HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
                                    FrameLease* lease) const {
   if (Frame* const frame = CachedData(place)) {
+    frame->Prefetch();
     *lease = FrameLease::Borrow(frame);
     return absl::OkStatus();
   }

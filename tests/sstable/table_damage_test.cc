@@ -329,9 +329,8 @@ TEST(TableDamage, ShortReadsAreDataLoss) {
   WriteSmall(&table, Compression::kNone);
   const std::shared_ptr<FileSystem> base(&table.file_system(), [](FileSystem*) {});
   env::FaultFileSystem faults(base);
-  faults.AddRule({.kind = env::OperationKind::kRead,
-                  .calls = env::kForever,
-                  .effect = env::Effect::kShort});
+  faults.AddRule(
+      {.kind = env::OperationKind::kRead, .calls = env::kForever, .effect = env::Effect::kShort});
   const auto reader = table.Open(&faults);
   ASSERT_TRUE(absl::IsDataLoss(reader.status())) << reader.status();
   EXPECT_TRUE(RightOrDamaged(reader.status()));
