@@ -6,8 +6,8 @@
 #include <map>
 #include <random>
 
-#include "env/fault_file_system.h"
-#include "env/mem_file_system.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "tests/wal/wal_test_util.h"
 #include "wal/log_format.h"
 

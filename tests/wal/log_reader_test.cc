@@ -3,7 +3,7 @@
 #include <functional>
 #include <random>
 
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "tests/wal/wal_test_util.h"
 #include "util/checksum.h"
 #include "util/coding.h"

@@ -2,10 +2,10 @@
 
 #include <thread>
 
-#include "env/fault_file_system.h"
-#include "env/mem_file_system.h"
 #include "env/posix_file_system.h"
-#include "env/trace_file_system.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/mem_file_system.h"
+#include "env/testing/trace_file_system.h"
 #include "tests/wal/wal_test_util.h"
 #include "wal/log_format.h"
 

@@ -17,7 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cambium/file_system.h"
-#include "env/inline_executor.h"
+#include "env/testing/inline_executor.h"
 #include "util/absl_view.h"
 #include "wal/log_reader.h"
 #include "wal/log_set.h"

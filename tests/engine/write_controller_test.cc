@@ -1,0 +1,210 @@
+#include "engine/write/write_controller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "env/clock.h"
+
+namespace cambium::engine {
+namespace {
+
+using Action = WriteVerdict::Action;
+
+constexpr double kMegabyte = 1 << 20;
+
+WriteLoad QuietLoad() {
+  WriteLoad load;
+  load.memtable_size = 64 << 20;
+  load.flush_bytes_per_second = 200 * kMegabyte;
+  load.compaction_bytes_per_second = 100 * kMegabyte;
+  return load;
+}
+
+TEST(WritePressure, IsNoneBelowTheStartLimits) {
+  const WriteLimits limits;
+  EXPECT_EQ(ComputePressure(WriteLoad(), limits).pressure, 0);
+  WriteLoad load = QuietLoad();
+  load.frozen_memtables = 1;
+  load.active_memtable_bytes = load.memtable_size;
+  load.level0_runs = 8;
+  load.compaction_debt_bytes = uint64_t{1} << 30;
+  EXPECT_EQ(ComputePressure(load, limits).pressure, 0);
+}
+
+TEST(WritePressure, IsOneAtEachStopLimit) {
+  const WriteLimits limits;
+  WriteLoad load = QuietLoad();
+  load.frozen_memtables = 4;
+  load.active_memtable_bytes = 2 * load.memtable_size;  // counts as full
+  EXPECT_EQ(ComputePressure(load, limits).pressure, 1);
+  load = QuietLoad();
+  load.level0_runs = 40;
+  EXPECT_EQ(ComputePressure(load, limits).pressure, 1);
+  load = QuietLoad();
+  load.compaction_debt_bytes = uint64_t{1} << 40;
+  EXPECT_EQ(ComputePressure(load, limits).pressure, 1);
+}
+
+TEST(WritePressure, RateIsTheDrainWhereThePressureIsHalf) {
+  WriteLoad load = QuietLoad();
+  load.level0_runs = 20;  // half-way between 8 and 32
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 100 * kMegabyte, 1);
+  load = QuietLoad();
+  load.frozen_memtables = 3;
+  load.active_memtable_bytes = load.memtable_size / 2;  // half-way between 2 and 5
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 200 * kMegabyte, 1);
+}
+
+TEST(WritePressure, SlowestOfTwoDebtsCounts) {
+  WriteLoad load = QuietLoad();
+  load.level0_runs = 20;
+  load.frozen_memtables = 3;
+  load.active_memtable_bytes = load.memtable_size / 2;
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 100 * kMegabyte, 1);
+}
+
+TEST(WritePressure, SpeedThatWasNotMeasuredIsTakenForTheLeast) {
+  WriteLoad load;
+  load.level0_runs = 20;
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 16 * kMegabyte, 1);
+}
+
+TEST(WritePressure, RateFallsWithoutACliff) {
+  WriteLoad load = QuietLoad();
+  double previous = 1e19;
+  for (uint64_t debt = (uint64_t{1} << 30) + 1; debt < uint64_t{16} << 30; debt += 1 << 22) {
+    load.compaction_debt_bytes = debt;
+    const WritePressure pressure = ComputePressure(load, {});
+    const auto rate = static_cast<double>(pressure.bytes_per_second);
+    ASSERT_LT(rate, previous);
+    ASSERT_GT(rate, 0);
+    // A step of 0.03 % of the way moves the delay a byte by little: 1/rate is continuous.
+    if (previous < 1e18 && pressure.pressure < 0.98) {
+      ASSERT_LT(1 / rate - 1 / previous, 0.04 / (100 * kMegabyte)) << debt;
+    }
+    previous = rate;
+  }
+}
+
+TEST(WriteController, LetsEverybodyGoWithoutPressure) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  controller.Update(QuietLoad());
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(controller.Admit(1 << 20).action, Action::kGo);
+}
+
+TEST(WriteController, StopsAtTheLimitAndGoesOnBelowIt) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load = QuietLoad();
+  load.level0_runs = 32;
+  controller.Update(load);
+  EXPECT_EQ(controller.Admit(1).action, Action::kStop);
+  EXPECT_EQ(controller.pressure().pressure, 1);
+  load.level0_runs = 5;
+  controller.Update(load);
+  EXPECT_EQ(controller.Admit(1).action, Action::kGo);
+}
+
+TEST(WriteController, DelayIsPaidForAQuantumAndWorthASleep) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load = QuietLoad();
+  load.level0_runs = 20;
+  controller.Update(load);
+  uint64_t bytes = 0;
+  uint64_t slept = 0;
+  int delays = 0;
+  for (int i = 0; i < 100000; ++i) {
+    const WriteVerdict verdict = controller.Admit(100);
+    bytes += 100;
+    ASSERT_NE(verdict.action, Action::kStop);
+    if (verdict.action == Action::kDelay) {
+      ASSERT_GE(verdict.micros, WriteController::kLeastDelayMicros);
+      clock.SleepMicros(verdict.micros);
+      slept += verdict.micros;
+      ++delays;
+    }
+  }
+  // 10 MB at 100 MiB/s.
+  EXPECT_NEAR(static_cast<double>(slept), static_cast<double>(bytes) / (100 * kMegabyte) * 1e6,
+              2000);
+  EXPECT_LE(delays, static_cast<int>(bytes / WriteController::kQuantumBytes) + 1);
+}
+
+TEST(WriteController, ShortDelaysAddUpUntilTheyAreWorthASleep) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load = QuietLoad();
+  load.compaction_bytes_per_second = 5000 * kMegabyte;  // 64 KiB cost 12 µs
+  load.level0_runs = 20;
+  controller.Update(load);
+  uint64_t slept = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const WriteVerdict verdict = controller.Admit(64 << 10);
+    if (verdict.action != Action::kDelay) continue;
+    ASSERT_GE(verdict.micros, WriteController::kLeastDelayMicros);
+    clock.SleepMicros(verdict.micros);
+    slept += verdict.micros;
+  }
+  EXPECT_NEAR(static_cast<double>(slept), 1000 * 65536 / (5000 * kMegabyte) * 1e6, 1500);
+}
+
+TEST(WriteController, SleepersQueueUpSoThatTheRateHoldsForAll) {
+  env::ManualClock clock(1000);
+  WriteController controller(&clock, {});
+  WriteLoad load = QuietLoad();
+  load.level0_runs = 20;
+  controller.Update(load);
+  // Four writers at the same moment: each wakes one quantum's time after the one before.
+  std::vector<uint64_t> delays;
+  for (int writer = 0; writer < 4; ++writer) delays.push_back(controller.Admit(64 << 10).micros);
+  for (int writer = 1; writer < 4; ++writer) {
+    EXPECT_NEAR(static_cast<double>(delays[static_cast<size_t>(writer)]), 625.0 * (writer + 1), 5);
+  }
+  // Time in which nobody wrote is not saved up for a burst.
+  clock.Advance(10'000'000);
+  EXPECT_NEAR(static_cast<double>(controller.Admit(64 << 10).micros), 625, 2);
+}
+
+// A writer that wants 400 MB/s against a background that compacts 100 MB/s: it settles at the
+// background's speed, without stopping, and no second differs much from the next.
+TEST(WriteController, SettlesAtTheSpeedOfTheBackgroundWithoutStops) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load = QuietLoad();
+  double debt = 0;
+  uint64_t last_micros = 0;
+  std::vector<double> seconds;
+  double written_in_second = 0;
+  uint64_t longest_delay = 0;
+  while (clock.NowMicros() < 400'000'000) {
+    const WriteVerdict verdict = controller.Admit(4096);
+    ASSERT_NE(verdict.action, Action::kStop);
+    if (verdict.action == Action::kDelay) clock.SleepMicros(verdict.micros);
+    longest_delay = std::max(longest_delay, verdict.micros);
+    clock.Advance(10);  // the write itself: 4 KiB in 10 µs
+    written_in_second += 4096;
+    debt += 4096;
+    const uint64_t now = clock.NowMicros();
+    debt = std::max(0.0, debt - static_cast<double>(now - last_micros) * 1e-6 * 100 * kMegabyte);
+    if (now / 1'000'000 != last_micros / 1'000'000) {
+      seconds.push_back(written_in_second / kMegabyte);
+      written_in_second = 0;
+    }
+    last_micros = now;
+    load.compaction_debt_bytes = static_cast<uint64_t>(debt);
+    controller.Update(load);
+  }
+  EXPECT_NEAR(seconds.back(), 100, 5);
+  for (size_t i = 1; i < seconds.size(); ++i) {
+    EXPECT_LT(std::abs(seconds[i] - seconds[i - 1]), 0.2 * seconds[i - 1] + 1) << "second " << i;
+  }
+  EXPECT_LT(longest_delay, 10'000u);
+}
+
+}  // namespace
+}  // namespace cambium::engine
