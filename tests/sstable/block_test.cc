@@ -38,17 +38,19 @@ class ReverseComparator final : public Comparator {
 class CaselessComparator final : public Comparator {
  public:
   int Compare(std::string_view a, std::string_view b) const override {
-    return Fold(a).compare(Fold(b));
+    const size_t shorter = std::min(a.size(), b.size());
+    for (size_t i = 0; i < shorter; ++i) {
+      const int difference = Fold(a[i]) - Fold(b[i]);
+      if (difference != 0) return difference;
+    }
+    return static_cast<int>(a.size()) - static_cast<int>(b.size());
   }
   const char* Name() const override { return "test.Caseless"; }
 
  private:
-  static std::string Fold(std::string_view key) {
-    std::string folded(key);
-    for (char& c : folded) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return folded;
+  static int Fold(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte;
   }
 };
 
@@ -102,7 +104,7 @@ class Model {
     CheckFlags();
     CheckWalks();
     std::mt19937_64 random(seed);
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 100; ++i) {
       const auto [key, tag] = RandomTarget(random);
       ASSERT_NO_FATAL_FAILURE(CheckSeeks(key, tag));
       ASSERT_NO_FATAL_FAILURE(CheckGet(key, TagSequence(tag)));
@@ -318,9 +320,9 @@ std::vector<Shape> Shapes() {
       {"64 KiB keys without prefix", 6, [](R& r) { return RandomString(r, 65'536, ""); }, AnyTag,
        any_value},
       {"big values", 4, key16, PutTag, [](R& r) { return RandomString(r, r() % 300'000, "v"); }},
-      {"many small entries", 3000, [](R& r) { return RandomString(r, 3, ""); }, AnyTag,
+      {"many small entries", 1000, [](R& r) { return RandomString(r, 3, ""); }, AnyTag,
        [](R& r) { return RandomString(r, 1, ""); }},
-      {"a giant value alone", 1, key16, PutTag, [](R&) { return std::string(5'000'000, 'G'); }},
+      {"a giant value alone", 1, key16, PutTag, [](R&) { return std::string(2'000'000, 'G'); }},
   };
 }
 
