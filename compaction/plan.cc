@@ -185,15 +185,15 @@ OlderData::OlderData(std::span<const FileRef> older_files, const KeyOrder& order
   }
   std::sort(ranges_.begin(), ranges_.end(),
             [this](const Range& a, const Range& b) { return order_.Less(a.smallest, b.smallest); });
-  size_t last = 0;
-  for (size_t i = 1; i < ranges_.size(); ++i) {
-    if (order_.Less(ranges_[last].largest, ranges_[i].smallest)) {
-      ranges_[++last] = std::move(ranges_[i]);
-    } else if (order_.Less(ranges_[last].largest, ranges_[i].largest)) {
-      ranges_[last].largest = std::move(ranges_[i].largest);
+  std::vector<Range> joined;
+  for (Range& range : ranges_) {
+    if (joined.empty() || order_.Less(joined.back().largest, range.smallest)) {
+      joined.push_back(std::move(range));
+    } else if (order_.Less(joined.back().largest, range.largest)) {
+      joined.back().largest = std::move(range.largest);
     }
   }
-  if (!ranges_.empty()) ranges_.resize(last + 1);
+  ranges_ = std::move(joined);
 }
 
 bool OlderData::Absent(std::string_view key) {

@@ -286,6 +286,28 @@ TEST(ManifestLog, DropsAnAppendThatWasNeverAcknowledged) {
   }
 }
 
+TEST(ManifestLog, TellsATornTailFromDamageByWhatLaterRecordsPromise) {
+  const auto files = NewDirectory();
+  Editor editor(files.get());
+  ASSERT_TRUE(editor.Create());
+  const FileNumber number = editor.log()->number();
+  const std::string path = ManifestPath(kDirectory, number);
+  const std::string content = ReadFile(files.get(), path);
+  const uint64_t bad = content.size();
+  for (const uint64_t synced_up_to : {bad, bad + wal::kRecordHeaderSize}) {
+    std::string longer = content + std::string(wal::kRecordHeaderSize, 'x');
+    AppendRecord({number, longer.size(), 2}, wal::RecordKind::kPad, {}, synced_up_to, &longer);
+    ReplaceFile(files.get(), path, longer);
+    const auto found = Recover(files.get());
+    if (synced_up_to == bad) {
+      EXPECT_TRUE(found.ok()) << found.status();
+    } else {
+      EXPECT_TRUE(absl::IsDataLoss(found.status()));
+      EXPECT_THAT(found.status().ToString(), HasSubstr(absl::StrCat(path, " at ", bad)));
+    }
+  }
+}
+
 TEST(ManifestLog, EndsInBoundedTimeOnOverlappingCandidates) {
   const auto files = NewDirectory();
   Editor editor(files.get());

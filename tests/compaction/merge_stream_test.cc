@@ -1,0 +1,223 @@
+#include "compaction/merge_stream.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/vector_iterator.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/manifest/manifest_test_util.h"
+
+namespace cambium::compaction {
+namespace {
+
+using manifest::Bytewise;
+using ::testing::HasSubstr;
+
+// "a@50 a-45 b?12": a value, a tombstone, a version of a kind that is reserved.
+std::vector<OwnedEntry> Parse(const std::string& text) {
+  std::vector<OwnedEntry> entries;
+  for (const auto word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    const std::string entry(word);
+    const size_t mark = entry.find_first_of("@-?");
+    const Kind kind = entry[mark] == '@'   ? Kind::kValue
+                      : entry[mark] == '-' ? Kind::kDelete
+                                           : Kind::kMerge;
+    const SequenceNumber sequence = std::stoull(entry.substr(mark + 1));
+    entries.push_back({entry.substr(0, mark), MakeTag(sequence, kind), entry});
+  }
+  return entries;
+}
+
+std::string Text(std::string_view key, Tag tag) {
+  const char* const mark = TagKind(tag) == Kind::kValue    ? "@"
+                           : TagKind(tag) == Kind::kDelete ? "-"
+                                                           : "?";
+  return absl::StrCat(std::string(key), mark, TagSequence(tag));
+}
+
+struct Outcome {
+  std::string text;
+  MergeCounts counts;
+  absl::Status status;
+};
+
+Outcome Merge(std::vector<OwnedEntry> entries, MergeStreamOptions options = {}) {
+  options.order = Bytewise();
+  const auto input = NewVectorIterator(Bytewise(), std::move(entries));
+  MergeStream stream(input.get(), options);
+  Outcome outcome;
+  for (; stream.Valid(); stream.Next()) {
+    if (!outcome.text.empty()) outcome.text.push_back(' ');
+    outcome.text += Text(stream.key(), stream.tag());
+    if (stream.starts_key()) outcome.text.push_back('*');
+  }
+  outcome.counts = stream.counts();
+  outcome.status = stream.status();
+  EXPECT_TRUE(outcome.counts.Balanced());
+  return outcome;
+}
+
+bool EveryKey(std::string_view) { return true; }
+
+TEST(MergeStream, KeepsWhatTheHeadersExampleKeeps) {
+  MergeStreamOptions options;
+  options.snapshots = {20, 40};
+  options.key_absent_below = [](std::string_view key) { return key != "b"; };
+  const Outcome outcome = Merge(Parse("a@50 a@45 a-30 a@15 b-18 b@12 c-19 c@10"), options);
+  EXPECT_EQ(outcome.text, "a@50* a-30 a@0 b-18*");
+  EXPECT_EQ(outcome.counts.in, 8u);
+  EXPECT_EQ(outcome.counts.out, 4u);
+  EXPECT_EQ(outcome.counts.shadowed, 3u);
+  EXPECT_EQ(outcome.counts.tombstones_dropped, 1u);
+  EXPECT_EQ(outcome.counts.sequences_zeroed, 1u);
+  EXPECT_TRUE(outcome.status.ok());
+}
+
+TEST(MergeStream, DropsByStratum) {
+  const struct {
+    const char* what;
+    const char* in;
+    std::vector<SequenceNumber> snapshots;
+    bool absent_below;
+    const char* out;
+  } kCases[] = {
+      {"nothing", "", {}, false, ""},
+      {"one value", "a@5", {}, false, "a@5*"},
+      {"shadowed without snapshots", "a@5 a@4 a-3 a@2", {}, false, "a@5*"},
+      {"tombstone hides data below", "a-5 a@4", {}, false, "a-5*"},
+      {"tombstone with nothing below", "a-5 a@4 b@1", {}, true, "b@0*"},
+      {"every version has a reader", "a@5 a@4 a@3", {3, 4}, false, "a@5* a@4 a@3"},
+      {"a snapshot at the version itself", "a@5 a@4 a@3", {4}, false, "a@5* a@4"},
+      {"a snapshot between versions", "a@9 a@3 a@2", {5}, false, "a@9* a@3"},
+      {"snapshots with nothing between", "a@9 a@3 a@2", {4, 5, 6}, false, "a@9* a@3"},
+      {"a snapshot older than all", "a@9 a@8", {1}, false, "a@9*"},
+      {"a snapshot newer than all", "a@9 a@8", {100}, false, "a@9*"},
+      {"zeroed under the oldest snapshot", "a@9 a@3 b@4", {5}, true, "a@9* a@0 b@0*"},
+      {"not zeroed above it", "a@9 b@6", {5}, true, "a@9* b@6*"},
+      {"tombstone kept for a newer stratum", "a-9 a@3", {5}, true, "a-9* a@0"},
+      {"tombstone dropped under the oldest", "a@9 a-4 a@3", {5}, true, "a@9*"},
+      {"zeroed before", "a@0 b@0", {5}, true, "a@0* b@0*"},
+      {"unknown kinds pass with all below them", "a?9 a@8 a@7 b@1", {}, true, "a?9* a@8 a@7 b@0*"},
+      {"unknown kinds below a value are shadowed", "a@9 a?8", {}, false, "a@9*"},
+      {"unknown kind in an older stratum", "a@9 a@8 a?4 a@3 a-2", {5}, true, "a@9* a?4 a@3 a-2"},
+      {"empty key", "@7 @6 a@5", {}, false, "@7* a@5*"},
+  };
+  for (const auto& test : kCases) {
+    MergeStreamOptions options;
+    options.snapshots = test.snapshots;
+    if (test.absent_below) options.key_absent_below = EveryKey;
+    EXPECT_EQ(Merge(Parse(test.in), options).text, test.out) << test.what;
+  }
+}
+
+TEST(MergeStream, StaysInsideItsRange) {
+  const std::vector<OwnedEntry> entries = Parse("a@9 b@8 b@7 c@6 d@5");
+  MergeStreamOptions options;
+  options.range = {"b", "d"};
+  EXPECT_EQ(Merge(entries, options).text, "b@8* c@6*");
+  EXPECT_EQ(Merge(entries, options).counts.in, 3u);
+  options.range = {"bb", std::nullopt};
+  EXPECT_EQ(Merge(entries, options).text, "c@6* d@5*");
+  options.range = {std::nullopt, "b"};
+  EXPECT_EQ(Merge(entries, options).text, "a@9*");
+  options.range = {"x", "y"};
+  EXPECT_EQ(Merge(entries, options).text, "");
+}
+
+TEST(MergeStream, IsDataLossWhereEntriesDoNotAscend) {
+  for (const char* text : {"b@1 a@2", "a@1 a@2", "a@1 a@1", "a@9 b@2 b@3"}) {
+    const Outcome outcome = Merge(Parse(text));
+    EXPECT_TRUE(absl::IsDataLoss(outcome.status)) << text;
+    EXPECT_THAT(outcome.status.ToString(), HasSubstr("expected it after key")) << text;
+  }
+}
+
+TEST(MergeStream, EndsWhenCancelled) {
+  std::vector<OwnedEntry> entries;
+  for (int i = 100'000; i < 130'000; ++i) entries.push_back(Parse(absl::StrCat("k", i, "@1"))[0]);
+  int asked = 0;
+  MergeStreamOptions options;
+  options.cancelled = [&asked] { return ++asked == 3; };
+  const Outcome outcome = Merge(std::move(entries), options);
+  EXPECT_TRUE(absl::IsCancelled(outcome.status));
+  EXPECT_EQ(outcome.counts.in, 8192u);
+}
+
+// What a reader at `sequence` finds for each key of `entries` over `below`.
+std::map<std::string, std::string> ReadAt(const std::vector<OwnedEntry>& entries,
+                                          const std::map<std::string, std::string>& below,
+                                          SequenceNumber sequence) {
+  std::map<std::string, std::string> result = below;
+  std::set<std::string> decided;
+  for (const OwnedEntry& entry : entries) {
+    if (TagSequence(entry.tag) > sequence || !decided.insert(entry.key).second) continue;
+    result.erase(entry.key);
+    if (TagKind(entry.tag) == Kind::kValue) result[entry.key] = entry.value;
+  }
+  return result;
+}
+
+// Every reader that there may be sees the same before and after, and nothing is kept for nobody.
+TEST(MergeStream, KeepsWhatEveryReaderSees) {
+  std::mt19937 random(42);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<OwnedEntry> entries;
+    std::map<std::string, std::string> below;
+    std::set<std::string> covered;  // keys that older data may have
+    const SequenceNumber newest = 1 + random() % 40;
+    for (char key = 'a'; key < 'h'; ++key) {
+      const std::string name(1, key);
+      if (random() % 3 == 0) covered.insert(name);
+      if (covered.contains(name) && random() % 2 == 0) below[name] = "below";
+      for (SequenceNumber sequence = newest; sequence > 0; --sequence) {
+        if (random() % 6 != 0) continue;
+        const Kind kind = random() % 3 == 0 ? Kind::kDelete : Kind::kValue;
+        entries.push_back({name, MakeTag(sequence, kind), absl::StrCat(name, sequence)});
+      }
+    }
+    std::set<SequenceNumber> snapshots;
+    for (uint32_t i = random() % 4; i > 0; --i) snapshots.insert(random() % (newest + 3));
+    MergeStreamOptions options;
+    options.snapshots.assign(snapshots.begin(), snapshots.end());
+    options.key_absent_below = [&covered](std::string_view key) {
+      return !covered.contains(std::string(key));
+    };
+    const auto input = NewVectorIterator(Bytewise(), entries);
+    MergeStream stream(input.get(), options);
+    std::vector<OwnedEntry> kept;
+    for (; stream.Valid(); stream.Next()) {
+      kept.push_back({std::string(stream.key()), stream.tag(), std::string(stream.value())});
+    }
+    ASSERT_TRUE(stream.status().ok());
+    ASSERT_TRUE(stream.counts().Balanced());
+    ASSERT_EQ(stream.counts().in, entries.size());
+    snapshots.insert(newest);
+    snapshots.insert(newest + 7);
+    std::map<std::string, std::set<std::string>> seen;
+    for (const SequenceNumber snapshot : snapshots) {
+      ASSERT_EQ(ReadAt(kept, below, snapshot), ReadAt(entries, below, snapshot))
+          << "round " << round << " at " << snapshot;
+    }
+    for (size_t i = 1; i < kept.size(); ++i) {
+      ASSERT_LT(
+          Bytewise().CompareEntries(kept[i - 1].key, kept[i - 1].tag, kept[i].key, kept[i].tag), 0);
+    }
+    // No more versions of a key than readers that differ.
+    std::map<std::string, size_t> versions;
+    for (const OwnedEntry& entry : kept) ++versions[entry.key];
+    for (const auto& [key, count] : versions) ASSERT_LE(count, options.snapshots.size() + 1);
+  }
+}
+
+}  // namespace
+}  // namespace cambium::compaction
