@@ -1,0 +1,163 @@
+#include "tools/cambium/commands.h"
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/cambium/exit_code.h"
+#include "tools/cambium/session.h"
+#include "tools/cambium/streams.h"
+#include "tools/cambium/text.h"
+
+namespace cambium::tool {
+namespace {
+
+// Closes the database and answers its status, or the first one that was not ok.
+int Finish(DB* db, const absl::Status& status) {
+  const absl::Status closed = db->Close();
+  if (!status.ok()) return Fail(status);
+  return closed.ok() ? kOk : Fail(closed);
+}
+
+}  // namespace
+
+int Get(const Arguments& arguments) {
+  const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
+  if (!key.ok()) return Fail(key.status());
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  const absl::StatusOr<std::string> value = db->Get(*key);
+  if (absl::IsNotFound(value.status())) {
+    return Fail(kNotFound, absl::StrCat("there is no key '", arguments.key, "'"));
+  }
+  if (!value.ok()) return Fail(value.status());
+  absl::StatusOr<std::unique_ptr<Output>> output = Output::Open("-");
+  if (!output.ok()) return Fail(output.status());
+  if (arguments.hex) {
+    (*output)->Write(ToHex(*value));
+  } else {
+    (*output)->Write((*output)->IsTerminal() ? EscapeForTerminal(*value) : *value);
+  }
+  (*output)->Write("\n");
+  return Finish(db.get(), (*output)->Close());
+}
+
+int Put(const Arguments& arguments) {
+  const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
+  const absl::StatusOr<std::string> value = Decode(arguments, arguments.value);
+  if (!key.ok()) return Fail(key.status());
+  if (!value.ok()) return Fail(value.status());
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->Put(*key, *value));
+}
+
+int Delete(const Arguments& arguments) {
+  const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
+  if (!key.ok()) return Fail(key.status());
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->Delete(*key));
+}
+
+int Count(const Arguments& arguments) {
+  absl::StatusOr<ReadOptions> options = Range(arguments);
+  if (!options.ok()) return Fail(options.status());
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  uint64_t count = 0;
+  absl::Status status;
+  {
+    Progress progress("count");
+    const std::unique_ptr<Iterator> iterator = db->NewIterator(*options);
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) progress.At(++count);
+    status = iterator->status();
+  }
+  if (!status.ok()) return Fail(status);
+  std::printf("%llu\n", static_cast<unsigned long long>(count));
+  return Finish(db.get(), status);
+}
+
+int PrintStats(const Arguments& arguments) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  if (!arguments.json) {
+    std::printf("%s", db->GetProperty("cambium.stats").value_or("").c_str());
+    return Finish(db.get(), absl::OkStatus());
+  }
+  const Stats stats = db->GetStats();
+  nlohmann::ordered_json json;
+  json["version"] = std::string(Version());
+  json["last_sequence"] = stats.last_sequence;
+  json["live_bytes"] = stats.live_bytes_now;
+  json["memtable_bytes"] = stats.memtable_bytes_now;
+  json["block_cache_bytes"] = stats.block_cache_bytes_now;
+  json["table_memory_bytes"] = stats.table_memory_bytes_now;
+  json["compaction_debt_bytes"] = stats.compaction_debt_bytes_now;
+  json["levels"] = nlohmann::ordered_json::array();
+  for (size_t level = 0; level < stats.levels.size(); ++level) {
+    const LevelStats& row = stats.levels[level];
+    json["levels"].push_back({{"level", level},
+                              {"runs", row.runs},
+                              {"files", row.files},
+                              {"bytes", row.bytes},
+                              {"entries", row.entries},
+                              {"tombstones", row.tombstones}});
+  }
+  std::printf("%s\n", json.dump(2).c_str());
+  return Finish(db.get(), absl::OkStatus());
+}
+
+int PrintLevels(const Arguments& arguments) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  std::printf("%s", db->GetProperty("cambium.levels").value_or("").c_str());
+  return Finish(db.get(), absl::OkStatus());
+}
+
+int Verify(const Arguments& arguments) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  const absl::Status status = db->Verify();
+  if (!status.ok()) return Fail(status);
+  std::printf("ok: %llu bytes in tables, and the log\n",
+              static_cast<unsigned long long>(db->GetStats().live_bytes_now));
+  return Finish(db.get(), status);
+}
+
+int Compact(const Arguments& arguments) {
+  const absl::StatusOr<ReadOptions> range = Range(arguments);
+  if (!range.ok()) return Fail(range.status());
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->CompactRange(range->lower_bound, range->upper_bound));
+}
+
+int Destroy(const Arguments& arguments) {
+  if (!arguments.yes) {
+    return Fail(kUsage, absl::StrCat("destroy removes the database at ", arguments.db),
+                "say --yes if that is what you want");
+  }
+  // Opened once to learn whether there is a database at all; damage in it is no reason to keep it.
+  Options options;
+  options.create_if_missing = false;
+  options.read_only = true;
+  const absl::Status found = DB::Open(options, arguments.db).status();
+  if (absl::IsNotFound(found) || absl::IsFailedPrecondition(found)) return Fail(found);
+  const absl::Status destroyed = DestroyDB(arguments.db);
+  return destroyed.ok() ? kOk : Fail(destroyed);
+}
+
+}  // namespace cambium::tool

@@ -1,0 +1,42 @@
+#include "tools/cambium/exit_code.h"
+
+#include <cstdio>
+
+#include "tools/cambium/text.h"
+
+namespace cambium::tool {
+
+ExitCode CodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kOk;
+    case absl::StatusCode::kInvalidArgument:
+      return kUsage;
+    case absl::StatusCode::kDataLoss:
+      return kDamaged;
+    case absl::StatusCode::kFailedPrecondition:
+      return kLocked;
+    case absl::StatusCode::kResourceExhausted:
+      return kNoSpace;
+    case absl::StatusCode::kUnimplemented:
+      return kUnsupported;
+    default:
+      return kIo;
+  }
+}
+
+int Fail(ExitCode code, const std::string& error, const std::string& hint) {
+  // One line, whatever the message quotes.
+  std::fprintf(stderr, "error: %s\n", EscapeForTerminal(error).c_str());
+  if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", EscapeForTerminal(hint).c_str());
+  return code;
+}
+
+int Fail(const absl::Status& status) {
+  const ExitCode code = CodeOf(status);
+  std::string hint;
+  if (code == kLocked) hint = "close the other user of the database, or wait for it";
+  return Fail(code, std::string(status.message()), hint);
+}
+
+}  // namespace cambium::tool

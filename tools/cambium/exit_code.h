@@ -1,0 +1,31 @@
+// How the tool ends: its exit codes, and the status that each stands for.
+#ifndef CAMBIUM_TOOLS_CAMBIUM_EXIT_CODE_H_
+#define CAMBIUM_TOOLS_CAMBIUM_EXIT_CODE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace cambium::tool {
+
+enum ExitCode : int {
+  kOk = 0,
+  kNotFound = 1,  // get: the key is not there
+  kUsage = 2,
+  kIo = 3,
+  kDamaged = 4,  // a damaged database or damaged input
+  kLocked = 5,
+  kNoSpace = 6,
+  kUnsupported = 7,  // a format, version or order of keys that this tool does not know
+};
+
+// The code for a failed call of the library.
+ExitCode CodeOf(const absl::Status& status);
+
+// Prints "error: …", and "hint: …" where there is one, to stderr; returns `code`.
+int Fail(ExitCode code, const std::string& error, const std::string& hint = "");
+int Fail(const absl::Status& status);
+
+}  // namespace cambium::tool
+
+#endif  // CAMBIUM_TOOLS_CAMBIUM_EXIT_CODE_H_

@@ -1,0 +1,100 @@
+#include "tools/cambium/session.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/cambium/exit_code.h"
+#include "tools/cambium/text.h"
+
+namespace cambium::tool {
+namespace {
+
+constexpr uint64_t kCountsBetweenLooks = 1024;
+
+double Seconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+// The first key behind all that begin with `prefix`; nullopt where there is none.
+std::optional<std::string> AfterPrefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (prefix.empty()) return std::nullopt;
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+}  // namespace
+
+std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* exit_code) {
+  Options options;
+  options.create_if_missing = access == Access::kMake;
+  options.read_only = access == Access::kLook;
+  absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(options, arguments.db);
+  if (db.ok()) return *std::move(db);
+  if (absl::IsInvalidArgument(db.status())) {
+    // The one thing about the options that may not fit is the order of the keys.
+    *exit_code = Fail(kUnsupported, std::string(db.status().message()));
+  } else {
+    *exit_code = Fail(db.status());
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::string> Decode(const Arguments& arguments, const std::string& text) {
+  if (!arguments.hex) return text;
+  std::optional<std::string> bytes = FromHex(text);
+  if (bytes.has_value()) return *std::move(bytes);
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text, "': expected pairs of hexadecimal digits after --hex"));
+}
+
+absl::StatusOr<ReadOptions> Range(const Arguments& arguments) {
+  ReadOptions options;
+  options.fill_cache = false;
+  if (arguments.has_prefix && (arguments.has_from || arguments.has_to)) {
+    return absl::InvalidArgumentError("--prefix goes with neither --from nor --to");
+  }
+  const auto bound = [&](bool given, const std::string& text,
+                         std::optional<std::string>* out) -> absl::Status {
+    if (!given) return absl::OkStatus();
+    absl::StatusOr<std::string> bytes = Decode(arguments, text);
+    if (!bytes.ok()) return bytes.status();
+    *out = *std::move(bytes);
+    return absl::OkStatus();
+  };
+  absl::Status status = bound(arguments.has_from, arguments.from, &options.lower_bound);
+  if (status.ok()) status = bound(arguments.has_to, arguments.to, &options.upper_bound);
+  if (status.ok()) status = bound(arguments.has_prefix, arguments.prefix, &options.lower_bound);
+  if (!status.ok()) return status;
+  if (arguments.has_prefix) options.upper_bound = AfterPrefix(*options.lower_bound);
+  return options;
+}
+
+Progress::Progress(std::string what)
+    : what_(std::move(what)),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      started_(Seconds()),
+      next_(started_ + 2) {}
+
+Progress::~Progress() {
+  if (printed_) std::fputc('\n', stderr);
+}
+
+void Progress::At(uint64_t count) {
+  if (!terminal_ || count % kCountsBetweenLooks != 0) return;
+  const double now = Seconds();
+  if (now < next_) return;
+  next_ = now + 1;
+  printed_ = true;
+  std::fprintf(stderr, "\r%s: %llu records, %.0f a second", what_.c_str(),
+               static_cast<unsigned long long>(count),
+               static_cast<double>(count) / (now - started_));
+  std::fflush(stderr);
+}
+
+}  // namespace cambium::tool
