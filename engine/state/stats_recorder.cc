@@ -50,9 +50,7 @@ JobSpeeds StatsRecorder::MeasuredSpeeds() const {
 void StatsRecorder::Fill(Stats* stats) const {
   MutexLock lock(&mutex_);
   *stats = jobs_;
-  const auto sum = [this](Counter counter) {
-    return counters_[static_cast<size_t>(counter)].Sum();
-  };
+  const auto sum = [this](Counter counter) { return counters_.Sum(static_cast<size_t>(counter)); };
   stats->keys_written = sum(Counter::kKeysWritten);
   stats->bytes_written = sum(Counter::kBytesWritten);
   stats->gets = sum(Counter::kGets);

@@ -5,7 +5,6 @@
 #ifndef CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 #define CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 
-#include <array>
 #include <cstdint>
 
 #include "cambium/stats.h"
@@ -34,7 +33,7 @@ struct JobSpeeds {
 class StatsRecorder {
  public:
   void Add(Counter counter, uint64_t amount) {
-    counters_[static_cast<size_t>(counter)].Add(amount);
+    counters_.Add(static_cast<size_t>(counter), amount);
   }
   void AddFlush(const JobStats& job);
   void AddCompaction(const JobStats& job);
@@ -48,7 +47,7 @@ class StatsRecorder {
  private:
   void AddEntries(const JobStats& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::array<ShardedCounter, kCounterCount> counters_;
+  ShardedCounters<kCounterCount> counters_;
   mutable Mutex mutex_;
   Stats jobs_ ABSL_GUARDED_BY(mutex_);
   Histogram flush_micros_ ABSL_GUARDED_BY(mutex_);

@@ -71,7 +71,7 @@ class WritePath final : private CommitTarget {
   void Switch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
   void UpdateLoad();
   // Flushes what failed commits left behind, and drops it.
-  absl::Status ClearPipeline();
+  absl::Status ClearPipeline() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
 
   Context* const context_;
   Tree* const tree_;
