@@ -50,7 +50,8 @@ struct PolicyOptions {
   KeyOrder order{BytewiseComparator()};
   // Runs of level 0 at which they are merged into the base level.
   int level0_trigger = 4;
-  // The base level's target is between a tenth of this and this.
+  // The base level's target is between a tenth of this and this. In the simulator sixteen memtables
+  // write least.
   uint64_t max_base_bytes = uint64_t{512} << 20;
   // Target of a level over the target of the level above it.
   uint64_t level_multiplier = 10;

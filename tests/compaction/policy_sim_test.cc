@@ -306,7 +306,7 @@ class Simulator {
 TEST(PolicySimulation, UniformOverwrites) {
   Simulator simulator(Defaults(), 1);
   std::mt19937 random(1);
-  for (int i = 0; i < 1'500'000; ++i) simulator.Write(random() % 300'000, false);
+  for (int i = 0; i < 400'000; ++i) simulator.Write(random() % 300'000, false);
   simulator.Settle();
   simulator.Report("uniform");
   simulator.Check();
@@ -316,7 +316,7 @@ TEST(PolicySimulation, UniformOverwrites) {
 
 TEST(PolicySimulation, AscendingKeysAreMovedAndNeverRewritten) {
   Simulator simulator(Defaults(), 1);
-  for (uint32_t i = 0; i < 400'000; ++i) simulator.Write(i, false);
+  for (uint32_t i = 0; i < 200'000; ++i) simulator.Write(i, false);
   simulator.Settle();
   simulator.Report("ascending");
   simulator.Check();
@@ -328,7 +328,7 @@ TEST(PolicySimulation, AscendingKeysAreMovedAndNeverRewritten) {
 TEST(PolicySimulation, SkewedOverwrites) {
   Simulator simulator(Defaults(), 2);
   std::mt19937 random(2);
-  for (int i = 0; i < 800'000; ++i) {
+  for (int i = 0; i < 250'000; ++i) {
     const uint32_t bits = 1 + random() % 18;
     simulator.Write((random() & ((1u << bits) - 1)) * 2654435761u, false);
   }
@@ -341,9 +341,9 @@ TEST(PolicySimulation, SkewedOverwrites) {
 TEST(PolicySimulation, GivesDeletedSpaceBack) {
   Simulator simulator(Defaults(), 3);
   std::mt19937 random(3);
-  for (int i = 0; i < 300'000; ++i) simulator.Write(random() % 200'000, false);
+  for (int i = 0; i < 120'000; ++i) simulator.Write(random() % 80'000, false);
   const uint64_t before = simulator.version().TotalBytes();
-  for (uint32_t key = 0; key < 200'000; ++key) simulator.Write(key, true);
+  for (uint32_t key = 0; key < 80'000; ++key) simulator.Write(key, true);
   simulator.Settle();
   simulator.Report("deleted");
   simulator.Check();
@@ -354,7 +354,7 @@ TEST(PolicySimulation, GivesDeletedSpaceBack) {
 TEST(PolicySimulation, ManualCompactionLeavesOneVersionAKey) {
   Simulator simulator(Defaults(), 4);
   std::mt19937 random(4);
-  for (int i = 0; i < 300'000; ++i) simulator.Write(random() % 100'000, random() % 4 == 0);
+  for (int i = 0; i < 120'000; ++i) simulator.Write(random() % 100'000, random() % 4 == 0);
   simulator.Compact();
   simulator.Settle();
   simulator.Report("manual");
@@ -367,10 +367,10 @@ TEST(PolicySimulation, ManualCompactionLeavesOneVersionAKey) {
 TEST(PolicySimulation, GoesOnBesideADamagedFile) {
   Simulator simulator(Defaults(), 5);
   std::mt19937 random(5);
-  for (int i = 0; i < 300'000; ++i) simulator.Write(random() % 200'000, false);
+  for (int i = 0; i < 120'000; ++i) simulator.Write(random() % 80'000, false);
   simulator.Settle();
   simulator.Quarantine(kLevelCount - 1);
-  for (int i = 0; i < 100'000; ++i) simulator.Write(random() % 200'000, false);
+  for (int i = 0; i < 60'000; ++i) simulator.Write(random() % 80'000, false);
   simulator.Settle();
   simulator.Report("damaged");
   simulator.CheckReads();
@@ -378,7 +378,7 @@ TEST(PolicySimulation, GoesOnBesideADamagedFile) {
 }
 
 TEST(PolicySimulation, HoldsUnderExtremeOptions) {
-  for (uint32_t seed = 0; seed < 24; ++seed) {
+  for (uint32_t seed = 0; seed < 16; ++seed) {
     std::mt19937 random(100 + seed);
     SimOptions options = Defaults();
     options.slots = 1 + random() % 6;
@@ -390,7 +390,7 @@ TEST(PolicySimulation, HoldsUnderExtremeOptions) {
     options.policy.max_grandparent_files = 1 + random() % 20;
     Simulator simulator(options, seed);
     const uint32_t keys = 1000u << (random() % 8);
-    for (int i = 0; i < 60'000; ++i) simulator.Write(random() % keys, random() % 3 == 0);
+    for (int i = 0; i < 20'000; ++i) simulator.Write(random() % keys, random() % 3 == 0);
     simulator.CheckReads();
     simulator.Settle();
     simulator.Check();
