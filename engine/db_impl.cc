@@ -1,6 +1,9 @@
 #include "engine/db_impl.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
@@ -10,6 +13,30 @@
 namespace cambium {
 
 using engine::Recovered;
+
+namespace {
+
+// "a/b" of "a/b/c", "." of "c", "/" of "/c".
+std::string ParentOf(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
+// Makes the directory and its missing parents, so that they outlast a power cut (D5). The nearest
+// parent is synced even where the directory was there: whoever made it may have been killed.
+absl::Status MakeDirectory(FileSystem* file_system, const std::string& path) {
+  std::vector<std::string> changed = {ParentOf(path)};
+  while (!file_system->Exists(changed.back())) changed.push_back(ParentOf(changed.back()));
+  RETURN_IF_ERROR(file_system->CreateDirectory(path));
+  for (const std::string& directory : changed) {
+    RETURN_IF_ERROR(file_system->SyncDirectory(directory));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 DB::Impl::~Impl() {
   // The outcome was Close()'s to tell; who only destroys did not ask.
@@ -23,7 +50,7 @@ absl::Status DB::Impl::Open() {
   if (!exists && (options.read_only || !options.create_if_missing)) {
     return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
   }
-  if (!exists) RETURN_IF_ERROR(context.fs()->CreateDirectory(context.path));
+  if (!exists) RETURN_IF_ERROR(MakeDirectory(context.fs(), context.path));
   const LockMode mode = options.read_only ? LockMode::kShared : LockMode::kExclusive;
   ASSIGN_OR_RETURN(lock, context.fs()->Lock(LockPath(context.path), mode));
   ASSIGN_OR_RETURN(Recovered recovered, FindOrCreate());
