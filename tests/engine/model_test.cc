@@ -1,0 +1,335 @@
+// A million random operations against std::map, the same stream of them under each of many extreme
+// option sets: every answer is compared, held snapshots and iterators too.
+//
+// Environment: CAMBIUM_MODEL_OPS, operations of one option set (default 50,000);
+// CAMBIUM_MODEL_SEED.
+#include "tests/support/model.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cambium/db.h"
+#include "env/testing/inline_executor.h"
+#include "env/testing/mem_file_system.h"
+
+namespace cambium {
+namespace {
+
+using test::Apply;
+using test::BatchOf;
+using test::Difference;
+using test::Model;
+using test::Operation;
+using test::OperationKind;
+using test::OperationStream;
+using test::StreamShape;
+
+constexpr uint64_t kDefaultOperations = 50'000;
+constexpr size_t kHeldMax = 4;
+constexpr size_t kHistory = 12;
+
+// The bytewise order, turned round.
+class Reverse final : public Comparator {
+ public:
+  int Compare(std::string_view a, std::string_view b) const override { return b.compare(a); }
+  const char* Name() const override { return "test.reverse"; }
+  bool EqualMeansIdentical() const override { return true; }
+};
+const Reverse kReverse;
+
+enum class Background { kInline, kThreads };
+
+// What one run is made under.
+struct Variant {
+  const char* name;
+  std::function<void(Options*, StreamShape*)> set;
+  Background background = Background::kInline;
+  env::MemOptions::LogMapping log_mapping = env::MemOptions::LogMapping::kMapped;
+  bool unlogged = false;
+};
+
+constexpr auto kUnmapped = env::MemOptions::LogMapping::kWriteAtOnly;
+constexpr auto kMapped = env::MemOptions::LogMapping::kMapped;
+
+void Nothing(Options*, StreamShape*) {}
+
+const Variant kVariants[] = {
+    {"Plain", Nothing},
+    {"PlainThreads", Nothing, Background::kThreads},
+    {"WriteAtLog", Nothing, Background::kInline, kUnmapped},
+    {"NoCompression", [](Options* o, StreamShape*) { o->compression = Compression::kNone; }},
+    {"StrongCompression", [](Options* o, StreamShape*) { o->compression_level = 9; }},
+    {"NoFilter", [](Options* o, StreamShape*) { o->filter_bits_per_key = 0; }},
+    {"ManyFilterBits", [](Options* o, StreamShape*) { o->filter_bits_per_key = 24; }},
+    {"TinyCache", [](Options* o, StreamShape*) { o->block_cache_size = 1; }},
+    {"SmallBudget",
+     [](Options* o, StreamShape*) {
+       o->memory_budget = size_t{1} << 20;
+       o->memtable_size = 0;
+       o->block_cache_size = 0;
+     }},
+    {"LargeMemtable",
+     [](Options* o, StreamShape*) {
+       o->memory_budget = size_t{64} << 20;
+       o->memtable_size = size_t{8} << 20;
+     },
+     Background::kInline, kUnmapped},
+    {"LargeFiles", [](Options* o, StreamShape*) { o->target_file_size = uint64_t{64} << 20; }},
+    {"OneThread", [](Options* o, StreamShape*) { o->background_threads = 1; },
+     Background::kThreads},
+    {"FourThreads", [](Options* o, StreamShape*) { o->background_threads = 4; },
+     Background::kThreads},
+    {"ReverseOrder", [](Options* o, StreamShape*) { o->comparator = &kReverse; }},
+    {"LargeValues",
+     [](Options*, StreamShape* s) {
+       s->large_value = 100'000;
+       s->keys = 200;
+     }},
+    {"LongKeys", [](Options*, StreamShape* s) { s->long_key = 3000; }},
+    {"Unlogged", Nothing, Background::kInline, kMapped, true},
+    {"SyncWrites", [](Options*, StreamShape* s) { s->sync_part = 1; }, Background::kInline,
+     kUnmapped},
+    {"FewKeys", [](Options*, StreamShape* s) { s->keys = 12; }},
+    {"ManyKeys",
+     [](Options*, StreamShape* s) {
+       s->keys = 20'000;
+       s->weights[static_cast<size_t>(OperationKind::kCompareAll)] = 1;
+       s->weights[static_cast<size_t>(OperationKind::kHold)] = 3;
+     }},
+};
+
+// A snapshot and an iterator of one moment, and what they have to show. (Members in this order:
+// the iterator goes first.)
+struct Held {
+  Model model;
+  ReadOptions options;
+  std::unique_ptr<Iterator> iterator;
+};
+
+// One database beside its model. Confined to one thread.
+class ModelRun {
+ public:
+  ModelRun(const Variant& variant, uint64_t seed)
+      : variant_(variant), stream_(seed, Shape()), model_(test::KeyLess{options_.comparator}) {
+    env::MemOptions disk;
+    disk.log_mapping = variant.log_mapping;
+    options_.file_system = std::make_shared<env::MemFileSystem>(disk);
+    if (variant.background == Background::kInline) {
+      executor_ = std::make_shared<env::InlineExecutor>(seed);
+      options_.executor = executor_;
+    }
+  }
+
+  // Empty, or what differed.
+  std::string Run(uint64_t operations) {
+    std::string difference = Reopen();
+    for (uint64_t i = 0; i < operations && difference.empty(); ++i) {
+      const Operation operation = stream_.Next();
+      history_.push_back(absl::StrCat(i, " ", operation.ToString()));
+      if (history_.size() > kHistory) history_.pop_front();
+      difference = Do(operation);
+    }
+    if (difference.empty()) difference = CompareAll();
+    if (difference.empty()) difference = Reopen();
+    if (difference.empty()) difference = CompareAll();
+    return difference;
+  }
+
+  std::string History() const {
+    std::string text;
+    for (const std::string& line : history_) absl::StrAppend(&text, "\n  ", line);
+    return text;
+  }
+
+ private:
+  // Sets options_ too.
+  StreamShape Shape() {
+    options_.memory_budget = size_t{4} << 20;
+    options_.memtable_size = size_t{64} << 10;
+    options_.target_file_size = uint64_t{64} << 10;
+    StreamShape shape;
+    variant_.set(&options_, &shape);
+    return shape;
+  }
+
+  static std::string Failed(const char* what, const absl::Status& status) {
+    return status.ok() ? "" : absl::StrCat(what, ": ", status.ToString());
+  }
+
+  std::string Do(const Operation& operation) {
+    switch (operation.kind) {
+      case OperationKind::kPut:
+      case OperationKind::kDelete:
+      case OperationKind::kBatch:
+        return Write(operation);
+      case OperationKind::kGet:
+        return Get(operation);
+      case OperationKind::kMultiGet:
+        return MultiGet(operation);
+      case OperationKind::kWalk:
+        return Walk(operation);
+      case OperationKind::kHold:
+        Hold();
+        return "";
+      case OperationKind::kRelease:
+        if (!held_.empty()) held_.pop_front();
+        return "";
+      case OperationKind::kRunJob:
+        if (executor_ != nullptr) executor_->RunOne();
+        return "";
+      case OperationKind::kFlush:
+        return Failed("flush", db_->Flush());
+      case OperationKind::kCompactRange:
+        return Failed("compact range", db_->CompactRange(operation.low, operation.high));
+      case OperationKind::kCompareAll:
+        return CompareAll();
+      case OperationKind::kReopen:
+        return Reopen();
+    }
+    return "unknown operation";
+  }
+
+  std::string Write(const Operation& operation) {
+    const WriteOptions options{.sync = operation.sync && !variant_.unlogged,
+                               .disable_wal = variant_.unlogged};
+    const test::Edit& first = operation.edits.front();
+    absl::Status status;
+    if (operation.kind == OperationKind::kPut) {
+      status = db_->Put(first.key, *first.value, options);
+    } else if (operation.kind == OperationKind::kDelete) {
+      status = db_->Delete(first.key, options);
+    } else {
+      status = db_->Write(BatchOf(operation.edits), options);
+    }
+    Apply(operation.edits, &model_);
+    return Failed("write", status);
+  }
+
+  // A held moment or, mostly, now.
+  std::pair<const Model*, ReadOptions> DrawMoment(const Operation& operation) {
+    const uint64_t draw = operation.draw % (3 * kHeldMax);
+    if (draw >= held_.size()) return {&model_, {}};
+    return {&held_[draw].model, held_[draw].options};
+  }
+
+  static std::string CompareValue(const Model& model, const std::string& key,
+                                  const absl::Status& status, std::string_view value) {
+    const auto place = model.find(key);
+    const bool same =
+        place == model.end() ? absl::IsNotFound(status) : status.ok() && value == place->second;
+    if (same) return "";
+    return absl::StrCat("got ", status.ToString(), " ", std::string(value.substr(0, 40)),
+                        ", expected ",
+                        place == model.end() ? "(none)" : place->second.substr(0, 40));
+  }
+
+  std::string Get(const Operation& operation) {
+    const auto [model, options] = DrawMoment(operation);
+    const std::string& key = operation.keys.front();
+    PinnedValue value;
+    const absl::Status status = db_->Get(key, &value, options);
+    return CompareValue(*model, key, status, value.view());
+  }
+
+  std::string MultiGet(const Operation& operation) {
+    const auto [model, options] = DrawMoment(operation);
+    const std::vector<std::string_view> keys(operation.keys.begin(), operation.keys.end());
+    std::vector<PinnedValue> values(keys.size());
+    std::vector<absl::Status> statuses(keys.size());
+    db_->MultiGet(keys, values, statuses, options);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      std::string difference =
+          CompareValue(*model, operation.keys[i], statuses[i], values[i].view());
+      if (!difference.empty()) return absl::StrCat("multi-get, key ", i, ": ", difference);
+    }
+    return "";
+  }
+
+  std::string Walk(const Operation& operation) {
+    // A held iterator has no bounds.
+    if (!operation.low && !operation.high && !held_.empty() && operation.draw % 4 == 0) {
+      Held& held = held_[operation.draw / 4 % held_.size()];
+      return test::WalkDifference(held.iterator.get(), held.model, operation);
+    }
+    auto [model, options] = DrawMoment(operation);
+    options.lower_bound = operation.low;
+    options.upper_bound = operation.high;
+    options.fill_cache = operation.draw % 5 != 0;
+    const auto it = db_->NewIterator(options);
+    return test::WalkDifference(it.get(), *model, operation);
+  }
+
+  void Hold() {
+    if (held_.size() == kHeldMax) held_.pop_front();
+    Held held{model_, {}, nullptr};
+    held.options.snapshot = db_->GetSnapshot();
+    held.iterator = db_->NewIterator();
+    held_.push_back(std::move(held));
+  }
+
+  std::string CompareAll() {
+    std::string difference = Difference(db_.get(), model_);
+    for (size_t i = 0; i < held_.size() && difference.empty(); ++i) {
+      difference = Difference(db_.get(), held_[i].model, held_[i].options);
+      if (!difference.empty()) difference = absl::StrCat("snapshot ", i, ": ", difference);
+    }
+    if (!difference.empty()) return difference;
+    const Stats stats = db_->GetStats();
+    if (stats.entries_in != stats.entries_out + stats.entries_shadowed + stats.tombstones_dropped) {
+      return absl::StrCat("entries: ", stats.entries_in, " in, ", stats.entries_out, " out, ",
+                          stats.entries_shadowed, " shadowed, ", stats.tombstones_dropped,
+                          " tombstones dropped");
+    }
+    return Failed("health", db_->GetHealth().cause);
+  }
+
+  std::string Reopen() {
+    held_.clear();
+    if (db_ != nullptr) {
+      std::string difference = Failed("close", db_->Close());
+      if (!difference.empty()) return difference;
+      db_.reset();
+    }
+    auto db = DB::Open(options_, "db");
+    if (db.ok()) db_ = *std::move(db);
+    return Failed("open", db.status());
+  }
+
+  const Variant& variant_;
+  Options options_;
+  std::shared_ptr<env::InlineExecutor> executor_;
+  OperationStream stream_;
+  Model model_;
+  std::unique_ptr<DB> db_;
+  std::deque<Held> held_;  // goes before the database
+  std::deque<std::string> history_;
+};
+
+class ModelTest : public testing::TestWithParam<Variant> {};
+
+INSTANTIATE_TEST_SUITE_P(All, ModelTest, testing::ValuesIn(kVariants),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_P(ModelTest, AnswersAsAMapDoes) {
+  const uint64_t operations = test::FromEnvironment("CAMBIUM_MODEL_OPS", kDefaultOperations);
+  const uint64_t seed = test::FromEnvironment("CAMBIUM_MODEL_SEED", 1);
+  ModelRun run(GetParam(), seed);
+  const std::string difference = run.Run(operations);
+  EXPECT_EQ(difference, "") << "last operations:" << run.History()
+                            << "\nrepeat: CAMBIUM_MODEL_SEED=" << seed
+                            << " CAMBIUM_MODEL_OPS=" << operations
+                            << " engine_model_test --gtest_filter=All/ModelTest.*/"
+                            << GetParam().name;
+  std::printf("%s: operations=%llu mismatches=%d\n", GetParam().name,
+              static_cast<unsigned long long>(operations), difference.empty() ? 0 : 1);
+}
+
+}  // namespace
+}  // namespace cambium
