@@ -68,6 +68,21 @@ TEST(ThreadPool, RunsWhatTasksScheduleWhileItEnds) {
   }
 }
 
+TEST(ThreadPool, ThreadsStayWhileAFlushMayScheduleCompactions) {
+  std::atomic<int> ran = 0;
+  {
+    ThreadPool pool(2);
+    Gate started;
+    pool.Schedule(Lane::kFlush, [&] {
+      started.Open();
+      ::usleep(20'000);  // the pool is told to end meanwhile
+      pool.Schedule(Lane::kCompaction, [&] { ++ran; });
+    });
+    started.Wait();
+  }
+  EXPECT_EQ(ran, 1);
+}
+
 TEST(ThreadPool, ThreadsAreItsOwn) {
   ThreadPool pool(2);
   EXPECT_FALSE(pool.RunOne());
@@ -93,13 +108,16 @@ TEST(ThreadPool, UpperLanesStartFirstAndLanesKeepTheirOrder) {
 
 TEST(ThreadPool, FlushRunsWhileCompactionsFillTheRest) {
   for (const int threads : {2, 3}) {
-    Gate compactions, flushed;
+    Gate compactions;
     ThreadPool pool(threads);
     for (int i = 0; i < 10; ++i) pool.Schedule(Lane::kCompaction, [&] { compactions.Wait(); });
     for (int i = 0; i < 10; ++i) pool.Schedule(Lane::kMaintenance, [&] { compactions.Wait(); });
-    pool.Schedule(Lane::kFlush, [] {});
-    pool.Schedule(Lane::kFlush, [&] { flushed.Open(); });
-    flushed.Wait();  // for ever, if compactions could take every thread
+    for (int i = 0; i < 10; ++i) {
+      Gate flushed;
+      pool.Schedule(Lane::kFlush, [&] { flushed.Open(); });
+      flushed.Wait();   // for ever, if compactions could take every thread
+      ::usleep(1'000);  // long enough for that
+    }
     compactions.Open();
   }
 }

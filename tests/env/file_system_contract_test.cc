@@ -294,7 +294,8 @@ TEST_P(FileSystemContract, ExclusiveLockIsHeldByOne) {
   for (const LockMode mode : {LockMode::kExclusive, LockMode::kShared}) {
     const absl::Status refused = files_->Lock(Path("LOCK"), mode).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
-    EXPECT_THAT(MessageOf(refused), testing::HasSubstr("pid " + std::to_string(::getpid())));
+    EXPECT_THAT(MessageOf(refused),
+                testing::HasSubstr("this process, pid " + std::to_string(::getpid())));
     EXPECT_THAT(MessageOf(refused), testing::HasSubstr(Path("LOCK")));
   }
   lock->reset();
