@@ -278,5 +278,3 @@ BENCHMARK(BM_HeadSearch)->DenseRange(0, 3);
 
 }  // namespace
 }  // namespace cambium::memtable
-
-BENCHMARK_MAIN();

@@ -37,8 +37,9 @@ MemTable::MemTable(const KeyOrder& order, ChunkPool* pool, size_t capacity_bytes
 void MemTable::Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash) {
   Prefetch(hash);
   Entry* const entry = Entry::Make(&arena_, key, tag, value);
-  if (index_ != nullptr) index_->PrefetchChain(hash);
-  list_.Insert(entry);
+  list_.Insert(entry, [this, hash] {
+    if (index_ != nullptr) index_->PrefetchChain(hash);
+  });
   if (index_ != nullptr) index_->Insert(entry, hash);
   entry_count_.fetch_add(1, std::memory_order_relaxed);
   const Kind kind = TagKind(tag);

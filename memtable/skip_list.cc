@@ -222,18 +222,14 @@ bool SkipList::CopyNext(LeafCopy* leaf) const {
 
 // ---- Inserting.
 
-void SkipList::Insert(const Entry* entry) {
-  if (AppendToLastLeaf(entry)) return;
-  Path path;
-  Cursor cursor = Descend(TargetOf(*entry), Bias::kBelow, &path);
-  Node* child = nullptr;
-  for (int level = 1;; ++level) {
-    child = InsertInLevel(cursor, entry, child);
-    if (child == nullptr) return;
-    // The new node can be reached from its left neighbour already; the level above is to name it.
-    entry = child->EntryAt(0);
-    cursor = {level <= path.top ? path.nodes[static_cast<size_t>(level)] : FirstOfLevel(level),
-              nullptr};
+// Inserts into the leaf to which a search came, and names in the levels above what had to be split.
+void SkipList::InsertFrom(const Cursor& leaf, const Path& path, const Entry* entry) {
+  Node* child = InsertInLevel(leaf, entry, nullptr);
+  for (int level = 1; child != nullptr; ++level) {
+    // The new node can be reached from its left neighbour already.
+    Node* const node =
+        level <= path.top ? path.nodes[static_cast<size_t>(level)] : FirstOfLevel(level);
+    child = InsertInLevel({node, nullptr}, child->EntryAt(0), child);
   }
 }
 
@@ -265,7 +261,7 @@ bool SkipList::AppendToLastLeaf(const Entry* entry) {
 
 // Inserts at the level of cursor.node, there or further right. Where a node had to be split for it,
 // returns the new one.
-Node* SkipList::InsertInLevel(Cursor cursor, const Entry* entry, Node* child) {
+Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* child) {
   const Target target = TargetOf(*entry);
   Node* node = cursor.node;
   for (;;) {

@@ -71,8 +71,17 @@ class SkipList {
   SkipList(const SkipList&) = delete;
   SkipList& operator=(const SkipList&) = delete;
 
-  // Requires: no entry of this key and tag is in the list.
-  void Insert(const Entry* entry);
+  // Requires: no entry of this key and tag is in the list. `meanwhile` is called between search and
+  // insertion, when the cache misses of the leaf are under way, if there is a search: what else the
+  // caller has to wait for it may start there.
+  template <typename Meanwhile>
+  void Insert(const Entry* entry, Meanwhile meanwhile) {
+    if (AppendToLastLeaf(entry)) return;
+    Path path;
+    const Cursor leaf = Descend(TargetOf(*entry), Bias::kBelow, &path);
+    meanwhile();
+    InsertFrom(leaf, path, entry);
+  }
 
   // Copies the leaf in which `target` falls, and returns how many of its entries are before it.
   // Where that is none, nothing in the list is before it; where it is all of them, what comes next
@@ -111,7 +120,8 @@ class SkipList {
                            Bias bias) const;
 
   bool AppendToLastLeaf(const Entry* entry);
-  Node* InsertInLevel(Cursor cursor, const Entry* entry, Node* child);
+  void InsertFrom(const Cursor& leaf, const Path& path, const Entry* entry);
+  Node* InsertInLevel(const Cursor& cursor, const Entry* entry, Node* child);
   void InsertSlot(Node* node, size_t position, const Entry* entry, Node* child) const;
   Node* Split(Node* node, size_t position, const Entry* entry, Node* child);
   void MoveSlots(Node* from, size_t keep, Node* to) const;

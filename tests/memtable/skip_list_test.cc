@@ -18,7 +18,7 @@ class List {
   List() : pool_(65536, 0), arena_(&pool_), list_(KeyOrder(BytewiseComparator()), &arena_) {}
 
   void Insert(std::string_view key, Tag tag = 1) {
-    list_.Insert(Entry::Make(&arena_, key, tag, ""));
+    list_.Insert(Entry::Make(&arena_, key, tag, ""), [] {});
   }
   std::vector<size_t> LeafSizes() const {
     std::vector<size_t> sizes;
