@@ -134,9 +134,8 @@ std::optional<std::string> DecodePrint(std::string_view text) {
 std::string EncodePrint(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) {
-    if (byte == '\\') {
-      text += "\\\\";
-    } else if (byte >= ' ' && byte <= '~') {
+    // A backslash goes as \5c, which LMDB and BerkeleyDB both read; LMDB 0.9 misreads \\.
+    if (byte >= ' ' && byte <= '~' && byte != '\\') {
       text.push_back(byte);
     } else {
       text += "\\" + ToHex({&byte, 1});

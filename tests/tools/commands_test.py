@@ -1,0 +1,145 @@
+"""Commands, their exit codes and what they leave alone."""
+import json
+import os
+import subprocess
+import time
+
+import harness
+from harness import ToolTest
+
+
+class Basics(ToolTest):
+    def test_put_get_delete(self):
+        self.out("put", "db", "k", "v")
+        self.assertEqual(self.out("get", "db", "k"), b"v\n")
+        self.out("delete", "db", "k")
+        self.out("delete", "db", "k")
+        self.expect(1, "get", "db", "k")
+
+    def test_empty_key_and_value(self):
+        self.out("put", "db", "", "")
+        self.assertEqual(self.out("get", "db", ""), b"\n")
+        self.assertEqual(self.out("count", "db"), b"1\n")
+
+    def test_hex(self):
+        self.out("put", "db", "00ff", "0a", "--hex")
+        self.assertEqual(self.out("get", "db", "00ff", "--hex"), b"0a\n")
+        self.assertEqual(self.out("scan", "db"), b"\0\\xff\t\\n\n")
+        self.assertEqual(self.out("scan", "db", "--hex"), b"00ff\t0a\n")
+        self.expect(2, "get", "db", "0", "--hex")
+
+    def test_scan(self):
+        for key in "abcd":
+            self.out("put", "db", key, key.upper())
+        self.out("put", "db", "ca", "x")
+        self.assertEqual(self.out("scan", "db", "--from", "b", "--to", "d"),
+                         b"b\tB\nc\tC\nca\tx\n")
+        self.assertEqual(self.out("scan", "db", "--prefix", "c", "--reverse"), b"ca\tx\nc\tC\n")
+        self.assertEqual(self.out("scan", "db", "--limit", "1", "--keys-only"), b"a\n")
+        self.assertEqual(self.out("scan", "db", "--limit", "0"), b"")
+        self.assertEqual(self.out("scan", "db", "--limit", "1", "--format", "jsonl"),
+                         b'{"k":"a","v":"A"}\n')
+        self.assertEqual(self.out("count", "db", "--prefix", "c"), b"2\n")
+        self.expect(2, "scan", "db", "--prefix", "c", "--from", "b")
+
+    def test_upkeep(self):
+        self.out("put", "db", "k", "v")
+        self.out("compact", "db")
+        self.assertIn(b"    6 ", self.out("levels", "db"))
+        self.assertTrue(self.out("verify", "db").startswith(b"ok: "))
+        self.assertIn(b"keys written", self.out("stats", "db"))
+        self.assertEqual(json.loads(self.out("stats", "db", "--json"))["levels"][6]["entries"], 1)
+        self.assertEqual(self.out("get", "db", "k"), b"v\n")
+
+    def test_destroy_leaves_other_files(self):
+        self.out("put", "db", "k", "v")
+        with open(self.path("db/notes.txt"), "w", encoding="utf-8") as file:
+            file.write("mine")
+        self.expect(2, "destroy", "db")
+        self.assertEqual(self.out("get", "db", "k"), b"v\n")
+        self.out("destroy", "db", "--yes")
+        self.assertEqual(os.listdir(self.path("db")), ["notes.txt"])
+        self.expect(3, "destroy", "db", "--yes")
+
+    def test_looking_changes_nothing(self):
+        self.out("load", "db", data="".join(f"{i:05}\tv{i}\n" for i in range(2000)))
+        self.out("compact", "db")
+        self.out("put", "db", "late", "1")
+        before = self.snapshot("db")
+        for command in (["get", "db", "late"], ["scan", "db"], ["count", "db"], ["dump", "db"],
+                        ["stats", "db"], ["levels", "db"], ["verify", "db"]):
+            self.out(*command)
+            self.assertEqual(self.snapshot("db"), before, command)
+
+    def test_version_and_help(self):
+        self.assertTrue(self.out("version").startswith(b"cambium "))
+        for command in ("get put delete scan count load dump stats levels verify compact destroy"
+                        .split()):
+            text = self.out(command, "--help")
+            self.assertEqual(self.out("help", command), text)
+            self.assertLessEqual(text.count(b"\n"), 24, command)
+            self.assertGreaterEqual(text.split(b"Examples:")[1].count(b"cambium"), 2, command)
+
+
+class ExitCodes(ToolTest):
+    def test_usage_is_2(self):
+        result = self.expect(2, "scna", "db")
+        self.assertIn(b"did you mean 'scan'?", result.stderr)
+        self.expect(2)
+        self.expect(2, "get", "db")
+        self.expect(2, "get", "db", "k", "--nonsense")
+        self.expect(2, "scan", "db", "--format", "xml")
+        self.expect(2, "help", "nonsense")
+
+    def test_missing_database_is_3(self):
+        for command in (["get", "no", "k"], ["scan", "no"], ["delete", "no", "k"], ["dump", "no"],
+                        ["verify", "no"], ["compact", "no"], ["count", "no"]):
+            self.assertIn(b"no database at no", self.expect(3, *command).stderr)
+            self.assertFalse(os.path.exists(self.path("no")))
+        self.expect(3, "load", "db", "no-such-file")
+
+    def test_damage_is_4(self):
+        self.out("load", "db", data="".join(f"{i:05}\tv{i}\n" for i in range(5000)))
+        self.out("compact", "db")
+        table = [n for n in os.listdir(self.path("db")) if n.endswith(".sst")][0]
+        with open(self.path("db/" + table), "r+b") as file:
+            file.seek(100)
+            byte = file.read(1)
+            file.seek(100)
+            file.write(bytes([byte[0] ^ 1]))
+        self.assertIn(table.encode(), self.expect(4, "verify", "db").stderr)
+        self.assertIn(table.encode(), self.expect(4, "dump", "db").stderr)
+        self.assertIn(table.encode(), self.expect(4, "get", "db", "00000").stderr)
+
+    def test_locked_is_5(self):
+        holder = subprocess.Popen([harness.TOOL, "load", "db"], cwd=self.dir,
+                                  stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            holder.stdin.write(b"a\tb\n" * 20)
+            holder.stdin.flush()
+            deadline = time.time() + 30
+            while not os.path.exists(self.path("db/CURRENT")) and time.time() < deadline:
+                time.sleep(0.02)
+            result = self.expect(5, "put", "db", "k", "v")
+            self.assertIn(str(holder.pid).encode(), result.stderr)
+            self.expect(5, "get", "db", "k")
+            self.expect(5, "destroy", "db", "--yes")
+        finally:
+            holder.stdin.close()
+            holder.wait(30)
+        self.assertEqual(self.out("count", "db"), b"1\n")
+
+    def test_no_space_is_6(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("there is no /dev/full")
+        self.out("put", "db", "k", "v")
+        self.expect(6, "dump", "db", "/dev/full")
+
+    def test_unsupported_is_7(self):
+        self.pipe([harness.FOREIGN, "db"])
+        result = self.expect(7, "get", "db", "k")
+        self.assertIn(b"test.Backwards", result.stderr)
+
+
+if __name__ == "__main__":
+    harness.run("__main__")
