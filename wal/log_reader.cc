@@ -237,12 +237,14 @@ absl::Status Reading::Deliver(const SegmentScanner& scanner, uint64_t offset,
 }
 
 absl::Status Reading::CheckPromises() {
+  // What was promised of segments that nobody needs any more is no loss.
+  const LogPosition end = std::max(replay_.end, LogPosition{options_.oldest_needed, 0});
   for (const Candidate& suspect : suspects_) {
     ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, Open(suspect.number));
-    if (suspect.header.has_value() && suspect.header->synced_up_to > replay_.end) {
+    if (suspect.header.has_value() && suspect.header->synced_up_to > end) {
       return Damaged({{suspect.number, 0}, suspect.header->synced_up_to});
     }
-    ASSIGN_OR_RETURN(const std::optional<Promise> promise, scanner->FindPromise(0, replay_.end));
+    ASSIGN_OR_RETURN(const std::optional<Promise> promise, scanner->FindPromise(0, end));
     if (promise.has_value()) return Damaged(*promise);
     replay_.dropped_bytes += scanner->nonzero_end();
   }
