@@ -2,8 +2,8 @@
 //
 // An entry of the engine is (user key, tag, value). The tag packs the sequence number and the kind:
 //
-//   bit 63 … 8   sequence number, 56 bits, first is 1; 0 stands for "older than every reader" in
-//   the last level bit  7 … 0   kind
+//   bit 63 … 8   sequence number, 56 bits; the first is 1, and 0 is older than every reader
+//   bit  7 … 0   kind
 //
 // Entries are ordered by user key ascending, then tag descending: the newest version of a key comes
 // first. Two entries of a tree never have the same key and sequence number. Kinds are stored in

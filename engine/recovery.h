@@ -1,8 +1,9 @@
 // Recovery: from the files of a directory to the state of a database.
 //
-//   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables       nothing on disk
-//   has changed so far (D11) fresh manifest ─▶ fresh log segment ─▶ what nothing names is removed
-//   each step may be cut off and repeated
+//   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables
+//        so far nothing on disk has changed (D11)
+//   fresh manifest ─▶ fresh log segment ─▶ what nothing names is removed
+//        each step may be cut off, and is then repeated by the next Open
 #ifndef CAMBIUM_ENGINE_RECOVERY_H_
 #define CAMBIUM_ENGINE_RECOVERY_H_
 

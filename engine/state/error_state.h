@@ -7,8 +7,8 @@
 //      └────────────── Resume() succeeded ──────────────────┘
 //
 //   kHealthy   writes, flushes and compactions run
-//   kNoSpace   writes answer ResourceExhausted; every kProbeMicros one of them tries to recover
-//   first (D13) kReadOnly  writes answer the first error, until Resume() or reopen (D14)
+//   kNoSpace   writes answer ResourceExhausted; now and then one tries to recover first (D13)
+//   kReadOnly  writes answer the first error, until Resume() or reopen (D14)
 //
 // Damage found by reads (D15) is noted beside this: it stops no write. The first cause is kept
 // until writes work again.

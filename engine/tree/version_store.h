@@ -1,7 +1,6 @@
 // VersionStore: the manifest, and the version that it says is in force.
 //
-//   Commit(edit):  build next version ─▶ manifest synced ─▶ tree shows it        (only then do old
-//   logs and tables go, D4)
+//   Commit(edit):  next version built ─▶ manifest synced ─▶ tree shows it ─▶ old logs and tables go
 //
 // After a manifest error it is unknown which of two states the disk holds: deletions stop (D12),
 // and the next commit goes to a fresh manifest that holds everything.

@@ -1,10 +1,9 @@
 // WritePath: the engine's side of the commit pipeline: admission, log, memtables, and coming back
 // from errors.
 //
-//   Write ─▶ admit ─▶ CommitPipeline ─▶ Reserve  (active memtable, log segment)      under the
-//   commit lock
-//                                   ─▶ MakeRoom (next memtable, next segment)       under no lock
-//                                   ─▶ WriteLog, Apply                              in parallel
+//   Write ─▶ admit ─▶ CommitPipeline ─▶ Reserve   active memtable, log segment; commit lock
+//                                    ─▶ MakeRoom  next memtable, next segment; no lock
+//                                    ─▶ WriteLog, Apply                       in parallel
 //
 // A memtable that is full is replaced by whichever writer finds it so. Where too many wait for
 // their flush, that writer waits.

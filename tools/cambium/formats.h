@@ -5,8 +5,9 @@
 //   bdb     the text of BerkeleyDB's db_dump and LMDB's mdb_dump:
 //
 //             VERSION=3
-//             format=bytevalue        or print: printable bytes as they are, \\ and \NN for the
-//             others type=btree              other words are accepted and not looked at HEADER=END
+//             format=bytevalue   or print: printable bytes as they are, others as \NN
+//             type=btree         further words are accepted and not looked at
+//             HEADER=END
 //              6b6579                 a space, then the key; the next line: its value
 //              76616c7565
 //             DATA=END

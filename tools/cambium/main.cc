@@ -123,15 +123,13 @@ int UnknownCommand(const std::string& word) {
               "did you mean '" + std::string(NearestCommand(word)) + "'?");
 }
 
-// `cambium help COMMAND` is `cambium COMMAND --help`.
-int Help(CLI::App* app, const std::string& command) {
-  if (command.empty()) {
-    std::printf("%s", app->help().c_str());
-    return kOk;
+// Parses the command line; `cambium help COMMAND` is `cambium COMMAND --help`.
+void Parse(CLI::App* app, int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "help") {
+    app->parse(std::string(argv[2]) + " --help", false);
+  } else {
+    app->parse(argc, argv);
   }
-  if (!IsCommand(command)) return UnknownCommand(command);
-  std::printf("%s", app->get_subcommand(command)->help().c_str());
-  return kOk;
 }
 
 int Main(int argc, char** argv) {
@@ -149,13 +147,14 @@ int Main(int argc, char** argv) {
     sub->callback([&chosen, &command] { chosen = &command; });
   }
   CLI::App* version = app.add_subcommand("version", "print the version");
-  std::string topic;
   CLI::App* help = app.add_subcommand("help", "print help, of one command where named");
-  help->add_option("COMMAND", topic, "the command");
 
-  if (argc > 1 && argv[1][0] != '-' && !IsCommand(argv[1])) return UnknownCommand(argv[1]);
+  for (int i = 1; i < argc && i < 3; ++i) {
+    if (i == 2 && std::string_view(argv[1]) != "help") break;
+    if (argv[i][0] != '-' && !IsCommand(argv[i])) return UnknownCommand(argv[i]);
+  }
   try {
-    app.parse(argc, argv);
+    Parse(&app, argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::printf("%s", app.help().c_str());
     return kOk;
@@ -166,7 +165,11 @@ int Main(int argc, char** argv) {
     std::printf("cambium %s\n", std::string(Version()).c_str());
     return kOk;
   }
-  if (help->parsed()) return Help(&app, topic);
+  if (help->parsed()) {
+    app.clear();
+    std::printf("%s", app.help().c_str());
+    return kOk;
+  }
   return chosen->run(arguments);
 }
 
