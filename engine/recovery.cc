@@ -44,16 +44,16 @@ std::set<FileNumber> LiveTables(const manifest::Version& version) {
 }
 
 absl::Status CheckTables(const Context& context, const Listing& listing,
-                         const std::set<FileNumber>& live) {
+                         const std::set<FileNumber>& live, FileNumber manifest) {
   std::set<FileNumber> present;
   for (const ParsedFileName& file : listing.files) {
     if (file.type == FileType::kTable) present.insert(file.number);
   }
   for (const FileNumber number : live) {
     if (present.contains(number)) continue;
-    return absl::DataLossError(absl::StrCat("open ", context.path, ": the manifest names ",
-                                            TablePath(context.path, number),
-                                            ", and there is no such file"));
+    return absl::DataLossError(
+        absl::StrCat("open ", context.path, ": ", ManifestPath(context.path, manifest), " names ",
+                     TablePath(context.path, number), ", and there is no such file"));
   }
   return absl::OkStatus();
 }
@@ -178,7 +178,7 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   context->next_file_number.store(
       std::max(recovered.state.next_file_number, listing.largest_number + 1));
   const std::set<FileNumber> live = LiveTables(*recovered.state.families.at(kFamily).version);
-  RETURN_IF_ERROR(CheckTables(*context, listing, live));
+  RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
   RETURN_IF_ERROR(ReplayLog(context, listing, &recovered));
   if (HoldsNothing(recovered.memtables)) {
     // All that the log holds is in tables: the fresh manifest needs none of its segments.
