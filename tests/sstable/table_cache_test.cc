@@ -4,7 +4,7 @@
 #include <atomic>
 #include <thread>
 
-#include "env/fault_file_system.h"
+#include "env/testing/fault_file_system.h"
 #include "tests/sstable/table_support.h"
 
 namespace cambium::sstable {

@@ -1,6 +1,6 @@
 // Damaged, hostile and failing files: a right answer or an error that names the file, and nothing
 // else, ever.
-#include "env/fault_file_system.h"
+#include "env/testing/fault_file_system.h"
 #include "sstable/table/table_file.h"
 #include "sstable/table/table_format.h"
 #include "sstable/table/top_index.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/vector_iterator.h"
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "sstable/block_cache.h"
 #include "sstable/table_builder.h"
 #include "sstable/table_reader.h"
@@ -230,7 +230,7 @@ inline ::testing::AssertionResult StandsAt(const InternalIterator& iterator,
 
 // Every kind of move, against the entries.
 inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEntry>& entries,
-                          const KeyOrder& order, uint64_t seed) {
+                          const KeyOrder& order, uint64_t seed, int rounds = 500) {
   size_t index = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next(), ++index) {
     ASSERT_TRUE(StandsAt(*iterator, entries, index));
@@ -244,7 +244,7 @@ inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEnt
   ASSERT_EQ(index, 0u);
 
   std::mt19937_64 random(seed);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     std::string key = entries[random() % entries.size()].key;
     Tag tag = entries[random() % entries.size()].tag;
     if (random() % 4 == 0) key.push_back(static_cast<char>(random()));
