@@ -178,7 +178,7 @@ void BM_FilterProbe(benchmark::State& state) {
   for (auto _ : state) sum += view.MayContain(hashes[i++ % kQueries]) ? 1 : 0;
   benchmark::DoNotOptimize(sum);
 }
-BENCHMARK(BM_FilterProbe)->ArgsProduct({{10'000, 60'000'000}, {0, 1}});
+BENCHMARK(BM_FilterProbe)->ArgsProduct({{10'000, 20'000'000}, {0, 1}});
 
 void BM_FilterBuild(benchmark::State& state) {
   constexpr size_t kKeys = 9'000;
