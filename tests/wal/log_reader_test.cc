@@ -264,6 +264,19 @@ TEST_F(LogReaderTest, SegmentAboveATornHeaderIsDroppedUnlessItPromises) {
   EXPECT_TRUE(absl::IsDataLoss(ReadLogIn(files_).status));
 }
 
+TEST_F(LogReaderTest, PromiseAboutSegmentsThatNobodyNeedsIsNoLoss) {
+  Draft five = Begin(5, {4, 500});
+  const uint64_t synced = Add(&five, 9, "nine", {4, 500});
+  five.bytes[20] ^= 1;
+  Write(five);
+  const ReadBack back = ReadLogIn(files_, "db", 5);
+  ASSERT_OK(back.status);
+  EXPECT_THAT(back.replay.obsolete, ElementsAre(5));
+  Add(&five, 10, "ten", {5, synced});
+  Write(five);
+  EXPECT_TRUE(absl::IsDataLoss(ReadLogIn(files_, "db", 5).status));
+}
+
 TEST_F(LogReaderTest, LogOfAnotherDatabaseIsDataLoss) {
   SegmentHeader header;
   header.uuid = kTestUuid;

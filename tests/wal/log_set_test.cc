@@ -347,6 +347,20 @@ TEST(LogSet, FailedWriteCutsTheLogThereWhenItRecovers) {
   EXPECT_THAT(back.Sequences(), ElementsAre(1, 6));
 }
 
+TEST(LogSet, SegmentWithAFailedWriteIsNotSynced) {
+  auto memory = std::make_shared<env::MemFileSystem>(WriteAtOnly());
+  env::FaultFileSystem faults(memory);
+  env::InlineExecutor executor(1);
+  LogPlace place(&faults, &executor);
+  auto log = MakeLog(place);
+  LogPosition end;
+  ASSERT_OK(AppendRecord(*log, 1, "one", Durability::kProcess, &end));
+  faults.AddRule({.kind = env::OperationKind::kWriteAt});
+  EXPECT_FALSE(AppendRecord(*log, 2, "two").ok());
+  EXPECT_FALSE(log->SyncTo(end).ok());
+  EXPECT_EQ(faults.Calls(env::OperationKind::kSyncLog), 0u);
+}
+
 TEST(LogSet, FailedHeaderOfANewSegmentFailsItsFirstRecord) {
   auto memory = std::make_shared<env::MemFileSystem>(WriteAtOnly());
   env::FaultFileSystem faults(memory);
