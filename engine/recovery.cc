@@ -1,12 +1,12 @@
 #include "engine/recovery.h"
 
 #include <algorithm>
-#include <random>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
+#include "env/entropy.h"
 #include "manifest/recovery.h"
 #include "util/status_macros.h"
 
@@ -155,13 +155,6 @@ absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out)
   return absl::OkStatus();
 }
 
-manifest::DatabaseId DrawDatabaseId() {
-  std::random_device entropy;
-  manifest::DatabaseId id;
-  for (uint8_t& byte : id) byte = static_cast<uint8_t>(entropy());
-  return id;
-}
-
 bool HoldsNothing(const std::vector<std::shared_ptr<MemSlot>>& memtables) {
   return memtables.size() == 1 && memtables.front()->reserved == 0;
 }
@@ -204,7 +197,7 @@ absl::StatusOr<Recovered> Create(Context* context) {
   context->next_file_number.store(listing.largest_number + 1);
   Recovered created;
   created.state.comparator_name = context->order.comparator()->Name();
-  created.state.database_id = DrawDatabaseId();
+  env::FillRandom(created.state.database_id);
   created.state.log_number = FileNumber{context->next_file_number.load()};
   manifest::FamilyState& family = created.state.families[kFamily];
   family.name = "default";

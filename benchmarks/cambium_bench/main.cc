@@ -24,9 +24,9 @@ bool Say(const std::string& what) {
 
 void PrintBanner(const Settings& settings) {
   std::printf("Cambium:    version %s\n", std::string(Version()).c_str());
-  std::printf("Keys:       %d bytes each\n", settings.key_size);
-  std::printf("Values:     %d bytes each (%d bytes after compression)\n", settings.value_size,
-              static_cast<int>(settings.value_size * settings.compression_ratio + 0.5));
+  std::printf("Keys:       %d bytes each\n", settings.data.key_size);
+  std::printf("Values:     %d bytes each (%d bytes after compression)\n", settings.data.value_size,
+              static_cast<int>(settings.data.value_size * settings.data.compression_ratio + 0.5));
   std::printf("Entries:    %lld\n", static_cast<long long>(settings.num));
 #ifndef NDEBUG
   std::printf("WARNING: assertions are enabled: figures of this build mean nothing\n");
@@ -52,7 +52,7 @@ class Runner {
  public:
   explicit Runner(const Settings& settings)
       : settings_(settings),
-        values_(settings.value_size, settings.compression_ratio, settings.seed) {}
+        values_(settings.data.value_size, settings.data.compression_ratio, settings.data.seed) {}
 
   // False after the first error, which was printed.
   bool Run(const Workload& workload) {
@@ -80,7 +80,7 @@ class Runner {
 
   bool Finish() {
     if (db_ == nullptr) return true;
-    if (settings_.statistics) {
+    if (settings_.report.statistics) {
       std::printf("%s\n", db_->GetProperty("cambium.stats").value_or("").c_str());
     }
     const absl::Status closed = db_->Close();
@@ -89,7 +89,7 @@ class Runner {
 
  private:
   Worker NewWorker(int index) {
-    const uint64_t seed = settings_.seed + ++seeds_ * 1000003;
+    const uint64_t seed = settings_.data.seed + ++seeds_ * 1000003;
     return {&settings_, &values_, db_.get(), index, Random(seed), Measured()};
   }
 

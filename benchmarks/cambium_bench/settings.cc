@@ -58,8 +58,8 @@ Compression ParseCompression(const std::string& name) {
 
 void CheckRanges(const Settings& settings) {
   if (settings.num <= 0) Refuse("--num must be positive");
-  if (settings.key_size < 8) Refuse("--key_size must be at least 8");
-  if (settings.value_size < 0) Refuse("--value_size must not be negative");
+  if (settings.data.key_size < 8) Refuse("--key_size must be at least 8");
+  if (settings.data.value_size < 0) Refuse("--value_size must not be negative");
   if (settings.threads < 1) Refuse("--threads must be positive");
   if (settings.batch_size < 1) Refuse("--batch_size must be positive");
 }
@@ -81,15 +81,15 @@ Settings ParseSettings(int argc, char** argv) {
   settings.writes = absl::GetFlag(FLAGS_writes);
   settings.threads = absl::GetFlag(FLAGS_threads);
   settings.duration_seconds = absl::GetFlag(FLAGS_duration);
-  settings.key_size = absl::GetFlag(FLAGS_key_size);
-  settings.value_size = absl::GetFlag(FLAGS_value_size);
-  settings.compression_ratio = absl::GetFlag(FLAGS_compression_ratio);
+  settings.data.key_size = absl::GetFlag(FLAGS_key_size);
+  settings.data.value_size = absl::GetFlag(FLAGS_value_size);
+  settings.data.compression_ratio = absl::GetFlag(FLAGS_compression_ratio);
   settings.batch_size = absl::GetFlag(FLAGS_batch_size);
   settings.seek_nexts = absl::GetFlag(FLAGS_seek_nexts);
-  settings.seed = absl::GetFlag(FLAGS_seed);
-  settings.histogram = absl::GetFlag(FLAGS_histogram);
-  settings.statistics = absl::GetFlag(FLAGS_statistics);
-  settings.verify = absl::GetFlag(FLAGS_verify);
+  settings.data.seed = absl::GetFlag(FLAGS_seed);
+  settings.report.histogram = absl::GetFlag(FLAGS_histogram);
+  settings.report.statistics = absl::GetFlag(FLAGS_statistics);
+  settings.report.verify = absl::GetFlag(FLAGS_verify);
   settings.write_options.sync = absl::GetFlag(FLAGS_sync);
   settings.write_options.disable_wal = absl::GetFlag(FLAGS_disable_wal);
   Options& options = settings.options;

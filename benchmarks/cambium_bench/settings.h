@@ -10,6 +10,21 @@
 
 namespace cambium::bench {
 
+// What keys and values look like. Plain data.
+struct DataShape {
+  int key_size = 16;
+  int value_size = 100;
+  double compression_ratio = 0.5;
+  uint64_t seed = 0;
+};
+
+// What is printed and checked besides the rates. Plain data.
+struct Reporting {
+  bool histogram = false;
+  bool statistics = false;
+  bool verify = false;
+};
+
 // Plain data; a negative number stands for "as num".
 struct Settings {
   std::vector<std::string> benchmarks;
@@ -20,15 +35,10 @@ struct Settings {
   int64_t writes = -1;
   int threads = 1;
   double duration_seconds = 0;  // 0: bounded by the counts alone
-  int key_size = 16;
-  int value_size = 100;
-  double compression_ratio = 0.5;
   int batch_size = 1;
   int seek_nexts = 0;
-  uint64_t seed = 0;
-  bool histogram = false;
-  bool statistics = false;
-  bool verify = false;
+  DataShape data;
+  Reporting report;
   Options options;
   WriteOptions write_options;
 

@@ -30,7 +30,7 @@ class Loop {
   void Done(int64_t count, size_t bytes, const absl::Status& status) {
     if (!status.ok()) worker_->measured.error = status.ToString();
     worker_->measured.bytes += static_cast<int64_t>(bytes);
-    worker_->measured.Done(count, worker_->settings->histogram);
+    worker_->measured.Done(count, worker_->settings->report.histogram);
   }
 
  private:
@@ -44,7 +44,7 @@ uint64_t RandomNumber(Worker* worker) {
 }
 
 void CheckValue(Worker* worker, uint64_t number, std::string_view value) {
-  if (!worker->settings->verify || value == worker->values->ValueOf(number)) return;
+  if (!worker->settings->report.verify || value == worker->values->ValueOf(number)) return;
   worker->measured.error = absl::StrCat("the value of key ", number, " is not what was written");
 }
 
@@ -61,7 +61,7 @@ void Fill(Worker* worker, const WriteOptions& options, int64_t limit, NextNumber
     absl::Status status;
     if (settings.batch_size == 1) {
       const uint64_t number = next();
-      MakeKey(number, settings.key_size, &key);
+      MakeKey(number, settings.data.key_size, &key);
       const std::string_view value = worker->values->ValueOf(number);
       bytes = key.size() + value.size();
       status = worker->db->Put(key, value, options);
@@ -69,7 +69,7 @@ void Fill(Worker* worker, const WriteOptions& options, int64_t limit, NextNumber
       batch.Clear();
       for (int i = 0; i < settings.batch_size; ++i) {
         const uint64_t number = next();
-        MakeKey(number, settings.key_size, &key);
+        MakeKey(number, settings.data.key_size, &key);
         batch.Put(key, worker->values->ValueOf(number));
       }
       bytes = batch.ByteSize();
@@ -101,7 +101,7 @@ template <typename NextNumber>
 void DeleteKeys(Worker* worker, NextNumber next) {
   std::string key;
   for (Loop loop(worker, worker->settings->Writes()); loop.More();) {
-    MakeKey(next(), worker->settings->key_size, &key);
+    MakeKey(next(), worker->settings->data.key_size, &key);
     loop.Done(1, 0, worker->db->Delete(key, worker->settings->write_options));
   }
 }
@@ -124,7 +124,7 @@ void ReadRandom(Worker* worker) {
   measured.found = 0;
   for (Loop loop(worker, worker->settings->Reads()); loop.More();) {
     const uint64_t number = RandomNumber(worker);
-    MakeKey(number, worker->settings->key_size, &key);
+    MakeKey(number, worker->settings->data.key_size, &key);
     absl::Status status = worker->db->Get(key, &value);
     size_t bytes = 0;
     if (status.ok()) {
@@ -145,7 +145,7 @@ void ReadMissing(Worker* worker) {
   Measured& measured = worker->measured;
   measured.found = 0;
   for (Loop loop(worker, worker->settings->Reads()); loop.More();) {
-    MakeKey(RandomNumber(worker), worker->settings->key_size, &key);
+    MakeKey(RandomNumber(worker), worker->settings->data.key_size, &key);
     key.push_back('.');
     absl::Status status = worker->db->Get(key, &value);
     if (status.ok()) ++measured.found;
@@ -167,7 +167,7 @@ void MultiReadRandom(Worker* worker) {
   for (Loop loop(worker, worker->settings->Reads()); loop.More();) {
     for (size_t i = 0; i < count; ++i) {
       numbers[i] = RandomNumber(worker);
-      MakeKey(numbers[i], worker->settings->key_size, &keys[i]);
+      MakeKey(numbers[i], worker->settings->data.key_size, &keys[i]);
       views[i] = keys[i];
     }
     worker->db->MultiGet(views, values, statuses);
@@ -200,7 +200,7 @@ void Scan(Worker* worker, void (Iterator::*start)(), void (Iterator::*step)()) {
   const std::unique_ptr<Iterator> iterator = worker->db->NewIterator();
   (iterator.get()->*start)();
   for (Loop loop(worker, worker->settings->Reads()); loop.More() && iterator->Valid();) {
-    if (worker->settings->verify) {
+    if (worker->settings->report.verify) {
       CheckValue(worker, NumberOf(iterator->key()), iterator->value());
     }
     const size_t bytes = iterator->key().size() + iterator->value().size();
@@ -217,14 +217,14 @@ void SeekRandom(Worker* worker) {
   Measured& measured = worker->measured;
   measured.found = 0;
   for (Loop loop(worker, worker->settings->Reads()); loop.More();) {
-    MakeKey(RandomNumber(worker), worker->settings->key_size, &key);
+    MakeKey(RandomNumber(worker), worker->settings->data.key_size, &key);
     const std::unique_ptr<Iterator> iterator = worker->db->NewIterator();
     iterator->Seek(key);
     if (iterator->Valid() && iterator->key() == key) ++measured.found;
     size_t bytes = 0;
     for (int i = 0; i < worker->settings->seek_nexts && iterator->Valid(); ++i) {
       bytes += iterator->key().size() + iterator->value().size();
-      if (worker->settings->verify) {
+      if (worker->settings->report.verify) {
         CheckValue(worker, NumberOf(iterator->key()), iterator->value());
       }
       iterator->Next();
@@ -263,7 +263,7 @@ void WriteBeside(Worker* worker, const std::atomic<bool>& over) {
   std::string key;
   while (!over.load(std::memory_order_relaxed) && worker->measured.error.empty()) {
     const uint64_t number = RandomNumber(worker);
-    MakeKey(number, worker->settings->key_size, &key);
+    MakeKey(number, worker->settings->data.key_size, &key);
     const absl::Status status =
         worker->db->Put(key, worker->values->ValueOf(number), worker->settings->write_options);
     if (!status.ok()) worker->measured.error = status.ToString();

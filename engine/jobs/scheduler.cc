@@ -144,7 +144,10 @@ absl::Status JobScheduler::AwaitFrozenAtMost(size_t limit) {
 }
 
 absl::Status JobScheduler::AwaitIdle() {
-  return Await([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return Idle(); });
+  return Await([this] {
+    mutex_.AssertHeld();
+    return Idle();
+  });
 }
 
 JobScheduler::Step JobScheduler::StartManual(const compaction::ManualRequest& request) {
@@ -168,7 +171,10 @@ absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
     ++manual_requests_;
   }
   absl::Status status;
-  const auto nothing_runs = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return running_.empty(); };
+  const auto nothing_runs = [this] {
+    mutex_.AssertHeld();
+    return running_.empty();
+  };
   for (;;) {
     status = Await(nothing_runs);
     if (!status.ok() || StartManual(request) == Step::kDone) break;

@@ -24,7 +24,7 @@ void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view fou
   }
   value->Pin(
       found, [](void* pin) { delete static_cast<std::shared_ptr<MemSlot>*>(pin); },
-      new std::shared_ptr<MemSlot>(slot));
+      std::make_unique<std::shared_ptr<MemSlot>>(slot).release());
 }
 
 // Whether the memtables of the view decide `fold`.

@@ -62,8 +62,8 @@ void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flus
 }
 
 ReplacedView Tree::Publish(std::shared_ptr<const ReadView> view) {
-  return ReplacedView(current_.exchange(new std::shared_ptr<const ReadView>(std::move(view)),
-                                        std::memory_order_acq_rel));
+  auto next = std::make_unique<const std::shared_ptr<const ReadView>>(std::move(view));
+  return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel));
 }
 
 std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,

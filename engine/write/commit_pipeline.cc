@@ -20,8 +20,11 @@ void Pause() {
 #endif
 }
 
+// ResourceExhausted means "not applied" to whoever writes (cambium/db.h), so it is not answered
+// here.
 absl::Status UnknownOutcome(const absl::Status& cause) {
-  return absl::Status(cause.code(),
+  const bool no_space = absl::IsResourceExhausted(cause);
+  return absl::Status(no_space ? absl::StatusCode::kUnavailable : cause.code(),
                       absl::StrCat("write: outcome unknown, it may or may not be found after a "
                                    "restart: ",
                                    cause.message()));
