@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/file_names.h"
 #include "cambium/db.h"
 #include "env/testing/fault_file_system.h"
 #include "env/testing/inline_executor.h"
 #include "env/testing/mem_file_system.h"
 #include "env/testing/trace_file_system.h"
+#include "tests/support/classify_file.h"
 #include "tests/support/indexed_writes.h"
 #include "tests/support/model.h"
 
@@ -43,26 +43,6 @@ Options SmallOptions(std::shared_ptr<FileSystem> files, uint64_t seed) {
   options.memtable_size = size_t{64} << 10;
   options.target_file_size = uint64_t{64} << 10;
   return options;
-}
-
-env::FileClass Classify(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  const std::optional<ParsedFileName> file = ParseFileName(name);
-  if (!file.has_value()) return env::FileClass::kOther;
-  switch (file->type) {
-    case FileType::kLog:
-      return env::FileClass::kLog;
-    case FileType::kTable:
-      return env::FileClass::kTable;
-    case FileType::kManifest:
-      return env::FileClass::kManifest;
-    case FileType::kCurrent:
-      return env::FileClass::kCurrent;
-    case FileType::kTemporary:
-      return env::FileClass::kTemp;
-    default:
-      return env::FileClass::kOther;
-  }
 }
 
 // One cut: the disk as it left it, and what has to be found there.
@@ -120,8 +100,8 @@ class CutRun {
   CutRun(LogMapping mapping, std::vector<CrashPolicy> policies, uint64_t seed)
       : memory_(std::make_shared<MemFileSystem>(env::MemOptions{mapping})),
         faults_(std::make_shared<env::FaultFileSystem>(memory_)),
-        trace_(std::make_shared<env::TraceFileSystem>(faults_,
-                                                      env::TraceOptions{.classify = Classify})),
+        trace_(std::make_shared<env::TraceFileSystem>(
+            faults_, env::TraceOptions{.classify = test::ClassifyFile})),
         policies_(std::move(policies)),
         seed_(seed),
         random_(seed),
