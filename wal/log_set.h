@@ -25,8 +25,6 @@
 #define CAMBIUM_WAL_LOG_SET_H_
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
