@@ -59,7 +59,8 @@ struct Tally {
   uint64_t fired = 0;      // images made
   uint64_t recovered = 0;  // images that were as promised
   uint64_t failed = 0;
-  uint64_t lossy = 0;  // images that lost something that was not synced
+  uint64_t lossy = 0;         // images that lost something that was not synced
+  uint64_t failed_point = 0;  // the point that went wrong, if any did
 };
 
 // Opens the image twice and compares it. Empty, or what was wrong.
@@ -130,8 +131,6 @@ class CutRun {
   }
 
   const Tally& tally() const { return tally_; }
-  // The point that went wrong, if any did.
-  uint64_t failed_point() const { return failed_point_; }
 
  private:
   void Take() {
@@ -153,7 +152,7 @@ class CutRun {
         continue;
       }
       ++tally_.failed;
-      failed_point_ = cut.point;
+      tally_.failed_point = cut.point;
       return absl::StrCat("point ", cut.point, ", policy ",
                           std::string(env::CrashPolicyName(cut.policy)), ": ", problem, "\n",
                           cut.image->DebugString());
@@ -218,7 +217,6 @@ class CutRun {
   std::vector<Cut> cuts_;
   Tally tally_;
   Stats stats_;
-  uint64_t failed_point_ = 0;
 };
 
 struct Setting {
@@ -270,7 +268,7 @@ TEST_P(PowerCutTest, LeavesAPrefixWithAllThatWasSynced) {
         static_cast<unsigned long long>(tally.recovered),
         static_cast<unsigned long long>(tally.failed),
         static_cast<unsigned long long>(tally.lossy));
-    EXPECT_EQ(problem, "") << "repeat: CAMBIUM_CUT_POINT=" << run.failed_point()
+    EXPECT_EQ(problem, "") << "repeat: CAMBIUM_CUT_POINT=" << tally.failed_point
                            << " CAMBIUM_CUT_SEED=" << seed << " CAMBIUM_CUT_OPS=" << operations
                            << " campaign_power_cut_test --gtest_filter=All/PowerCutTest.*/"
                            << GetParam().name;

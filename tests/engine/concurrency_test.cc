@@ -76,20 +76,8 @@ class ConcurrencyTest : public testing::Test {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 
-  const uint64_t operations_ = test::FromEnvironment("CAMBIUM_CONCURRENT_OPS", 4000);
-  std::atomic<bool> stop_{false};
-  std::unique_ptr<DB> db_;
-};
-
-// Each writer moves money among accounts of its own half, so that its reads are its own; the sum of
-// all is constant at every moment.
-TEST_F(ConcurrencyTest, EverySnapshotAndScanSeesTransfersWhole) {
-  WriteBatch opening;
-  for (uint64_t i = 0; i < kAccounts; ++i) opening.Put(Account(i), Balance(kEach));
-  CAMBIUM_ASSERT_OK(db_->Write(opening));
-  std::atomic<uint64_t> sums{0};
-
-  const auto transfers = [this](uint64_t half) {
+  // Moves money among the accounts of one half, whose reads are nobody else's.
+  void Transfer(uint64_t half) {
     std::mt19937_64 random(half);
     for (uint64_t i = 0; i < operations_; ++i) {
       const std::string from = Account(random() % (kAccounts / 2) * 2 + half);
@@ -104,7 +92,21 @@ TEST_F(ConcurrencyTest, EverySnapshotAndScanSeesTransfersWhole) {
       batch.Put(to, Balance(ToNumber(*had) + amount));
       CAMBIUM_ASSERT_OK(db_->Write(batch, {.sync = i % 256 == 0}));
     }
-  };
+  }
+
+  const uint64_t operations_ = test::FromEnvironment("CAMBIUM_CONCURRENT_OPS", 4000);
+  std::atomic<bool> stop_{false};
+  std::unique_ptr<DB> db_;
+};
+
+// Each writer moves money among accounts of its own half, so that its reads are its own; the sum of
+// all is constant at every moment.
+TEST_F(ConcurrencyTest, EverySnapshotAndScanSeesTransfersWhole) {
+  WriteBatch opening;
+  for (uint64_t i = 0; i < kAccounts; ++i) opening.Put(Account(i), Balance(kEach));
+  CAMBIUM_ASSERT_OK(db_->Write(opening));
+  std::atomic<uint64_t> sums{0};
+
   const auto check_sum = [&](int64_t sum, const char* how) {
     EXPECT_EQ(sum, kAccounts * kEach) << how;
     sums.fetch_add(1, std::memory_order_relaxed);
@@ -149,7 +151,7 @@ TEST_F(ConcurrencyTest, EverySnapshotAndScanSeesTransfersWhole) {
   };
   Beside(
       {[&] { scan(true); }, [&] { scan(false); }, multi_get, snapshot_gets, [this] { Upkeep(); }},
-      {[&] { transfers(0); }, [&] { transfers(1); }});
+      {[&] { Transfer(0); }, [&] { Transfer(1); }});
   EXPECT_GT(sums.load(), 0u);
   CAMBIUM_EXPECT_OK(db_->Verify());
   CAMBIUM_EXPECT_OK(db_->Close());

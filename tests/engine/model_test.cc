@@ -142,6 +142,9 @@ class ModelRun {
     return difference;
   }
 
+  uint64_t flushes() const { return flushes_; }
+  uint64_t compactions() const { return compactions_; }
+
   std::string History() const {
     std::string text;
     for (const std::string& line : history_) absl::StrAppend(&text, "\n  ", line);
@@ -293,6 +296,8 @@ class ModelRun {
   std::string Reopen() {
     held_.clear();
     if (db_ != nullptr) {
+      flushes_ += db_->GetStats().flushes;
+      compactions_ += db_->GetStats().compactions;
       std::string difference = Failed("close", db_->Close());
       if (!difference.empty()) return difference;
       db_.reset();
@@ -310,6 +315,8 @@ class ModelRun {
   std::unique_ptr<DB> db_;
   std::deque<Held> held_;  // goes before the database
   std::deque<std::string> history_;
+  uint64_t flushes_ = 0;
+  uint64_t compactions_ = 0;
 };
 
 class ModelTest : public testing::TestWithParam<Variant> {};
@@ -327,8 +334,12 @@ TEST_P(ModelTest, AnswersAsAMapDoes) {
                             << " CAMBIUM_MODEL_OPS=" << operations
                             << " engine_model_test --gtest_filter=All/ModelTest.*/"
                             << GetParam().name;
-  std::printf("%s: operations=%llu mismatches=%d\n", GetParam().name,
-              static_cast<unsigned long long>(operations), difference.empty() ? 0 : 1);
+  std::printf("%s: operations=%llu flushes=%llu compactions=%llu mismatches=%d\n", GetParam().name,
+              static_cast<unsigned long long>(operations),
+              static_cast<unsigned long long>(run.flushes()),
+              static_cast<unsigned long long>(run.compactions()), difference.empty() ? 0 : 1);
+  EXPECT_GT(run.flushes(), 0u);
+  EXPECT_GT(run.compactions(), 0u);
 }
 
 }  // namespace
