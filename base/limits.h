@@ -12,8 +12,7 @@ namespace cambium {
 inline constexpr size_t kMaxKeySize = size_t{64} << 10;
 inline constexpr size_t kMaxValueSize = size_t{1} << 30;
 
-// Bytes of one encoded batch: its length must fit the log record's length field (u32 less its kind
-// bits).
+// Bytes of one encoded batch: with its header it must fit a log segment, whose offsets are 32 bits.
 inline constexpr size_t kMaxBatchSize = size_t{3} << 30;
 
 // Levels of a tree: 10 × a level, seven levels hold petabytes above 64 MiB files.

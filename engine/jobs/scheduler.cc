@@ -184,7 +184,18 @@ absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
     --manual_requests_;
   }
   Schedule();
-  return status;
+  return status.ok() ? DamageIn(range) : status;
+}
+
+absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
+  const std::shared_ptr<const ReadView> view = world_.tree->Pin();
+  for (const RunView& run : view->tables->runs) {
+    for (const manifest::FileRef& file :
+         manifest::FilesOverlapping(*run.run, {range.begin, range.end}, world_.context->order)) {
+      if (file->quarantined()) return absl::DataLossError(file->damage);
+    }
+  }
+  return absl::OkStatus();
 }
 
 uint64_t JobScheduler::DebtBytes() const {

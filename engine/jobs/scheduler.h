@@ -49,7 +49,8 @@ class JobScheduler {
   absl::Status AwaitFrozenAtMost(size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns when no job runs and none is due; or why none can run.
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Merges what overlaps `range` into the last level. Nothing else is compacted meanwhile.
+  // Merges what overlaps `range` into the last level. Nothing else is compacted meanwhile. DataLoss
+  // where a damaged file of that range had to be left where it is.
   absl::Status CompactRange(const compaction::KeyRange& range) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Bytes that compactions would have to write until nothing is due.
@@ -68,6 +69,7 @@ class JobScheduler {
   enum class Step { kStarted, kBlocked, kDone };
   Step StartManual(const compaction::ManualRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Failure() const;
+  absl::Status DamageIn(const compaction::KeyRange& range) const;
 
   const JobWorld world_;
   std::atomic<bool> stopping_{false};

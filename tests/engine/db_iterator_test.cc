@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/merging_iterator.h"
-#include "base/vector_iterator.h"
+#include "tests/support/vector_iterator.h"
 #include "util/random.h"
 
 namespace cambium::engine {
@@ -363,10 +363,10 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
   // Keys that are equal in their first eight bytes, in their last eight, or in few.
   std::string DrawKey() {
     static constexpr char kBytes[] = {'\0', 'a', 'B', '\xff'};
-    std::string key(random_.OneIn(3) ? "" : "a longer prefix ");
+    std::string key(random_.Uniform(3) == 0 ? "" : "a longer prefix ");
     const uint64_t size = random_.Uniform(4);
     for (uint64_t i = 0; i < size; ++i) key.push_back(kBytes[random_.Uniform(4)]);
-    if (random_.OneIn(3)) key += "a longer suffix";
+    if (random_.Uniform(3) == 0) key += "a longer suffix";
     return key;
   }
 
@@ -375,9 +375,9 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
     Entries entries;
     const uint64_t count = random_.Uniform(600);
     for (SequenceNumber sequence = 1; sequence <= count; ++sequence) {
-      const std::string key = random_.OneIn(4) ? "a longer prefix hot" : DrawKey();
-      entries.push_back(random_.OneIn(3) ? Del(key, sequence)
-                                         : Put(key, sequence, std::to_string(sequence)));
+      const std::string key = random_.Uniform(4) == 0 ? "a longer prefix hot" : DrawKey();
+      entries.push_back(random_.Uniform(3) == 0 ? Del(key, sequence)
+                                                : Put(key, sequence, std::to_string(sequence)));
     }
     std::sort(entries.begin(), entries.end(), [&](const OwnedEntry& a, const OwnedEntry& b) {
       return order.CompareEntries(a.key, a.tag, b.key, b.tag) < 0;
@@ -412,9 +412,10 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
     const Entries entries = DrawHistory(order);
     DBIteratorArgs args{.order = order};
     args.input = DrawInput(order, entries);
-    args.sequence = random_.OneIn(2) ? kMaxSequenceNumber : random_.Uniform(entries.size() + 2);
-    if (random_.OneIn(3)) args.lower_bound = DrawKey();
-    if (random_.OneIn(3)) args.upper_bound = DrawKey();
+    args.sequence =
+        random_.Uniform(2) == 0 ? kMaxSequenceNumber : random_.Uniform(entries.size() + 2);
+    if (random_.Uniform(3) == 0) args.lower_bound = DrawKey();
+    if (random_.Uniform(3) == 0) args.upper_bound = DrawKey();
     const Model model = VisibleAt(args, entries);
     const auto iterator = NewDBIterator(std::move(args));
     auto at = model.end();
@@ -446,7 +447,7 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
         iterator->SeekForPrev(target);
         return before(model.upper_bound(target));
       default:
-        if (random_.OneIn(5)) forward_ = !forward_;
+        if (random_.Uniform(5) == 0) forward_ = !forward_;
         forward_ ? iterator->Next() : iterator->Prev();
         return forward_ ? std::next(at) : before(at);
     }

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "env/clock.h"
+#include "env/testing/manual_clock.h"
 
 namespace cambium::engine {
 namespace {
