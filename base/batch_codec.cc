@@ -8,25 +8,10 @@
 namespace cambium {
 namespace {
 
-enum class Shape { kKeyAndValue, kKeyOnly, kReserved, kUnknown };
-
-Shape ShapeOf(uint8_t tag) {
-  switch (static_cast<BatchOpTag>(tag)) {
-    case BatchOpTag::kPut:
-      return Shape::kKeyAndValue;
-    case BatchOpTag::kDelete:
-      return Shape::kKeyOnly;
-    case BatchOpTag::kSingleDelete:
-    case BatchOpTag::kMerge:
-    case BatchOpTag::kRangeDelete:
-    case BatchOpTag::kPutWithExpiry:
-    case BatchOpTag::kWideColumns:
-    case BatchOpTag::kTransactionPrepare:
-    case BatchOpTag::kTransactionCommit:
-    case BatchOpTag::kTransactionRollback:
-      return Shape::kReserved;
-  }
-  return Shape::kUnknown;
+// Tags that have a name and no meaning yet.
+bool IsReserved(BatchOpTag tag) {
+  return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns) ||
+         (tag >= BatchOpTag::kTransactionPrepare && tag <= BatchOpTag::kTransactionRollback);
 }
 
 }  // namespace
@@ -49,19 +34,20 @@ bool BatchReader::Next(BatchOp* op) {
   }
   const uint8_t byte = reader_.ReadFixed8();
   if (!reader_.ok()) return Fail("the bytes end before it");
-  const uint8_t tag = byte & static_cast<uint8_t>(~kBatchColumnFamilyBit);
-  const Shape shape = ShapeOf(tag);
-  if (shape == Shape::kUnknown) return Fail(FromAbsl(absl::StrCat("unknown tag ", int{byte})));
-  if (shape == Shape::kReserved) {
-    status_ = absl::UnimplementedError(
-        absl::StrCat("write batch, operation ", done_, " of ", count_, ": tag ", int{tag},
-                     " is reserved; this program knows put and delete. A newer program wrote it"));
+  op->tag = static_cast<BatchOpTag>(byte & static_cast<uint8_t>(~kBatchColumnFamilyBit));
+  const bool has_value = op->tag == BatchOpTag::kPut;
+  if (IsReserved(op->tag)) {
+    status_ = absl::UnimplementedError(absl::StrCat(
+        "write batch, operation ", done_, " of ", count_, ": tag ", static_cast<int>(op->tag),
+        " is reserved; this program knows put and delete. A newer program wrote it"));
     return false;
   }
-  op->tag = static_cast<BatchOpTag>(tag);
+  if (!has_value && op->tag != BatchOpTag::kDelete) {
+    return Fail(FromAbsl(absl::StrCat("unknown tag ", int{byte})));
+  }
   op->column_family = (byte & kBatchColumnFamilyBit) != 0 ? reader_.ReadVarint32() : 0;
   op->key = reader_.ReadLengthPrefixed();
-  op->value = shape == Shape::kKeyAndValue ? reader_.ReadLengthPrefixed() : std::string_view();
+  op->value = has_value ? reader_.ReadLengthPrefixed() : std::string_view();
   if (!reader_.ok()) return Fail("the bytes end inside it");
   if (!EntryWithinLimits(op->key, op->value)) return Fail("its key or value exceeds the limits");
   ++done_;

@@ -19,19 +19,12 @@ std::string Digits(FileNumber number) {
   return std::string(digits, static_cast<size_t>(size));
 }
 
-// The number that Digits() wrote, and no other spelling of it.
-std::optional<FileNumber> ParseDigits(std::string_view digits) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  if (Digits(FileNumber{number}) != digits) return std::nullopt;
-  return FileNumber{number};
-}
-
+// A name of that type whose number is written as Digits() does, and in no other spelling.
 std::optional<ParsedFileName> Numbered(FileType type, std::string_view digits) {
-  const std::optional<FileNumber> number = ParseDigits(digits);
-  if (!number.has_value()) return std::nullopt;
-  return ParsedFileName{type, *number};
+  uint64_t number = 0;
+  const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), number).ec;
+  if (error != std::errc() || Digits(FileNumber{number}) != digits) return std::nullopt;
+  return ParsedFileName{type, FileNumber{number}};
 }
 
 }  // namespace

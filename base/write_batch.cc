@@ -14,34 +14,27 @@ void AddToCount(std::string* rep, size_t count) {
   StoreFixed32(rep->data(), LoadFixed32(rep->data()) + static_cast<uint32_t>(count));
 }
 
+// False where a limit is exceeded: of one entry, and it is left out; or of the batch.
+bool AppendOp(BatchOpTag tag, std::string_view key, std::string_view value, std::string* rep) {
+  if (rep->size() < kBatchHeaderSize) Reinitialise(rep);
+  if (!EntryWithinLimits(key, value)) return false;
+  const SingleOp op(tag, key, value);
+  rep->append(op.pieces()[0].substr(kBatchHeaderSize));
+  for (const std::string_view piece : op.pieces().subspan(1)) rep->append(piece);
+  AddToCount(rep, 1);
+  return rep->size() <= kMaxBatchSize;
+}
+
 }  // namespace
 
 WriteBatch::WriteBatch() { Reinitialise(&rep_); }
 
 void WriteBatch::Put(std::string_view key, std::string_view value) {
-  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
-  if (!EntryWithinLimits(key, value)) {
-    within_limits_ = false;
-    return;
-  }
-  const SingleOp op(BatchOpTag::kPut, key, value);
-  rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
-  for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
-  AddToCount(&rep_, 1);
-  if (rep_.size() > kMaxBatchSize) within_limits_ = false;
+  if (!AppendOp(BatchOpTag::kPut, key, value, &rep_)) within_limits_ = false;
 }
 
 void WriteBatch::Delete(std::string_view key) {
-  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
-  if (!EntryWithinLimits(key, {})) {
-    within_limits_ = false;
-    return;
-  }
-  const SingleOp op(BatchOpTag::kDelete, key, {});
-  rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
-  rep_.append(key);
-  AddToCount(&rep_, 1);
-  if (rep_.size() > kMaxBatchSize) within_limits_ = false;
+  if (!AppendOp(BatchOpTag::kDelete, key, {}, &rep_)) within_limits_ = false;
 }
 
 void WriteBatch::Clear() {

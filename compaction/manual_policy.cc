@@ -83,10 +83,10 @@ class ManualPicker {
         manifest::FilesOverlapping(version_.runs(level).back(), bounds_, options_.order);
     for (size_t first = 0; first < files.size(); ++first) {
       if (!Concerned(*files[first])) continue;
-      std::optional<Plan> plan = Piece(level, files.subspan(first, 1), kLastLevel);
+      std::optional<Plan> plan = ToLastLevel(level, files.subspan(first, 1));
       for (size_t count = 2; plan && first + count <= files.size(); ++count) {
         if (!Concerned(*files[first + count - 1])) break;
-        std::optional<Plan> longer = Piece(level, files.subspan(first, count), kLastLevel);
+        std::optional<Plan> longer = ToLastLevel(level, files.subspan(first, count));
         if (!longer || longer->InputBytes() > options_.max_plan_bytes) break;
         plan = std::move(longer);
       }
@@ -110,13 +110,11 @@ class ManualPicker {
       bytes += (*end)->file_size;
       ++end;
     }
-    return Piece(kLastLevel, {first, end}, kLastLevel);
+    return ToLastLevel(kLastLevel, {first, end});
   }
 
-  std::optional<Plan> Piece(int level, std::span<const FileRef> files, int output_level) const {
-    const std::span<const Run> runs = version_.runs(level);
-    std::vector<PlanInput> chosen{{level, runs.back().id, {files.begin(), files.end()}}};
-    return maker_.Make(PlanReason::kManual, std::move(chosen), runs.size(), output_level);
+  std::optional<Plan> ToLastLevel(int level, std::span<const FileRef> files) const {
+    return maker_.MakeOfOldest(PlanReason::kManual, level, files, kLastLevel);
   }
 
   const Version& version_;

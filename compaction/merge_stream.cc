@@ -107,11 +107,11 @@ MergeStream::Verdict MergeStream::Judge() {
       return JudgeValue();
     case KeyFold::Answer::kDeleted:
       return JudgeTombstone();
-    case KeyFold::Answer::kMore:
-      return Verdict::kKeep;
     case KeyFold::Answer::kUnsupported:
       current_.pass_all = true;
-      return Verdict::kKeep;
+      break;
+    case KeyFold::Answer::kMore:
+      break;
   }
   return Verdict::kKeep;
 }
@@ -132,7 +132,6 @@ MergeStream::Verdict MergeStream::JudgeTombstone() {
 
 size_t MergeStream::StratumOf(SequenceNumber sequence) const {
   const std::vector<SequenceNumber>& snapshots = options_.snapshots;
-  if (snapshots.empty()) return 0;
   return static_cast<size_t>(std::lower_bound(snapshots.begin(), snapshots.end(), sequence) -
                              snapshots.begin());
 }

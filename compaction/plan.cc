@@ -92,24 +92,8 @@ SplitPoints FindSplitPoints(const Plan& plan, const KeyOrder& order) {
 
 uint64_t Plan::InputBytes() const {
   uint64_t bytes = 0;
-  for (const PlanInput& input : inputs) {
-    for (const FileRef& file : input.files) bytes += file->file_size;
-  }
+  for (const PlanInput& input : inputs) bytes += manifest::TotalBytes(input.files);
   return bytes;
-}
-
-uint64_t Plan::InputEntries() const {
-  uint64_t entries = 0;
-  for (const PlanInput& input : inputs) {
-    for (const FileRef& file : input.files) entries += file->entries;
-  }
-  return entries;
-}
-
-size_t Plan::InputFiles() const {
-  size_t files = 0;
-  for (const PlanInput& input : inputs) files += input.files.size();
-  return files;
 }
 
 std::string Plan::DebugString() const {

@@ -73,8 +73,6 @@ struct Plan {
   std::vector<manifest::FileRef> older_files;
 
   uint64_t InputBytes() const;
-  uint64_t InputEntries() const;
-  size_t InputFiles() const;
   // Whether no key of the range has older data outside of the inputs.
   bool Bottommost() const { return older_files.empty(); }
 

@@ -9,19 +9,11 @@ namespace {
 using manifest::FileRef;
 using manifest::Run;
 
-bool HasQuarantined(const Plan& plan) {
-  for (const PlanInput& input : plan.inputs) {
-    for (const FileRef& file : input.files) {
-      if (file->quarantined()) return true;
-    }
-  }
-  return false;
-}
-
-uint64_t BytesOf(std::span<const FileRef> files) {
-  uint64_t bytes = 0;
-  for (const FileRef& file : files) bytes += file->file_size;
-  return bytes;
+template <typename Predicate>
+bool AnyInput(const Plan& plan, Predicate predicate) {
+  return std::any_of(plan.inputs.begin(), plan.inputs.end(), [&](const PlanInput& input) {
+    return std::any_of(input.files.begin(), input.files.end(), predicate);
+  });
 }
 
 manifest::KeyBounds RangeOf(const Plan& plan) { return {plan.smallest_key, plan.largest_key}; }
@@ -74,10 +66,18 @@ std::optional<Plan> PlanMaker::Make(PlanReason reason, std::vector<PlanInput> ch
     if (!output_runs.empty()) TakeOverlapping(output_level, output_runs.front(), &plan);
     plan.output_run = output_runs.empty() ? kLeveledRun : output_runs.front().id;
   }
-  if (HasQuarantined(plan)) return std::nullopt;
+  if (AnyInput(plan, [](const FileRef& file) { return file->quarantined(); })) return std::nullopt;
   DescribeSurroundings(&plan);
   plan.kind = CanMove(plan) ? PlanKind::kTrivialMove : PlanKind::kMerge;
   return plan;
+}
+
+std::optional<Plan> PlanMaker::MakeOfOldest(PlanReason reason, int level,
+                                            std::span<const FileRef> files,
+                                            int output_level) const {
+  const std::span<const Run> runs = version_.runs(level);
+  return Make(reason, {{level, runs.back().id, {files.begin(), files.end()}}}, runs.size(),
+              output_level);
 }
 
 void PlanMaker::TakeOverlapping(int level, const Run& run, Plan* plan) const {
@@ -107,36 +107,31 @@ void PlanMaker::DescribeSurroundings(Plan* plan) const {
         manifest::FilesOverlapping(version_.runs(below).front(), range, options_.order);
     plan->grandparents.assign(files.begin(), files.end());
   }
+  const auto add_older = [&](const Run& run) {
+    const auto files = manifest::FilesOverlapping(run, range, options_.order);
+    plan->older_files.insert(plan->older_files.end(), files.begin(), files.end());
+  };
   for (const Run& run : version_.runs(plan->output_level)) {
     if (run.id >= plan->output_run) continue;
     const bool taken = std::any_of(plan->inputs.begin(), plan->inputs.end(), [&](const auto& in) {
       return in.level == plan->output_level && in.run == run.id;
     });
-    if (taken) continue;
-    const auto files = manifest::FilesOverlapping(run, range, options_.order);
-    plan->older_files.insert(plan->older_files.end(), files.begin(), files.end());
+    if (!taken) add_older(run);
   }
   for (int level = below; level < kLevelCount; ++level) {
-    const auto files = version_.FilesOverlapping(level, range, options_.order);
-    plan->older_files.insert(plan->older_files.end(), files.begin(), files.end());
+    for (const Run& run : version_.runs(level)) add_older(run);
   }
 }
 
 bool PlanMaker::CanMove(const Plan& plan) const {
   if (plan.inputs.back().level == plan.output_level) return false;
   if (plan.reason == PlanReason::kManual && plan.output_level == kLevelCount - 1) return false;
-  return BytesOf(plan.grandparents) <= plan.max_grandparent_bytes && !MayDropTombstones(plan) &&
+  const auto may_shrink = [this](const FileRef& file) {
+    return file->tombstones > 0 && file->smallest_sequence <= options_.oldest_snapshot;
+  };
+  if (plan.Bottommost() && AnyInput(plan, may_shrink)) return false;
+  return manifest::TotalBytes(plan.grandparents) <= plan.max_grandparent_bytes &&
          InputsAreDisjoint(plan, options_.order);
-}
-
-bool PlanMaker::MayDropTombstones(const Plan& plan) const {
-  if (!plan.Bottommost()) return false;
-  for (const PlanInput& input : plan.inputs) {
-    for (const FileRef& file : input.files) {
-      if (file->tombstones > 0 && file->smallest_sequence <= options_.oldest_snapshot) return true;
-    }
-  }
-  return false;
 }
 
 }  // namespace cambium::compaction

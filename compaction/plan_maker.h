@@ -32,13 +32,16 @@ class PlanMaker {
   // quarantined file stands in the way.
   std::optional<Plan> Make(PlanReason reason, std::vector<PlanInput> chosen, size_t next_run,
                            int output_level) const;
+  // The same of neighbouring files of the oldest run of `level`.
+  std::optional<Plan> MakeOfOldest(PlanReason reason, int level,
+                                   std::span<const manifest::FileRef> files,
+                                   int output_level) const;
 
  private:
   void TakeOverlapping(int level, const manifest::Run& run, Plan* plan) const;
   void GrowRange(std::span<const manifest::FileRef> files, Plan* plan) const;
   void DescribeSurroundings(Plan* plan) const;
   bool CanMove(const Plan& plan) const;
-  bool MayDropTombstones(const Plan& plan) const;
 
   const manifest::Version& version_;
   const PolicyOptions& options_;

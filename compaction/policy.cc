@@ -82,7 +82,7 @@ class Picker {
     for (const Plan& plan : running_) {
       for (const PlanInput& input : plan.inputs) {
         if (input.level != level || plan.output_level == level) continue;
-        for (const FileRef& file : input.files) bytes += file->file_size;
+        bytes += manifest::TotalBytes(input.files);
       }
     }
     return bytes;
@@ -136,19 +136,11 @@ class Picker {
     return IfFree(FromLevel0(0, count - 1, 0));
   }
 
-  // One file of `level`, and what comes along.
-  std::optional<Plan> FromFile(PlanReason reason, int level, std::vector<FileRef> files,
-                               int output_level) const {
-    const std::span<const Run> runs = version_.runs(level);
-    std::vector<PlanInput> chosen{{level, runs.back().id, std::move(files)}};
-    return maker_.Make(reason, std::move(chosen), runs.size(), output_level);
-  }
-
   std::optional<Plan> PickFromLevel(int level) const {
     const int output_level = maker_.NextLevel(level, targets_.base_level, running_);
     for (const FileRef& file : FilesByCost(level, output_level)) {
       std::optional<Plan> plan =
-          IfFree(FromFile(PlanReason::kLevelSize, level, {file}, output_level));
+          IfFree(maker_.MakeOfOldest(PlanReason::kLevelSize, level, {&file, 1}, output_level));
       if (plan) return Widen(*std::move(plan), level);
     }
     return std::nullopt;
@@ -163,10 +155,8 @@ class Picker {
       if (!Free(file)) continue;
       uint64_t bytes = 0;
       if (!below.empty()) {
-        for (const FileRef& other : manifest::FilesOverlapping(
-                 below.front(), {file->smallest_key, file->largest_key}, options_.order)) {
-          bytes += other->file_size;
-        }
+        bytes = manifest::TotalBytes(manifest::FilesOverlapping(
+            below.front(), {file->smallest_key, file->largest_key}, options_.order));
       }
       costs.emplace_back(static_cast<double>(bytes) / static_cast<double>(file->file_size + 1),
                          file);
@@ -189,7 +179,7 @@ class Picker {
       return plan;
     }
     std::optional<Plan> wider =
-        IfFree(FromFile(plan.reason, level, {files.begin(), files.end()}, plan.output_level));
+        IfFree(maker_.MakeOfOldest(plan.reason, level, files, plan.output_level));
     if (!wider || wider->inputs.back().files.size() != plan.inputs.back().files.size() ||
         wider->InputBytes() > options_.max_plan_bytes) {
       return plan;
@@ -213,7 +203,7 @@ class Picker {
         const int output_level =
             level == kLastLevel ? level : maker_.NextLevel(level, targets_.base_level, running_);
         std::optional<Plan> plan =
-            IfFree(FromFile(PlanReason::kTombstones, level, {file}, output_level));
+            IfFree(maker_.MakeOfOldest(PlanReason::kTombstones, level, {&file, 1}, output_level));
         if (plan) return plan;
       }
     }

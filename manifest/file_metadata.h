@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/keys.h"
@@ -39,6 +40,12 @@ struct FileMetadata {
 };
 
 using FileRef = std::shared_ptr<const FileMetadata>;
+
+inline uint64_t TotalBytes(std::span<const FileRef> files) {
+  uint64_t bytes = 0;
+  for (const FileRef& file : files) bytes += file->file_size;
+  return bytes;
+}
 
 }  // namespace cambium::manifest
 

@@ -17,10 +17,6 @@ constexpr size_t kCurrentDigits = 16;
 constexpr size_t kHeaderChecksumOffset = 32;
 static_assert(kHeaderChecksumOffset + sizeof(uint64_t) == kManifestHeaderSize);
 
-absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what) {
-  return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
-}
-
 // The checksum of CURRENT is bound to no number: its content names one.
 std::string CurrentChecksum(std::string_view text) {
   return absl::StrCat(absl::Hex(Checksum64(text, 0, 0), absl::kZeroPad16));
@@ -31,6 +27,10 @@ wal::LogPosition PositionIn(FileNumber manifest, uint64_t offset) {
 }
 
 }  // namespace
+
+absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what) {
+  return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
+}
 
 std::string EncodeManifestHeader(FileNumber number) {
   std::string header;
@@ -92,9 +92,7 @@ absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::stri
   if (bytes.size() < kCurrentPrefix.size() + tail || bytes.size() > kMaxCurrentSize ||
       bytes.back() != '\n') {
     return Damaged(path, 0,
-                   absl::StrCat("found ", bytes.size(),
-                                " bytes, expected one line that names a "
-                                "manifest"));
+                   absl::StrCat("found ", bytes.size(), " bytes, expected a manifest's name"));
   }
   const std::string_view text = bytes.substr(0, bytes.size() - tail);
   const std::string_view found = bytes.substr(text.size(), kCurrentDigits);

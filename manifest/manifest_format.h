@@ -52,6 +52,9 @@ absl::Status CheckManifestHeader(std::string_view file, FileNumber number, const
 std::string EncodeCurrent(FileNumber number);
 absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::string& path);
 
+// DataLoss that names the file, the place and what was found there.
+absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what);
+
 // Where a record stands: in which manifest, behind how many bytes and edits. Plain data.
 struct RecordPlace {
   FileNumber manifest{0};

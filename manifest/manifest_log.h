@@ -55,9 +55,8 @@ class ManifestLog {
   absl::Status Close();
 
   FileNumber number() const { return number_; }
-  // Bytes of the file, and of what stood in it when it was made.
+  // Bytes of the file.
   uint64_t size() const { return offset_; }
-  uint64_t snapshot_size() const { return snapshot_size_; }
   // Whether enough was appended that a fresh manifest is worth its while.
   bool ShouldRollOver() const;
 
@@ -72,7 +71,7 @@ class ManifestLog {
   const std::string path_;
   const std::unique_ptr<WritableFile> file_;
   uint64_t offset_ = 0;
-  uint64_t snapshot_size_ = 0;
+  uint64_t snapshot_size_ = 0;  // of what stood in it when it was made
   uint64_t edits_ = 0;
   bool closed_ = false;
   absl::Status error_;

@@ -1,5 +1,7 @@
 #include "manifest/manifest_state.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,49 +10,33 @@
 namespace cambium::manifest {
 namespace {
 
-absl::Status Contradiction(const char* what, uint64_t found, uint64_t before) {
-  return absl::DataLossError(
-      absl::StrCat("version edit: ", what, ": found ", found, ", expected no less than ", before));
+// Takes a number that an edit may say; it never goes back.
+template <typename Number>
+absl::Status Advance(const char* what, const std::optional<Number>& found, Number* number) {
+  if (!found) return absl::OkStatus();
+  if (*found < *number) {
+    return absl::DataLossError(
+        absl::StrCat("version edit: ", what, ": found ", static_cast<uint64_t>(*found),
+                     ", expected no less than ", static_cast<uint64_t>(*number)));
+  }
+  *number = *found;
+  return absl::OkStatus();
 }
 
 absl::Status FamilyError(ColumnFamilyId family, const char* what) {
   return absl::DataLossError(absl::StrCat("version edit: column family ", family, ": ", what));
 }
 
-// The numbers of an edit never go back.
-absl::Status ApplyNumbers(const VersionEdit& edit, ManifestState* state) {
-  if (edit.next_file_number) {
-    if (*edit.next_file_number < state->next_file_number) {
-      return Contradiction("next file number", *edit.next_file_number, state->next_file_number);
-    }
-    state->next_file_number = *edit.next_file_number;
-  }
-  if (edit.last_sequence) {
-    if (*edit.last_sequence < state->last_sequence) {
-      return Contradiction("last sequence number", *edit.last_sequence, state->last_sequence);
-    }
-    state->last_sequence = *edit.last_sequence;
-  }
-  if (edit.log_number) {
-    if (*edit.log_number < state->log_number) {
-      return Contradiction("log number", ToInteger(*edit.log_number), ToInteger(state->log_number));
-    }
-    state->log_number = *edit.log_number;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckAdded(const FileMetadata& file, const ManifestState& state) {
-  if (ToInteger(file.number) >= state.next_file_number ||
-      ToInteger(file.physical_number) >= state.next_file_number) {
-    return absl::DataLossError(absl::StrCat("version edit: ", DebugString(file),
-                                            ": expected a number below the next file number ",
-                                            state.next_file_number));
+  const auto refuse = [&file](const char* expected, uint64_t bound) {
+    return absl::DataLossError(
+        absl::StrCat("version edit: ", DebugString(file), ": expected ", expected, " ", bound));
+  };
+  if (ToInteger(std::max(file.number, file.physical_number)) >= state.next_file_number) {
+    return refuse("a number below the next file number", state.next_file_number);
   }
   if (file.largest_sequence > state.last_sequence) {
-    return absl::DataLossError(absl::StrCat("version edit: ", DebugString(file),
-                                            ": expected no entry after the last sequence number ",
-                                            state.last_sequence));
+    return refuse("no entry after the last sequence number", state.last_sequence);
   }
   return absl::OkStatus();
 }
@@ -67,7 +53,9 @@ StateBuilder::StateBuilder(ManifestState base, const KeyOrder& order)
 absl::Status StateBuilder::Apply(const VersionEdit& edit) {
   if (edit.comparator_name) state_.comparator_name = *edit.comparator_name;
   if (edit.database_id) state_.database_id = *edit.database_id;
-  RETURN_IF_ERROR(ApplyNumbers(edit, &state_));
+  RETURN_IF_ERROR(Advance("next file number", edit.next_file_number, &state_.next_file_number));
+  RETURN_IF_ERROR(Advance("last sequence number", edit.last_sequence, &state_.last_sequence));
+  RETURN_IF_ERROR(Advance("log number", edit.log_number, &state_.log_number));
   for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
   return absl::OkStatus();
 }
@@ -81,13 +69,8 @@ absl::Status StateBuilder::ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit
   const auto position = state_.families.find(id);
   if (position == state_.families.end()) return FamilyError(id, "it does not exist");
   FamilyState& family = position->second;
-  if (edit.flushed_sequence) {
-    if (*edit.flushed_sequence < family.flushed_sequence) {
-      return Contradiction("flushed sequence number", *edit.flushed_sequence,
-                           family.flushed_sequence);
-    }
-    family.flushed_sequence = *edit.flushed_sequence;
-  }
+  RETURN_IF_ERROR(
+      Advance("flushed sequence number", edit.flushed_sequence, &family.flushed_sequence));
   for (const AddedFile& added : edit.added) RETURN_IF_ERROR(CheckAdded(added.file, state_));
   RETURN_IF_ERROR(builders_.at(id).Apply(edit));
   if (edit.change == FamilyChange::kDrop) {

@@ -22,10 +22,6 @@ absl::Status WithPlace(const absl::Status& status, const std::string& path, uint
                       absl::StrCat("read ", path, " at ", offset, ": ", status.message()));
 }
 
-absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what) {
-  return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
-}
-
 absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::string& path,
                                           uint64_t limit) {
   ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,

@@ -1,7 +1,6 @@
 #include "manifest/version.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -64,16 +63,8 @@ absl::Status CheckRunOrder(int level, const Run& newer, const Run& older) {
 void Run::Index(const KeyOrder& order) {
   largest_heads.clear();
   largest_heads.reserve(files.size());
-  bytes = 0;
-  for (const FileRef& file : files) {
-    largest_heads.push_back(order.Head(file->largest_key));
-    bytes += file->file_size;
-  }
-}
-
-bool Overlaps(const FileMetadata& file, const KeyBounds& bounds, const KeyOrder& order) {
-  if (bounds.smallest && order.Less(file.largest_key, *bounds.smallest)) return false;
-  return !bounds.largest || !order.Less(*bounds.largest, file.smallest_key);
+  for (const FileRef& file : files) largest_heads.push_back(order.Head(file->largest_key));
+  bytes = manifest::TotalBytes(files);
 }
 
 size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order) {
@@ -91,13 +82,6 @@ size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const 
     }
   }
   return low;
-}
-
-const FileMetadata* FindFile(const Run& run, std::string_view key, const KeyOrder& order) {
-  const size_t index = FindFileIndex(run, key, order.Head(key), order);
-  if (index == run.files.size()) return nullptr;
-  const FileMetadata* file = run.files[index].get();
-  return order.Less(key, file->smallest_key) ? nullptr : file;
 }
 
 std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bounds,
@@ -119,53 +103,14 @@ Version::Version(Levels levels) : levels_(std::move(levels)) {
   }
 }
 
-size_t Version::LevelFiles(int level) const {
-  size_t files = 0;
-  for (const Run& run : runs(level)) files += run.files.size();
-  return files;
-}
-
 uint64_t Version::TotalBytes() const {
   uint64_t bytes = 0;
   for (const uint64_t level : level_bytes_) bytes += level;
   return bytes;
 }
 
-size_t Version::TotalFiles() const {
-  size_t files = 0;
-  for (int level = 0; level < kLevelCount; ++level) files += LevelFiles(level);
-  return files;
-}
-
-std::optional<int> Version::LowestNonEmptyLevel() const {
-  for (int level = kLevelCount - 1; level >= 0; --level) {
-    if (!runs(level).empty()) return level;
-  }
-  return std::nullopt;
-}
-
-std::vector<FileRef> Version::FilesOverlapping(int level, const KeyBounds& bounds,
-                                               const KeyOrder& order) const {
-  std::vector<FileRef> result;
-  for (const Run& run : runs(level)) {
-    const std::span<const FileRef> files = manifest::FilesOverlapping(run, bounds, order);
-    result.insert(result.end(), files.begin(), files.end());
-  }
-  return result;
-}
-
-FileRef Version::FindByNumber(int level, FileNumber number) const {
-  for (const Run& run : runs(level)) {
-    for (const FileRef& file : run.files) {
-      if (file->number == number) return file;
-    }
-  }
-  return nullptr;
-}
-
 absl::Status Version::CheckConsistency(const KeyOrder& order) const {
   std::vector<FileNumber> numbers;
-  numbers.reserve(TotalFiles());
   for (int level = 0; level < kLevelCount; ++level) {
     const std::span<const Run> level_runs = runs(level);
     for (size_t i = 0; i < level_runs.size(); ++i) {

@@ -48,15 +48,9 @@ struct KeyBounds {
   std::optional<std::string_view> smallest, largest;
 };
 
-// Whether the file holds, or may hold, a key inside `bounds`.
-bool Overlaps(const FileMetadata& file, const KeyBounds& bounds, const KeyOrder& order);
-
 // The index of the first file of `run` whose largest key is >= `key`; run.files.size() where there
 // is none. `head` is order.Head(key).
 size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order);
-
-// The file of `run` whose range holds `key`, or null. Lives as long as the run.
-const FileMetadata* FindFile(const Run& run, std::string_view key, const KeyOrder& order);
 
 // The files of `run` that overlap `bounds`: neighbours in run.files.
 std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bounds,
@@ -75,19 +69,7 @@ class Version {
   std::span<const Run> runs(int level) const { return levels_[static_cast<size_t>(level)]; }
 
   uint64_t LevelBytes(int level) const { return level_bytes_[static_cast<size_t>(level)]; }
-  size_t LevelFiles(int level) const;
   uint64_t TotalBytes() const;
-  size_t TotalFiles() const;
-
-  // The lowest level that holds a file; nullopt for an empty tree.
-  std::optional<int> LowestNonEmptyLevel() const;
-
-  // The files of all runs of `level` that overlap `bounds`, newest run first.
-  std::vector<FileRef> FilesOverlapping(int level, const KeyBounds& bounds,
-                                        const KeyOrder& order) const;
-
-  // The file of that number in `level`, or null.
-  FileRef FindByNumber(int level, FileNumber number) const;
 
   // ok where every invariant above holds; DataLoss names the first file that breaks one.
   absl::Status CheckConsistency(const KeyOrder& order) const;

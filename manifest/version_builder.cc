@@ -51,29 +51,22 @@ absl::Status VersionBuilder::Delete(const DeletedFile& deleted) {
 absl::Status VersionBuilder::Add(const AddedFile& added) {
   const FileNumber number = added.file.number;
   if (!IsLevel(added.level)) return Contradiction("add", added.level, number, "no such level");
-  const bool fresh =
-      Touch(added.level)
-          .try_emplace(number,
-                       PlacedFile{added.run, std::make_shared<const FileMetadata>(added.file)})
-          .second;
-  if (!fresh) return Contradiction("add", added.level, number, "it is there already");
+  PlacedFile placed{added.run, std::make_shared<const FileMetadata>(added.file)};
+  if (!Touch(added.level).try_emplace(number, std::move(placed)).second) {
+    return Contradiction("add", added.level, number, "it is there already");
+  }
   return absl::OkStatus();
 }
 
 absl::Status VersionBuilder::Quarantine(const QuarantinedFile& quarantined) {
-  constexpr const char* kWhat = "quarantine";
-  const FileNumber number = quarantined.number;
-  if (!IsLevel(quarantined.level)) {
-    return Contradiction(kWhat, quarantined.level, number, "no such level");
+  const auto& [level, number, reason] = quarantined;
+  if (!IsLevel(level) || !Touch(level).contains(number)) {
+    return Contradiction("quarantine", level, number, "no such file in that level");
   }
-  LevelFiles& files = Touch(quarantined.level);
-  const auto position = files.find(number);
-  if (position == files.end()) {
-    return Contradiction(kWhat, quarantined.level, number, "no such file in that level");
-  }
-  auto damaged = std::make_shared<FileMetadata>(*position->second.file);
-  damaged->damage = quarantined.reason.empty() ? "damaged" : quarantined.reason;
-  position->second.file = std::move(damaged);
+  FileRef& file = Touch(level).at(number).file;
+  auto damaged = std::make_shared<FileMetadata>(*file);
+  damaged->damage = reason.empty() ? "damaged" : reason;
+  file = std::move(damaged);
   return absl::OkStatus();
 }
 

@@ -235,9 +235,7 @@ std::string VersionEdit::Encode() const {
   std::string out;
   if (comparator_name) AppendField(&out, FieldTag::kComparator, *comparator_name);
   if (database_id) {
-    char bytes[sizeof(DatabaseId)];
-    std::memcpy(bytes, database_id->data(), sizeof(bytes));
-    AppendField(&out, FieldTag::kDatabaseId, std::string_view(bytes, sizeof(bytes)));
+    AppendField(&out, FieldTag::kDatabaseId, std::string(database_id->begin(), database_id->end()));
   }
   if (next_file_number) AppendVarintField(&out, FieldTag::kNextFileNumber, *next_file_number);
   if (last_sequence) AppendVarintField(&out, FieldTag::kLastSequence, *last_sequence);

@@ -104,7 +104,7 @@ struct VersionEdit {
   // must not skip.
   static absl::StatusOr<VersionEdit> Decode(std::string_view bytes);
 
-  // One line a field, in a form that Parse() reads:
+  // One line a field:
   //   comparator "cambium.Bytewise"
   //   next-file 12
   //   family 0
@@ -114,9 +114,6 @@ struct VersionEdit {
   //     add L5 run 0 file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1
   //     quarantine L6 4 "checksum at 4096"
   std::string DebugString() const;
-  // Of an addition, only level, file and keys need be there; a physical number, where absent, is
-  // the file's. InvalidArgument names the line.
-  static absl::StatusOr<VersionEdit> Parse(std::string_view text);
 
   friend bool operator==(const VersionEdit&, const VersionEdit&) = default;
 };

@@ -17,7 +17,6 @@ namespace cambium {
 static_assert(std::endian::native == std::endian::little,
               "big-endian machines need byte swaps here");
 
-inline constexpr size_t kMaxVarint32Bytes = 5;
 inline constexpr size_t kMaxVarint64Bytes = 10;
 
 template <typename T>
@@ -31,10 +30,8 @@ inline void StoreFixed(char* to, T value) {
   std::memcpy(to, &value, sizeof(value));
 }
 
-inline uint16_t LoadFixed16(const char* from) { return LoadFixed<uint16_t>(from); }
 inline uint32_t LoadFixed32(const char* from) { return LoadFixed<uint32_t>(from); }
 inline uint64_t LoadFixed64(const char* from) { return LoadFixed<uint64_t>(from); }
-inline void StoreFixed16(char* to, uint16_t value) { StoreFixed(to, value); }
 inline void StoreFixed32(char* to, uint32_t value) { StoreFixed(to, value); }
 inline void StoreFixed64(char* to, uint64_t value) { StoreFixed(to, value); }
 

@@ -13,8 +13,6 @@ struct FreeContext {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
-using Compressor = std::unique_ptr<ZSTD_CCtx, FreeContext>;
-using Decompressor = std::unique_ptr<ZSTD_DCtx, FreeContext>;
 
 // Set at the end of the thread, when its contexts are gone: what runs later there, destructors of
 // statics, makes a context for one call.
@@ -22,29 +20,21 @@ constinit thread_local bool thread_ended = false;
 
 // Made at a thread's first use.
 struct Contexts {
-  Contexts() = default;
-  Contexts(const Contexts&) = delete;
-  Contexts& operator=(const Contexts&) = delete;
   ~Contexts() { thread_ended = true; }
 
-  Compressor compressor;
-  Decompressor decompressor;
+  std::unique_ptr<ZSTD_CCtx, FreeContext> compressor;
+  std::unique_ptr<ZSTD_DCtx, FreeContext> decompressor;
 };
 thread_local Contexts contexts;
 
-// Calls `use` with the thread's compressor, or with null where zstd has no memory for one.
-template <typename Use>
-auto WithCompressor(Use use) {
-  if (thread_ended) return use(Compressor(ZSTD_createCCtx()).get());
-  if (contexts.compressor == nullptr) contexts.compressor.reset(ZSTD_createCCtx());
-  return use(contexts.compressor.get());
-}
-
-template <typename Use>
-auto WithDecompressor(Use use) {
-  if (thread_ended) return use(Decompressor(ZSTD_createDCtx()).get());
-  if (contexts.decompressor == nullptr) contexts.decompressor.reset(ZSTD_createDCtx());
-  return use(contexts.decompressor.get());
+// Calls `use` with the thread's context of that kind, or with null where zstd has no memory for
+// one.
+template <typename Context, typename Use>
+auto WithContext(std::unique_ptr<Context, FreeContext> Contexts::*kept, Context* (*create)(),
+                 Use use) {
+  if (thread_ended) return use(std::unique_ptr<Context, FreeContext>(create()).get());
+  if (contexts.*kept == nullptr) (contexts.*kept).reset(create());
+  return use((contexts.*kept).get());
 }
 
 }  // namespace
@@ -54,32 +44,34 @@ bool CompressZstd(std::string_view raw, int level, std::string* out) {
   if (limit == raw.size()) return false;
   // No more room than is worth using: zstd gives up by itself where that does not do.
   out->resize(limit);
-  const size_t size = WithCompressor([&](ZSTD_CCtx* context) -> size_t {
-    if (context == nullptr) return 0;
-    const size_t result =
-        ZSTD_compressCCtx(context, out->data(), out->size(), raw.data(), raw.size(), level);
-    return ZSTD_isError(result) != 0 ? 0 : result;
-  });
+  const size_t size =
+      WithContext(&Contexts::compressor, ZSTD_createCCtx, [&](ZSTD_CCtx* context) -> size_t {
+        if (context == nullptr) return 0;
+        const size_t result =
+            ZSTD_compressCCtx(context, out->data(), out->size(), raw.data(), raw.size(), level);
+        return ZSTD_isError(result) != 0 ? 0 : result;
+      });
   out->resize(size);
   return size != 0;
 }
 
 absl::Status UncompressZstd(std::string_view in, char* to, size_t raw_size) {
-  return WithDecompressor([&](ZSTD_DCtx* context) -> absl::Status {
-    if (context == nullptr) {
-      return absl::ResourceExhaustedError("zstd: no memory for a decompression context");
-    }
-    const size_t result = ZSTD_decompressDCtx(context, to, raw_size, in.data(), in.size());
-    if (ZSTD_isError(result) != 0) {
-      return absl::DataLossError(absl::StrCat("zstd: ", in.size(), " bytes do not expand to ",
-                                              raw_size, ": ", ZSTD_getErrorName(result)));
-    }
-    if (result != raw_size) {
-      return absl::DataLossError(
-          absl::StrCat("zstd: ", in.size(), " bytes expand to ", result, ", expected ", raw_size));
-    }
-    return absl::OkStatus();
-  });
+  return WithContext(
+      &Contexts::decompressor, ZSTD_createDCtx, [&](ZSTD_DCtx* context) -> absl::Status {
+        if (context == nullptr) {
+          return absl::ResourceExhaustedError("zstd: no memory for a decompression context");
+        }
+        const size_t result = ZSTD_decompressDCtx(context, to, raw_size, in.data(), in.size());
+        if (ZSTD_isError(result) != 0) {
+          return absl::DataLossError(absl::StrCat("zstd: ", in.size(), " bytes do not expand to ",
+                                                  raw_size, ": ", ZSTD_getErrorName(result)));
+        }
+        if (result != raw_size) {
+          return absl::DataLossError(absl::StrCat("zstd: ", in.size(), " bytes expand to ", result,
+                                                  ", expected ", raw_size));
+        }
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace cambium

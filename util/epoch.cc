@@ -106,12 +106,6 @@ class Registry {
         Batch{counter.fetch_add(1, std::memory_order_seq_cst), std::exchange(list->objects, {})});
   }
 
-  void SealAll() {
-    for (Slot* slot = slots_.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
-      Seal(slot->retired);
-    }
-  }
-
   // Deletes every batch that no open guard can see. Nested calls, from deleters, do nothing: the
   // outer one goes on until nothing is left that may go.
   void Collect(RetireList* own) {
@@ -131,7 +125,9 @@ class Registry {
   }
 
   void Drain(RetireList* own) {
-    SealAll();
+    for (Slot* slot = slots_.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
+      Seal(slot->retired);
+    }
     const uint64_t end = counter.load(std::memory_order_seq_cst);
     for (;;) {
       Collect(own);
@@ -233,12 +229,6 @@ void EpochRetire(void* object, void (*deleter)(void*), size_t bytes) {
   }
   registry.Seal(list);
   registry.Collect(list);
-}
-
-void EpochCollect() {
-  epoch_internal::RetireList* const list = CurrentSlot()->retired;
-  TheRegistry().SealAll();
-  TheRegistry().Collect(list);
 }
 
 void EpochDrain() {

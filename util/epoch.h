@@ -19,7 +19,7 @@
 // themselves. Lost: hazard pointers (a barrier a pointer) and reference counts (shared writes).
 //
 // Invariants: the counter only grows. Batches wait in the order of their stamps. Deleters run in
-// EpochRetire, EpochCollect and EpochDrain alone, in the caller's thread, with no lock of this file
+// EpochRetire and EpochDrain alone, in the caller's thread, with no lock of this file
 // held: so whoever calls these holds no lock that a deleter may take. One open guard holds back
 // every deletion of the process: guards are short, and never open across I/O or a wait.
 #ifndef CAMBIUM_UTIL_EPOCH_H_
@@ -87,20 +87,10 @@ class EpochGuard {
 };
 
 // Runs `deleter(object)` once no guard that is open now is open any more: in this call or in a
-// later one of EpochRetire, EpochCollect or EpochDrain, by whichever thread. No reader may be able
+// later one of EpochRetire or EpochDrain, by whichever thread. No reader may be able
 // to find `object` any more. `bytes` is what the deletion gives back, about: much of it is
 // collected sooner. A deleter may retire; it may not call EpochDrain. Thread-safe.
 void EpochRetire(void* object, void (*deleter)(void*), size_t bytes = 0);
-
-// `delete object`, as EpochRetire.
-template <typename T>
-void EpochDelete(const T* object, size_t bytes = sizeof(T)) {
-  EpochRetire(
-      const_cast<T*>(object), [](void* retired) { delete static_cast<T*>(retired); }, bytes);
-}
-
-// Deletes now what may be deleted, of all threads' lists. Thread-safe.
-void EpochCollect();
 
 // Blocks until everything retired before the call has been deleted. Requires: no guard of this
 // thread is open, and none of another waits for this thread. Thread-safe.

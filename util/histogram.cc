@@ -1,20 +1,11 @@
 #include "util/histogram.h"
 
 #include <cmath>
-#include <numeric>
 
 namespace cambium {
 
-using histogram_internal::BucketOf;
 using histogram_internal::BucketStart;
 using histogram_internal::BucketWidth;
-
-Histogram::Histogram(const Buckets& buckets, double sum, uint64_t min, uint64_t max)
-    : buckets_(buckets),
-      count_(std::accumulate(buckets.begin(), buckets.end(), uint64_t{0})),
-      sum_(sum),
-      min_(min),
-      max_(max) {}
 
 void Histogram::Merge(const Histogram& other) {
   for (size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
@@ -30,10 +21,8 @@ double Histogram::Quantile(double quantile) const {
   const uint64_t rank = std::max(uint64_t{1}, static_cast<uint64_t>(std::ceil(wanted)));
   uint64_t passed = 0;
   for (size_t i = 0; i < buckets_.size(); ++i) {
-    if (passed + buckets_[i] < rank) {
-      passed += buckets_[i];
-      continue;
-    }
+    passed += buckets_[i];
+    if (passed < rank) continue;
     const double value =
         static_cast<double>(BucketStart(i)) + std::floor(static_cast<double>(BucketWidth(i)) / 2);
     return std::clamp(value, static_cast<double>(min_), static_cast<double>(max_));
@@ -53,26 +42,6 @@ HistogramSummary Histogram::Summary(double unit) const {
   summary.p999 = Quantile(0.999) / unit;
   summary.p9999 = Quantile(0.9999) / unit;
   return summary;
-}
-
-void ConcurrentHistogram::Record(uint64_t value) {
-  buckets_[BucketOf(value)].fetch_add(1, std::memory_order_relaxed);
-  sum_.fetch_add(value, std::memory_order_relaxed);
-  uint64_t seen = min_.load(std::memory_order_relaxed);
-  while (value < seen && !min_.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
-  }
-  seen = max_.load(std::memory_order_relaxed);
-  while (value > seen && !max_.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
-  }
-}
-
-Histogram ConcurrentHistogram::Read() const {
-  Histogram::Buckets buckets;
-  for (size_t i = 0; i < buckets.size(); ++i) {
-    buckets[i] = buckets_[i].load(std::memory_order_relaxed);
-  }
-  return Histogram(buckets, static_cast<double>(sum_.load(std::memory_order_relaxed)),
-                   min_.load(std::memory_order_relaxed), max_.load(std::memory_order_relaxed));
 }
 
 }  // namespace cambium

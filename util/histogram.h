@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -41,12 +40,6 @@ static_assert(BucketOf(UINT64_MAX) == kBuckets - 1);
 // Thread-compatible.
 class Histogram {
  public:
-  using Buckets = std::array<uint64_t, histogram_internal::kBuckets>;
-
-  Histogram() = default;
-  // What these buckets hold, recorded elsewhere.
-  Histogram(const Buckets& buckets, double sum, uint64_t min, uint64_t max);
-
   void Record(uint64_t value) {
     ++buckets_[histogram_internal::BucketOf(value)];
     ++count_;
@@ -57,7 +50,6 @@ class Histogram {
 
   // Adds all that `other` recorded.
   void Merge(const Histogram& other);
-  void Clear() { *this = Histogram(); }
 
   uint64_t count() const { return count_; }
   double sum() const { return sum_; }
@@ -74,26 +66,11 @@ class Histogram {
   HistogramSummary Summary(double unit = 1) const;
 
  private:
-  Buckets buckets_{};
+  std::array<uint64_t, histogram_internal::kBuckets> buckets_{};
   uint64_t count_ = 0;
   double sum_ = 0;
   uint64_t min_ = UINT64_MAX;
   uint64_t max_ = 0;
-};
-
-// Thread-safe. For events that are not the hot path: a record is one to two writes to shared lines.
-class ConcurrentHistogram {
- public:
-  void Record(uint64_t value);
-
-  // What was recorded so far.
-  Histogram Read() const;
-
- private:
-  std::array<std::atomic<uint64_t>, histogram_internal::kBuckets> buckets_{};
-  std::atomic<uint64_t> sum_{0};
-  std::atomic<uint64_t> min_{UINT64_MAX};
-  std::atomic<uint64_t> max_{0};
 };
 
 }  // namespace cambium

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 
 namespace cambium {
@@ -20,7 +21,12 @@ constexpr uint64_t MixBits(uint64_t value) {
 // Thread-compatible.
 class Random {
  public:
-  explicit Random(uint64_t seed);
+  explicit Random(uint64_t seed) {
+    for (uint64_t& word : state_) {
+      word = MixBits(seed);
+      seed += 0x9e3779b97f4a7c15ULL;
+    }
+  }
 
   // 64 random bits.
   uint64_t Next() {
@@ -35,43 +41,22 @@ class Random {
     return result;
   }
 
-  // Uniform in [0, n), without bias. Requires: n > 0.
-  uint64_t Uniform(uint64_t n);
-
-  // True once in n times, on average. Requires: n > 0.
-  bool OneIn(uint64_t n) { return Uniform(n) == 0; }
-
-  // Uniform in [0, 1).
-  double NextDouble() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
-
-  // In [0, 2^max_log): a number of bits drawn from [0, max_log], then that many random bits. Small
-  // numbers are frequent. Requires: max_log < 64.
-  uint64_t Skewed(int max_log);
+  // Uniform in [0, n), without bias. Requires: n > 0. Lemire 2019: the high half of a product is
+  // uniform once the few low halves that would favour some results are drawn again.
+  uint64_t Uniform(uint64_t n) {
+    assert(n > 0);
+    Wide product = Wide{Next()} * n;
+    if (static_cast<uint64_t>(product) < n) {
+      const uint64_t unfair = (0 - n) % n;
+      while (static_cast<uint64_t>(product) < unfair) product = Wide{Next()} * n;
+    }
+    return static_cast<uint64_t>(product >> 64);
+  }
 
  private:
+  __extension__ using Wide = unsigned __int128;
+
   std::array<uint64_t, 4> state_;
-};
-
-// Draws ranks from [0, count) where rank r comes with a frequency proportional to 1 / (r + 1)^skew,
-// by rejection-inversion (Hoermann and Derflinger 1996): no table, constant time. Immutable after
-// construction.
-class Zipfian {
- public:
-  // Requires: count > 0, skew > 0.
-  Zipfian(uint64_t count, double skew);
-
-  uint64_t Draw(Random* random) const;
-
- private:
-  // The integral of 1 / x^skew_, and its inverse.
-  double Integral(double x) const;
-  double InverseIntegral(double y) const;
-
-  const double count_;
-  const double skew_;
-  double first_;      // Integral at the left end of the range drawn from
-  double last_;       // … and at its right end
-  double threshold_;  // nearer than this to its rank, a point is inside the histogram
 };
 
 }  // namespace cambium

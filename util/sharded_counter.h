@@ -48,16 +48,6 @@ class ShardedCounters {
   std::array<Shard, kOwnShards + kCommonShards> shards_;
 };
 
-// One counter. Thread-safe.
-class ShardedCounter {
- public:
-  void Add(uint64_t amount) { counters_.Add(0, amount); }
-  uint64_t Sum() const { return counters_.Sum(0); }
-
- private:
-  ShardedCounters<1> counters_;
-};
-
 }  // namespace cambium
 
 #endif  // CAMBIUM_UTIL_SHARDED_COUNTER_H_

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/empty_iterator.h"
-#include "base/vector_iterator.h"
+#include "tests/support/vector_iterator.h"
 #include "util/random.h"
 
 namespace cambium {
@@ -206,7 +206,7 @@ class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
  protected:
   std::string DrawKey() {
     // Few letters and lengths about eight, so that heads are often equal.
-    std::string key(random_.OneIn(3) ? "" : "prefix_");
+    std::string key(random_.Uniform(3) == 0 ? "" : "prefix_");
     const uint64_t size = random_.Uniform(5);
     for (uint64_t i = 0; i < size; ++i)
       key.push_back(
@@ -222,7 +222,7 @@ class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
     const uint64_t count = random_.Uniform(400);
     size_t source = 0;
     for (uint64_t i = 0; i < count; ++i) {
-      if (random_.OneIn(2)) source = random_.Uniform(sources.size());
+      if (random_.Uniform(2) == 0) source = random_.Uniform(sources.size());
       sources[source].push_back({DrawKey(), tag++, std::to_string(i)});
     }
     for (Entries& entries : sources) Sort(order, &entries);
@@ -254,7 +254,7 @@ class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
       choice == 2 ? model->Seek(key, tag) : model->SeekForPrev(key, tag);
       choice == 2 ? merged->Seek(key, tag) : merged->SeekForPrev(key, tag);
     } else {
-      if (random_.OneIn(6)) forward_ = !forward_;
+      if (random_.Uniform(6) == 0) forward_ = !forward_;
       forward_ ? model->Next() : model->Prev();
       forward_ ? merged->Next() : merged->Prev();
     }

@@ -12,10 +12,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/vector_iterator.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "tests/support/vector_iterator.h"
 
 namespace cambium::compaction {
 namespace {

@@ -54,8 +54,6 @@ TEST(Plan, CountsItsInputs) {
   const Plan plan = PlanOf(
       {{4, 0, {File(7, "d", "f", 10)}}, {5, 0, {File(3, "c", "d", 20), File(4, "e", "g", 30)}}}, 5);
   EXPECT_EQ(plan.InputBytes(), 60u);
-  EXPECT_EQ(plan.InputEntries(), 60u);
-  EXPECT_EQ(plan.InputFiles(), 3u);
   EXPECT_EQ(plan.DebugString(), "run count: merge L4 7 L5 3 4 -> L5");
 }
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/vector_iterator.h"
 #include "gtest/gtest.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "tests/support/vector_iterator.h"
 
 namespace cambium::compaction {
 namespace {

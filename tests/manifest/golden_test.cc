@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/file_names.h"
-#include "env/mem_file_system.h"
+#include "env/testing/mem_file_system.h"
 #include "gtest/gtest.h"
 #include "manifest/manifest_log.h"
 #include "manifest/recovery.h"

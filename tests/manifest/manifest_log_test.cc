@@ -10,9 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
-#include "env/fault_file_system.h"
-#include "env/mem_file_system.h"
-#include "env/trace_file_system.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/mem_file_system.h"
+#include "env/testing/trace_file_system.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "manifest/manifest_format.h"

@@ -5,18 +5,20 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "manifest/manifest_state.h"
 #include "manifest/version_builder.h"
 #include "manifest/version_edit.h"
+#include "tests/support/manifest_text.h"
 
 namespace cambium::manifest {
 
 inline KeyOrder Bytewise() { return KeyOrder(BytewiseComparator()); }
 
 inline VersionEdit ParseEdit(std::string_view text) {
-  absl::StatusOr<VersionEdit> edit = VersionEdit::Parse(text);
+  absl::StatusOr<VersionEdit> edit = ParseVersionEdit(text);
   EXPECT_TRUE(edit.ok()) << edit.status();
   return edit.ok() ? *edit : VersionEdit();
 }
@@ -48,6 +50,25 @@ inline ManifestState NewState() {
   state.next_file_number = 2;
   state.families[0] = {"default", 0, std::make_shared<const Version>()};
   return state;
+}
+
+// The files of all runs of `level` that overlap `bounds`, newest run first.
+inline std::vector<FileRef> FilesInLevel(const Version& version, int level,
+                                         const KeyBounds& bounds = {}) {
+  std::vector<FileRef> result;
+  for (const Run& run : version.runs(level)) {
+    const auto files = FilesOverlapping(run, bounds, Bytewise());
+    result.insert(result.end(), files.begin(), files.end());
+  }
+  return result;
+}
+inline size_t CountFiles(const Version& version, int level) {
+  return FilesInLevel(version, level).size();
+}
+inline size_t CountFiles(const Version& version) {
+  size_t files = 0;
+  for (int level = 0; level < kLevelCount; ++level) files += CountFiles(version, level);
+  return files;
 }
 
 }  // namespace cambium::manifest

@@ -53,16 +53,26 @@ TEST(VersionEdit, IsEmptyWhenNothingIsSaid) {
   EXPECT_EQ(*decoded, VersionEdit());
 }
 
-TEST(VersionEdit, ParseTakesThePhysicalNumberFromTheFile) {
+TEST(ManifestText, ReadsAnyBytesThatArePrinted) {
+  VersionEdit edit;
+  edit.comparator_name.emplace();
+  for (int byte = 0; byte < 256; ++byte) {
+    edit.comparator_name->push_back(static_cast<char>(byte));
+    edit.comparator_name->push_back('7');  // a hexadecimal digit behind each
+  }
+  EXPECT_EQ(ParseEdit(edit.DebugString()), edit);
+}
+
+TEST(ManifestText, TakesThePhysicalNumberFromTheFile) {
   const VersionEdit edit = ParseEdit("add L1 file 5 keys \"a\"..\"b\"");
   EXPECT_EQ(edit.families.at(0).added.at(0).file.physical_number, FileNumber{5});
 }
 
-TEST(VersionEdit, ParseNamesTheLineThatItCannotRead) {
+TEST(ManifestText, NamesTheLineThatItCannotRead) {
   for (const char* text : {"log 7\nadd L9 file 3 keys \"a\"..\"b\"", "log 7\nnonsense",
                            "log 7\nlog x", "log 7\nlog 8 9", "log 7\nadd L1 file 3 keys \"a\"..\"b",
                            "log 7\nadd L1 file 3 keys \"\\xg0\"..\"b\"", "log 7\ndatabase 00"}) {
-    const auto edit = VersionEdit::Parse(text);
+    const auto edit = ParseVersionEdit(text);
     EXPECT_TRUE(absl::IsInvalidArgument(edit.status())) << text;
     EXPECT_THAT(edit.status().ToString(), HasSubstr("line 2")) << text;
   }

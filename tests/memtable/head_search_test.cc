@@ -24,7 +24,7 @@ TEST(HeadSearch, EveryWayCountsAsStdLowerBound) {
     std::fill(std::begin(sorted), std::end(sorted), kNoHead);
     for (size_t i = 0; i < count; ++i) {
       // Ties, and numbers on both sides of the sign bit.
-      sorted[i] = random.OneIn(2) ? random.Uniform(8) << 61 : random.Next();
+      sorted[i] = random.Uniform(2) == 0 ? random.Uniform(8) << 61 : random.Next();
     }
     std::sort(std::begin(sorted), std::begin(sorted) + count);
     alignas(64) HeadArray heads;

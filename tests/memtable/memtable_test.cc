@@ -143,14 +143,15 @@ void CheckRandomly(const Comparator* comparator, uint64_t seed, int operations) 
   Checked checked(comparator);
   Random random(seed);
   const uint64_t shapes = 1 + random.Uniform(kKeyShapes);
-  const uint64_t range = 1 + random.Skewed(12);
+  const uint64_t range = 1 + (random.Next() >> (52 + random.Uniform(12)));
   const auto draw = [&] { return ShapedKey(random.Uniform(shapes), random.Uniform(range)); };
   for (int i = 0; i < operations; ++i) {
     const std::string key = draw();
-    if (random.OneIn(5)) {
+    if (random.Uniform(5) == 0) {
       checked.Delete(key);
     } else {
-      checked.Put(key, std::string(random.Skewed(9), 'v') + std::to_string(i));
+      checked.Put(key, std::string(random.Uniform(uint64_t{1} << random.Uniform(10)), 'v') +
+                           std::to_string(i));
     }
     if (i % 4 == 0) {
       const std::string other = draw();
@@ -158,7 +159,7 @@ void CheckRandomly(const Comparator* comparator, uint64_t seed, int operations) 
       ASSERT_EQ(checked.Get(other, sequence), checked.ModelGet(other, sequence)) << seed;
     }
     if (i % 16 == 0) {
-      const Tag tag = random.OneIn(4) ? 0 : SeekTag(random.Uniform(checked.sequence() + 2));
+      const Tag tag = random.Uniform(4) == 0 ? 0 : SeekTag(random.Uniform(checked.sequence() + 2));
       ASSERT_NO_FATAL_FAILURE(checked.CheckSeeks(draw(), tag)) << seed;
     }
   }

@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/vector_iterator.h"
 #include "env/testing/mem_file_system.h"
 #include "sstable/block_cache.h"
 #include "sstable/table_builder.h"
 #include "sstable/table_reader.h"
+#include "tests/support/vector_iterator.h"
 #include "util/epoch.h"
 
 namespace cambium::sstable {

@@ -76,8 +76,8 @@ TEST(Arena, PiecesAreAlignedAndDoNotOverlap) {
   {
     Arena arena(&pool);
     for (int i = 0; i < 3000; ++i) {
-      const bool line = random.OneIn(4);
-      const size_t size = random.OneIn(50) ? random.Uniform(20'000) : random.Uniform(300);
+      const bool line = random.Uniform(4) == 0;
+      const size_t size = random.Uniform(50) == 0 ? random.Uniform(20'000) : random.Uniform(300);
       char* const piece = line ? arena.AllocateLine(size) : arena.Allocate(size);
       const size_t alignment = line ? Arena::kCacheLine : Arena::kAlignment;
       ASSERT_EQ(reinterpret_cast<uintptr_t>(piece) % alignment, 0U);
@@ -124,7 +124,7 @@ TEST(Arena, PiecesOfManyThreadsDoNotOverlap) {
     threads.emplace_back([&arena, &mine = pieces[static_cast<size_t>(t)], t] {
       Random random(static_cast<uint64_t>(t) + 1);
       for (int i = 0; i < kPieces; ++i) {
-        const size_t size = random.OneIn(200) ? 5000 : 1 + random.Uniform(200);
+        const size_t size = random.Uniform(200) == 0 ? 5000 : 1 + random.Uniform(200);
         char* const piece = arena.Allocate(size);
         std::memset(piece, t, size);
         mine.emplace_back(piece, size);

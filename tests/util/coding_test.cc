@@ -20,7 +20,7 @@ std::vector<uint64_t> InterestingNumbers() {
     numbers.insert(numbers.end(), {power - 1, power, power + 1});
   }
   Random random(1);
-  for (int i = 0; i < 1000; ++i) numbers.push_back(random.Skewed(63));
+  for (int i = 0; i < 1000; ++i) numbers.push_back(random.Next() >> random.Uniform(64));
   return numbers;
 }
 
@@ -30,7 +30,7 @@ TEST(Coding, FixedIsLittleEndianAndRoundTrips) {
   AppendFixed32(&bytes, 0x03040506);
   AppendFixed64(&bytes, 0x0708090a0b0c0d0e);
   EXPECT_EQ(bytes, std::string("\x02\x01\x06\x05\x04\x03\x0e\x0d\x0c\x0b\x0a\x09\x08\x07", 14));
-  EXPECT_EQ(LoadFixed16(bytes.data()), 0x0102);
+  EXPECT_EQ(LoadFixed<uint16_t>(bytes.data()), 0x0102);
   EXPECT_EQ(LoadFixed32(bytes.data() + 2), 0x03040506u);
   EXPECT_EQ(LoadFixed64(bytes.data() + 6), 0x0708090a0b0c0d0eu);
 }

@@ -61,9 +61,9 @@ TEST(ShardedCounters, SumsExactlyOverMoreThreadsThanShards) {
 
 // A shard passes from a thread that ended to the next without losing what was added.
 TEST(ShardedCounters, SurvivesTheReuseOfThreadIndexes) {
-  ShardedCounter counter;
-  for (int i = 0; i < 50; ++i) std::thread([&] { counter.Add(2); }).join();
-  EXPECT_EQ(counter.Sum(), 100u);
+  ShardedCounters<1> counters;
+  for (int i = 0; i < 50; ++i) std::thread([&] { counters.Add(0, 2); }).join();
+  EXPECT_EQ(counters.Sum(0), 100u);
 }
 
 }  // namespace

@@ -21,6 +21,16 @@ class Counted {
   std::atomic<int>* const living_;
 };
 
+// `delete object`, when it may be.
+template <typename T>
+void EpochDelete(T* object, size_t bytes = sizeof(T)) {
+  EpochRetire(
+      object, [](void* retired) { delete static_cast<T*>(retired); }, bytes);
+}
+
+// Retires so much that the thread's list becomes a batch at once, and what may go is deleted.
+void Collect() { EpochDelete(new int(0), size_t{1} << 20); }
+
 // Opens a guard in a thread of its own, until Close().
 class GuardInThread {
  public:
@@ -48,7 +58,7 @@ class GuardInThread {
 TEST(Epoch, CollectDeletesWhenNoGuardIsOpen) {
   std::atomic<int> living{0};
   EpochDelete(new Counted(&living));
-  EpochCollect();
+  Collect();
   EXPECT_EQ(living.load(), 0);
 }
 
@@ -56,10 +66,10 @@ TEST(Epoch, GuardOpenAtTheCallHoldsBackDeletion) {
   std::atomic<int> living{0};
   GuardInThread guard;
   EpochDelete(new Counted(&living));
-  EpochCollect();
+  Collect();
   EXPECT_EQ(living.load(), 1);
   guard.Close();
-  EpochCollect();
+  Collect();
   EXPECT_EQ(living.load(), 0);
 }
 
@@ -68,10 +78,10 @@ TEST(Epoch, GuardOpenedLaterDoesNotHoldBackWhatWasStampedBefore) {
   {
     GuardInThread first;
     EpochDelete(new Counted(&living));
-    EpochCollect();  // stamps it
+    Collect();  // stamps it
     GuardInThread second;
     first.Close();
-    EpochCollect();
+    Collect();
     EXPECT_EQ(living.load(), 0);
   }
 }
@@ -84,10 +94,10 @@ TEST(Epoch, OwnGuardHoldsBackAndNests) {
       EpochGuard inner;
       EpochDelete(new Counted(&living));
     }
-    EpochCollect();
+    Collect();
     EXPECT_EQ(living.load(), 1);
   }
-  EpochCollect();
+  Collect();
   EXPECT_EQ(living.load(), 0);
 }
 

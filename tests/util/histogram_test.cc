@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <vector>
 
 #include "util/random.h"
@@ -62,7 +61,8 @@ TEST(Histogram, QuantilesAreWithinTwoPercentOfTheSortedValues) {
     Histogram histogram;
     std::vector<uint64_t> values;
     for (int i = 0; i < 5000; ++i) {
-      values.push_back(round % 2 == 0 ? random.Skewed(40) : 1000 + random.Uniform(1u << round));
+      values.push_back(round % 2 == 0 ? random.Next() >> (24 + random.Uniform(40))
+                                      : 1000 + random.Uniform(1u << round));
       histogram.Record(values.back());
     }
     std::sort(values.begin(), values.end());
@@ -91,7 +91,7 @@ TEST(Histogram, MergeIsAsIfRecordedInOne) {
   Random random(5);
   Histogram whole, a, b;
   for (int i = 0; i < 3000; ++i) {
-    const uint64_t value = random.Skewed(30);
+    const uint64_t value = random.Next() >> (34 + random.Uniform(30));
     whole.Record(value);
     (i % 3 == 0 ? a : b).Record(value);
   }
@@ -104,8 +104,6 @@ TEST(Histogram, MergeIsAsIfRecordedInOne) {
   for (const double quantile : {0.1, 0.5, 0.99}) {
     EXPECT_EQ(a.Quantile(quantile), whole.Quantile(quantile));
   }
-  a.Clear();
-  EXPECT_EQ(a.count(), 0u);
 }
 
 TEST(Histogram, SummaryIsInTheUnitAskedFor) {
@@ -118,23 +116,6 @@ TEST(Histogram, SummaryIsInTheUnitAskedFor) {
   EXPECT_EQ(micros.p50, 50);
   EXPECT_EQ(micros.p9999, 50);
   EXPECT_EQ(micros.max, 50);
-}
-
-TEST(ConcurrentHistogram, LosesNothing) {
-  ConcurrentHistogram histogram;
-  std::vector<std::thread> threads;
-  for (uint64_t t = 1; t <= 4; ++t) {
-    threads.emplace_back([&, t] {
-      for (uint64_t i = 0; i < 2000; ++i) histogram.Record(t * 10000 + i);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  const Histogram read = histogram.Read();
-  EXPECT_EQ(read.count(), 8000u);
-  EXPECT_EQ(read.min(), 10000u);
-  EXPECT_EQ(read.max(), 41999u);
-  EXPECT_EQ(read.sum(), 2000.0 * 100000 + 4.0 * 1999000);
-  EXPECT_EQ(ConcurrentHistogram().Read().min(), 0u);
 }
 
 }  // namespace

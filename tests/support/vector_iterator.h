@@ -1,15 +1,30 @@
-#include "base/vector_iterator.h"
+// An iterator over entries that are held in memory, sorted.
+#ifndef CAMBIUM_TESTS_SUPPORT_VECTOR_ITERATOR_H_
+#define CAMBIUM_TESTS_SUPPORT_VECTOR_ITERATOR_H_
 
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "base/internal_iterator.h"
+#include "base/keys.h"
 
 namespace cambium {
-namespace {
 
-// Thread-compatible.
+// One entry, owned. Plain data.
+struct OwnedEntry {
+  std::string key;
+  Tag tag = 0;
+  std::string value;
+};
+
+// Requires: the entries are in the order of base/keys.h under `order`, no two with the same key and
+// tag. Thread-compatible.
 class VectorIterator final : public InternalIterator {
  public:
   VectorIterator(const KeyOrder& order, std::vector<OwnedEntry> entries)
@@ -60,11 +75,11 @@ class VectorIterator final : public InternalIterator {
   size_t index_ = 0;
 };
 
-}  // namespace
-
-std::unique_ptr<InternalIterator> NewVectorIterator(const KeyOrder& order,
-                                                    std::vector<OwnedEntry> entries) {
+inline std::unique_ptr<InternalIterator> NewVectorIterator(const KeyOrder& order,
+                                                           std::vector<OwnedEntry> entries) {
   return std::make_unique<VectorIterator>(order, std::move(entries));
 }
 
 }  // namespace cambium
+
+#endif  // CAMBIUM_TESTS_SUPPORT_VECTOR_ITERATOR_H_
