@@ -57,13 +57,11 @@ absl::Status Allocate(int fd, const std::string& path, uint64_t size) {
   if (size == 0) return absl::OkStatus();
   // Not posix_fallocate(): where the file system has none, glibc's stand-in makes a call or two for
   // each block.
-  int result;
-  do {
-    result = ::fallocate(fd, 0, 0, static_cast<off_t>(size));
-  } while (result != 0 && errno == EINTR);
-  if (result == 0) return absl::OkStatus();
-  if (errno == EOPNOTSUPP || errno == ENOSYS) return FillWithZeros(fd, path, size);
-  return ErrnoStatus("allocate", path, errno);
+  const int result = AfterSignals([&] { return ::fallocate(fd, 0, 0, static_cast<off_t>(size)); });
+  if (result != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+    return FillWithZeros(fd, path, size);
+  }
+  return StatusOf(result, "allocate", path);
 }
 
 absl::Status CheckSize(std::string_view operation, const std::string& path, uint64_t size) {
@@ -123,11 +121,7 @@ absl::Status PosixFileSystem::SyncFile(const std::string& path) {
 absl::Status PosixFileSystem::SyncDirectory(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor fd,
                    OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY));
-  int result;
-  do {
-    result = ::fsync(fd.get());
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? absl::OkStatus() : ErrnoStatus("sync directory", path, errno);
+  return StatusOf(AfterSignals([&fd] { return ::fsync(fd.get()); }), "sync directory", path);
 }
 
 absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
@@ -140,8 +134,7 @@ absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
 }
 
 absl::Status PosixFileSystem::RemoveDirectory(const std::string& path) {
-  if (::rmdir(path.c_str()) == 0) return absl::OkStatus();
-  return ErrnoStatus("remove directory", path, errno);
+  return StatusOf(::rmdir(path.c_str()), "remove directory", path);
 }
 
 absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const std::string& path) {
@@ -162,29 +155,24 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const st
 
 absl::Status PosixFileSystem::Rename(const std::string& from, const std::string& to) {
   // std::rename is rename(2).
-  if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  const int error = errno;
-  return ErrnoStatus("rename", absl::StrCat(from, " to ", to), error);
+  const std::string both = absl::StrCat(from, " to ", to);
+  return StatusOf(std::rename(from.c_str(), to.c_str()), "rename", both);
 }
 
 absl::Status PosixFileSystem::Link(const std::string& from, const std::string& to) {
-  if (::link(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
-  const int error = errno;
-  return ErrnoStatus("link", absl::StrCat(from, " to ", to), error);
+  const std::string both = absl::StrCat(from, " to ", to);
+  return StatusOf(::link(from.c_str(), to.c_str()), "link", both);
 }
 
 absl::Status PosixFileSystem::Remove(const std::string& path) {
-  if (::unlink(path.c_str()) == 0) return absl::OkStatus();
-  return ErrnoStatus("remove", path, errno);
+  return StatusOf(::unlink(path.c_str()), "remove", path);
 }
 
 absl::Status PosixFileSystem::Truncate(const std::string& path, uint64_t size) {
   RETURN_IF_ERROR(CheckSize("truncate", path, size));
-  int result;
-  do {
-    result = ::truncate(path.c_str(), static_cast<off_t>(size));
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? absl::OkStatus() : ErrnoStatus("truncate", path, errno);
+  const int result =
+      AfterSignals([&] { return ::truncate(path.c_str(), static_cast<off_t>(size)); });
+  return StatusOf(result, "truncate", path);
 }
 
 absl::StatusOr<uint64_t> PosixFileSystem::FileSize(const std::string& path) {

@@ -58,12 +58,13 @@ absl::Status FileDescriptor::Close(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status StatusOf(int result, std::string_view operation, const std::string& path) {
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(operation, path, errno);
+}
+
 absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const std::string& path,
                                               int flags) {
-  int fd;
-  do {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
-  } while (fd < 0 && errno == EINTR);
+  const int fd = AfterSignals([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); });
   if (fd < 0) return ErrnoStatus(operation, path, errno);
   return FileDescriptor(fd);
 }
@@ -83,11 +84,7 @@ absl::Status WriteFully(int fd, const std::string& path, std::string_view data, 
 }
 
 absl::Status SyncData(int fd, const std::string& path) {
-  int result;
-  do {
-    result = ::fdatasync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? absl::OkStatus() : ErrnoStatus("sync", path, errno);
+  return StatusOf(AfterSignals([fd] { return ::fdatasync(fd); }), "sync", path);
 }
 
 void PosixRandomAccessFile::Read(std::span<ReadRequest> requests) const {
@@ -147,8 +144,8 @@ absl::Status PosixLogFile::Close(uint64_t final_size) {
   if (!fd_.valid()) return absl::OkStatus();
   Unmap();
   absl::Status status;
-  if (final_size < size_ && ::ftruncate(fd_.get(), static_cast<off_t>(final_size)) != 0) {
-    status = ErrnoStatus("truncate", path_, errno);
+  if (final_size < size_) {
+    status = StatusOf(::ftruncate(fd_.get(), static_cast<off_t>(final_size)), "truncate", path_);
   }
   status.Update(fd_.Close(path_));
   return status;

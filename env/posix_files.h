@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_ENV_POSIX_FILES_H_
 #define CAMBIUM_ENV_POSIX_FILES_H_
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,6 +30,18 @@ class FileDescriptor {
  private:
   int value_;
 };
+
+// A system call, repeated while a signal breaks it off.
+template <typename Call>
+auto AfterSignals(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+// ok for 0; otherwise what errno says.
+[[nodiscard]] absl::Status StatusOf(int result, std::string_view operation,
+                                    const std::string& path);
 
 // open(2) with O_CLOEXEC, repeated after signals. Mode 0644 for a new file.
 absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const std::string& path,

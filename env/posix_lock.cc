@@ -72,11 +72,7 @@ struct flock RequestFor(LockMode mode) {
 // Whether the lock on `fd` was got; an error other than "held" is a failure.
 absl::StatusOr<bool> TryLock(int fd, const std::string& path, LockMode mode) {
   struct flock request = RequestFor(mode);
-  int result;
-  do {
-    result = ::fcntl(fd, F_OFD_SETLK, &request);
-  } while (result != 0 && errno == EINTR);
-  if (result == 0) return true;
+  if (AfterSignals([&] { return ::fcntl(fd, F_OFD_SETLK, &request); }) == 0) return true;
   if (errno == EAGAIN || errno == EACCES) return false;
   return ErrnoStatus("lock", path, errno);
 }

@@ -18,9 +18,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
-#include "env/clock.h"
 #include "env/testing/fault_file_system.h"
 #include "env/testing/inline_executor.h"
+#include "env/testing/manual_clock.h"
 #include "env/testing/mem_file_system.h"
 #include "env/testing/trace_file_system.h"
 #include "tests/support/classify_file.h"

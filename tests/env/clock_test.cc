@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "env/testing/manual_clock.h"
 #include "tests/env/env_test_util.h"
 
 namespace cambium::env {
