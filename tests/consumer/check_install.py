@@ -57,7 +57,7 @@ class Install:
     def cmake(self, mode, *definitions):
         build = self.work / f"build-{mode}"
         run("cmake", "-S", PROJECT, "-B", build, "-G", "Ninja", f"-DCONSUMER_MODE={mode}",
-            "-DCMAKE_BUILD_TYPE=Release", *definitions)
+            *definitions)
         run("cmake", "--build", build)
         self.launch(build / "consumer")
         return build / "consumer"
@@ -78,8 +78,9 @@ class Install:
 
     def find_package(self):
         prefix = f"-DCMAKE_PREFIX_PATH={self.prefix}"
-        static = self.cmake("static", prefix, f"-DCAMBIUM_HEADERS={self.prefix}/include")
-        shared = self.cmake("shared", prefix)
+        prefix = [prefix, "-DCMAKE_BUILD_TYPE=Release"]
+        static = self.cmake("static", *prefix, f"-DCAMBIUM_HEADERS={self.prefix}/include")
+        shared = self.cmake("shared", *prefix)
         if "libcambium.so" in run("readelf", "-d", static):
             raise Failure("the static consumer needs libcambium.so")
         if "libcambium.so.1" not in run("readelf", "-d", shared):
@@ -103,8 +104,9 @@ class Install:
 
     def subdirectory(self):
         launcher = shutil.which("ccache")
+        # Without optimization: what is looked at is how the targets hang together.
         cached = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else []
-        self.cmake("source", f"-DCAMBIUM_SOURCE={self.source}", *cached)
+        self.cmake("source", f"-DCAMBIUM_SOURCE={self.source}", "-DCMAKE_BUILD_TYPE=Debug", *cached)
         return "add_subdirectory"
 
 

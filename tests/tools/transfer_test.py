@@ -98,13 +98,20 @@ class Damage(ToolTest):
             self.assertEqual(dump.stderr.read(), b"")
             self.assertEqual(dump.wait(60), 0)
 
+    @unittest.skipIf("CAMBIUM_SANITIZE" in os.environ, "a sanitizer takes memory of its own")
     def test_memory_does_not_grow_with_the_input(self):
         line = "x" * 200
         data = "".join(f"{i:08}\t{line}\n" for i in range(300000))
         self.out("load", "db", data=data)
-        script = 'ulimit -v 900000; exec "$0" "$@"'
-        dump = self.pipe(["bash", "-c", script, harness.TOOL, "dump", "db", "--format", "tsv"])
-        self.assertEqual(len(dump), len(data))
+        self.out("compact", "db")  # otherwise the log's tail is replayed into memtables
+        with subprocess.Popen([harness.TOOL, "dump", "db", "--format", "tsv"], cwd=self.dir,
+                              stdout=subprocess.PIPE) as dump:
+            dumped = len(dump.stdout.read(len(data) * 3 // 4))
+            with open(f"/proc/{dump.pid}/status", encoding="ascii") as status:
+                peak = [line for line in status if line.startswith("VmHWM:")][0]
+            self.assertEqual(dumped + len(dump.stdout.read()), len(data))
+        self.assertLess(int(peak.split()[1]) * 1024, len(data) / 2)
+
 
 
 if __name__ == "__main__":
