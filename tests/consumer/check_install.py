@@ -54,10 +54,14 @@ class Install:
         if "OK" not in output:
             raise Failure(f"{program} printed {output!r}")
 
-    def cmake(self, mode, *definitions):
+    def configure(self, mode, *definitions):
         build = self.work / f"build-{mode}"
         run("cmake", "-S", PROJECT, "-B", build, "-G", "Ninja", f"-DCONSUMER_MODE={mode}",
-            *definitions)
+            "-DCMAKE_BUILD_TYPE=Release", *definitions)
+        return build
+
+    def cmake(self, mode, *definitions):
+        build = self.configure(mode, *definitions)
         run("cmake", "--build", build)
         self.launch(build / "consumer")
         return build / "consumer"
@@ -78,9 +82,8 @@ class Install:
 
     def find_package(self):
         prefix = f"-DCMAKE_PREFIX_PATH={self.prefix}"
-        prefix = [prefix, "-DCMAKE_BUILD_TYPE=Release"]
-        static = self.cmake("static", *prefix, f"-DCAMBIUM_HEADERS={self.prefix}/include")
-        shared = self.cmake("shared", *prefix)
+        static = self.cmake("static", prefix, f"-DCAMBIUM_HEADERS={self.prefix}/include")
+        shared = self.cmake("shared", prefix)
         if "libcambium.so" in run("readelf", "-d", static):
             raise Failure("the static consumer needs libcambium.so")
         if "libcambium.so.1" not in run("readelf", "-d", shared):
@@ -103,10 +106,14 @@ class Install:
             self.work / f"pkg-{kind}")
 
     def subdirectory(self):
-        launcher = shutil.which("ccache")
-        # Without optimization: what is looked at is how the targets hang together.
-        cached = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else []
-        self.cmake("source", f"-DCAMBIUM_SOURCE={self.source}", "-DCMAKE_BUILD_TYPE=Debug", *cached)
+        # How the targets hang together shows before the library is compiled once more: the consumer finds
+        # the headers, and its link line has everything.
+        build = self.configure("source", f"-DCAMBIUM_SOURCE={self.source}")
+        run("cmake", "--build", build, "--target", "CMakeFiles/consumer.dir/main.cc.o")
+        link = run("ninja", "-C", build, "-t", "commands", "consumer").splitlines()[-1]
+        for library in ("libcambium.a", "absl_status", "zstd", "xxhash"):
+            if library not in link:
+                raise Failure(f"add_subdirectory: {library} is not in the link line:\n{link}")
         return "add_subdirectory"
 
 
