@@ -2,10 +2,9 @@
 //
 //   CURRENT            names the manifest in force, with a checksum
 //   LOCK               held by the process that has the database open
-//   RESERVE            space kept back so that a full disk can still be compacted
+//   RESERVE            a name kept for a file of this kind; version 1 writes none
 //   MANIFEST-000005    a manifest log          000007.sst   an SSTable
 //   000006.log         a log segment           *.tmp        being made; removed at Open
-//   lost/              damaged files set aside
 //
 // Numbers come from one counter and are never used twice.
 #ifndef CAMBIUM_BASE_FILE_NAMES_H_
