@@ -26,9 +26,10 @@ class FakeTarget : public CommitTarget {
 
   bool Reserve(const CommitRequest& request, CommitSlot* slot) override {
     EXPECT_FALSE(under_lock_.exchange(true)) << "two reserve at once";
-    const bool room = room_left != 0;
+    const int64_t left = room_left;  // MakeRoom, under no lock, may raise it meanwhile
+    const bool room = left != 0;
     if (room) {
-      if (room_left > 0) --room_left;
+      if (left > 0) --room_left;
       slot->log.segment_number = 1;
       slot->log.offset = log_end;
       slot->log.payload_size = request.payload_size;
@@ -61,7 +62,7 @@ class FakeTarget : public CommitTarget {
   }
 
   std::vector<std::atomic<int>> applied;  // by sequence number
-  int64_t room_left = -1;                 // commits until Reserve says no; negative: for ever
+  std::atomic<int64_t> room_left{-1};     // commits until Reserve says no; negative: for ever
   uint64_t log_end = 88;
   std::atomic<int> make_rooms{0};
   std::atomic<int> logged{0};
