@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/file_names.h"
+#include "util/status_copy.h"
 #include "util/status_macros.h"
 
 namespace cambium::sstable {
@@ -15,7 +16,7 @@ TableHandle::~TableHandle() = default;
 absl::StatusOr<const TableReader*> TableHandle::Open() {
   MutexLock lock(&mutex_);
   if (reader_ != nullptr) return reader_.get();
-  RETURN_IF_ERROR(damage_);
+  if (!damage_.ok()) return CopyStatus(damage_);
   const std::string path = TablePath(options_.directory, number_);
   ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file,
                    options_.file_system->OpenRandomAccess(path));
@@ -26,7 +27,7 @@ absl::StatusOr<const TableReader*> TableHandle::Open() {
                                                                            .file_size = file_size_},
                                                                           std::move(file));
   if (!opened.ok()) {
-    if (absl::IsDataLoss(opened.status())) damage_ = opened.status();
+    if (absl::IsDataLoss(opened.status())) damage_ = CopyStatus(opened.status());
     return opened.status();
   }
   reader_ = std::move(*opened);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "util/coding.h"
+#include "util/status_copy.h"
 #include "util/status_macros.h"
 
 namespace cambium::wal {
@@ -117,12 +118,12 @@ absl::Status Segment::Close(uint64_t final_size) {
 
 absl::Status Segment::failure() const {
   MutexLock lock(&failure_mu_);
-  return failure_;
+  return CopyStatus(failure_);
 }
 
 void Segment::Fail(uint64_t offset, const absl::Status& cause) {
   MutexLock lock(&failure_mu_);
-  if (failure_.ok()) failure_ = cause;
+  if (failure_.ok()) failure_ = CopyStatus(cause);
   first_missing_ = std::min(first_missing_, offset);
   failed_.store(true, std::memory_order_release);
 }

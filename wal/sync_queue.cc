@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/status_copy.h"
+
 namespace cambium::wal {
 
 absl::Status SyncQueue::SyncTo(LogPosition position) {
@@ -23,11 +25,11 @@ absl::Status SyncQueue::SyncTo(LogPosition position) {
     if (status.ok()) {
       synced_.store(PackPosition(target), std::memory_order_release);
     } else {
-      error_ = std::move(status);
+      error_ = CopyStatus(status);
     }
     changed_.SignalAll();
   }
-  absl::Status status = SyncedUpTo() >= position ? absl::OkStatus() : error_;
+  absl::Status status = SyncedUpTo() >= position ? absl::OkStatus() : CopyStatus(error_);
   mu_.Unlock();
   return status;
 }

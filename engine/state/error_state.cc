@@ -1,6 +1,7 @@
 #include "engine/state/error_state.h"
 
 #include "absl/strings/str_cat.h"
+#include "util/status_copy.h"
 
 namespace cambium::engine {
 
@@ -10,13 +11,13 @@ void ErrorState::NoteWriteError(const absl::Status& error) {
   if (write_state_ == Health::State::kReadOnly) return;
   if (write_state_ == Health::State::kNoSpace && no_space) return;
   write_state_ = no_space ? Health::State::kNoSpace : Health::State::kReadOnly;
-  cause_ = error;
+  cause_ = CopyStatus(error);
   writable_.store(false, std::memory_order_release);
 }
 
 void ErrorState::NoteDamage(const absl::Status& error, const std::string& file) {
   MutexLock lock(&mutex_);
-  if (first_damage_.ok()) first_damage_ = error;
+  if (first_damage_.ok()) first_damage_ = CopyStatus(error);
   damaged_files_.insert(file);
 }
 
@@ -39,10 +40,10 @@ Health ErrorState::Get() const {
   MutexLock lock(&mutex_);
   Health health;
   health.state = write_state_;
-  health.cause = cause_;
+  health.cause = CopyStatus(cause_);
   if (write_state_ == Health::State::kHealthy && !damaged_files_.empty()) {
     health.state = Health::State::kDamaged;
-    health.cause = first_damage_;
+    health.cause = CopyStatus(first_damage_);
   }
   health.damaged_files.assign(damaged_files_.begin(), damaged_files_.end());
   return health;

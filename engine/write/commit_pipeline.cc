@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "util/status_copy.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -176,7 +177,7 @@ bool CommitPipeline::AwaitPublished(uint64_t ticket) {
 void CommitPipeline::Fail(uint64_t ticket, const absl::Status& cause) {
   {
     MutexLock lock(&error_mu_);
-    if (error_.ok()) error_ = cause;
+    if (error_.ok()) error_ = CopyStatus(cause);
     failed_from_.store(std::min(failed_from_.load(std::memory_order_relaxed), ticket),
                        std::memory_order_seq_cst);
     refusing_.store(true, std::memory_order_seq_cst);
@@ -220,12 +221,12 @@ absl::Status CommitPipeline::WaitUntilPublished(SequenceNumber sequence) {
     published_.Wait(&error_mu_);
   }
   publish_waiters_.fetch_sub(1, std::memory_order_relaxed);
-  return visible() >= sequence ? absl::OkStatus() : error_;
+  return visible() >= sequence ? absl::OkStatus() : CopyStatus(error_);
 }
 
 absl::Status CommitPipeline::status() const {
   MutexLock lock(&error_mu_);
-  return error_;
+  return CopyStatus(error_);
 }
 
 void CommitPipeline::Stop(const absl::Status& cause) {
@@ -233,7 +234,7 @@ void CommitPipeline::Stop(const absl::Status& cause) {
   LockCommit();
   {
     MutexLock lock(&error_mu_);
-    if (error_.ok()) error_ = cause;
+    if (error_.ok()) error_ = CopyStatus(cause);
     refusing_.store(true, std::memory_order_seq_cst);
   }
   commit_mu_.Unlock();
