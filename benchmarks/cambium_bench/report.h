@@ -18,7 +18,7 @@ class Measured {
   void Start() { started_ = last_ = NowNanos(); }
   void Stop() { finished_ = NowNanos(); }
   // `count` operations have ended since the last call. Latencies are taken only where asked for: a
-  // look at the clock costs as much as a cached read.
+  // look at the clock after each operation lowers the rates.
   void Done(int64_t count, bool with_latency) {
     operations += count;
     if (!with_latency) return;
