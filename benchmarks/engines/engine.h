@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -120,6 +121,9 @@ struct EngineKind {
   std::string version;
   // What the adapter chose for it beyond EngineSettings, a line for the report: "WAL mode, …".
   std::string remarks;
+  // The flags of EngineSettings that it has nothing for: "block_size". The harness says so where
+  // one is set.
+  std::vector<std::string_view> without;
 };
 EngineKind ThisEngine();
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings);
