@@ -38,7 +38,6 @@ std::string JoinPath(std::string_view directory, std::string_view name) {
 
 std::string CurrentPath(std::string_view directory) { return JoinPath(directory, "CURRENT"); }
 std::string LockPath(std::string_view directory) { return JoinPath(directory, "LOCK"); }
-std::string ReservePath(std::string_view directory) { return JoinPath(directory, "RESERVE"); }
 
 std::string ManifestPath(std::string_view directory, FileNumber number) {
   return JoinPath(directory, std::string(kManifestPrefix) + Digits(number));
@@ -56,7 +55,6 @@ std::string TemporaryPath(std::string_view path) {
 std::optional<ParsedFileName> ParseFileName(std::string_view name) {
   if (name == "CURRENT") return ParsedFileName{FileType::kCurrent};
   if (name == "LOCK") return ParsedFileName{FileType::kLock};
-  if (name == "RESERVE") return ParsedFileName{FileType::kReserve};
   if (name.ends_with(kTemporarySuffix)) {
     // Only temporaries of names that are ours.
     std::optional<ParsedFileName> inner =

@@ -2,7 +2,6 @@
 //
 //   CURRENT            names the manifest in force, with a checksum
 //   LOCK               held by the process that has the database open
-//   RESERVE            a name kept for a file of this kind; version 1 writes none
 //   MANIFEST-000005    a manifest log          000007.sst   an SSTable
 //   000006.log         a log segment           *.tmp        being made; removed at Open
 //
@@ -18,7 +17,7 @@
 
 namespace cambium {
 
-enum class FileType { kCurrent, kLock, kReserve, kManifest, kTable, kLog, kTemporary };
+enum class FileType { kCurrent, kLock, kManifest, kTable, kLog, kTemporary };
 
 struct ParsedFileName {
   FileType type;
@@ -29,7 +28,6 @@ std::string JoinPath(std::string_view directory, std::string_view name);
 
 std::string CurrentPath(std::string_view directory);
 std::string LockPath(std::string_view directory);
-std::string ReservePath(std::string_view directory);
 std::string ManifestPath(std::string_view directory, FileNumber number);
 std::string TablePath(std::string_view directory, FileNumber number);
 std::string LogPath(std::string_view directory, FileNumber number);

@@ -48,6 +48,7 @@ void MergeStream::Next() {
 void MergeStream::FindKept() {
   valid_ = false;
   for (; input_->Valid(); input_->Next()) {
+    if (TagSequence(input_->tag()) > options_.newest) continue;
     if (!Enter()) return;
     ++counts_.in;
     if (Judge() == Verdict::kDrop) continue;

@@ -57,6 +57,8 @@ struct MergeStreamOptions {
   // Of every reader that may come to the output and is older than its newest entry; ascending. Each
   // entry of the input must have been visible when they were listed.
   std::vector<SequenceNumber> snapshots;
+  // Entries with greater sequence numbers are passed over, and not counted.
+  SequenceNumber newest = kMaxSequenceNumber;
   // Whether a key has no data older than the input anywhere; asked for ascending keys. Empty: every
   // key may have.
   std::function<bool(std::string_view key)> key_absent_below;

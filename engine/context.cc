@@ -5,7 +5,9 @@
 #include <thread>
 #include <utility>
 
+#include "base/file_names.h"
 #include "base/limits.h"
+#include "compaction/run_iterator.h"
 #include "env/clock.h"
 #include "env/thread_pool.h"
 #include "memtable/memtable.h"
@@ -73,5 +75,29 @@ Context::Context(const Options& user_options, std::string directory)
       cache(memory.block_cache_bytes),
       tables({options.file_system.get(), path, order, &cache}),
       reaper(options.file_system.get(), path) {}
+
+absl::Status Context::Noted(absl::Status status, FileNumber table) {
+  if (absl::IsDataLoss(status)) errors.NoteDamage(status, TablePath(path, table));
+  return status;
+}
+
+absl::Status Context::VerifyTable(const manifest::FileMetadata& file) {
+  const auto handle = tables.GetHandle(file.number, file.file_size);
+  const absl::StatusOr<const sstable::TableReader*> reader = handle->reader();
+  return Noted(reader.ok() ? (*reader)->Verify(file.digest) : reader.status(), file.number);
+}
+
+std::unique_ptr<InternalIterator> Context::NewRunIterator(
+    std::vector<manifest::FileRef> files, const sstable::TableIteratorOptions& how) {
+  auto open =
+      [this,
+       how](const manifest::FileRef& file) -> absl::StatusOr<std::unique_ptr<InternalIterator>> {
+    const absl::StatusOr<const sstable::TableReader*> reader =
+        tables.GetHandle(file->number, file->file_size)->reader();
+    if (!reader.ok()) return Noted(reader.status(), file->number);
+    return (*reader)->NewIterator(how);
+  };
+  return compaction::NewRunIterator(order, std::move(files), std::move(open));
+}
 
 }  // namespace cambium::engine

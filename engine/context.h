@@ -8,18 +8,24 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/internal_iterator.h"
 #include "base/keys.h"
 #include "cambium/options.h"
 #include "engine/state/error_state.h"
 #include "engine/state/file_reaper.h"
 #include "engine/state/snapshot_list.h"
 #include "engine/state/stats_recorder.h"
+#include "manifest/file_metadata.h"
 #include "sstable/block_cache.h"
 #include "sstable/table_cache.h"
 #include "util/chunk_pool.h"
 
 namespace cambium::engine {
+
+// Version 1 has one tree.
+inline constexpr ColumnFamilyId kDefaultFamily = 0;
 
 // How the memory budget is divided (docs/architecture.md).
 struct MemoryPlan {
@@ -54,6 +60,14 @@ struct Context {
   FileNumber NewFileNumber() {
     return FileNumber{next_file_number.fetch_add(1, std::memory_order_relaxed)};
   }
+
+  // Hands `status` on; where it says that the table is damaged, GetHealth() tells of it (D15).
+  absl::Status Noted(absl::Status status, FileNumber table);
+  // Reads every byte of a table.
+  absl::Status VerifyTable(const manifest::FileMetadata& file);
+  // The entries of files of one run, ascending.
+  std::unique_ptr<InternalIterator> NewRunIterator(std::vector<manifest::FileRef> files,
+                                                   const sstable::TableIteratorOptions& how);
 };
 
 }  // namespace cambium::engine

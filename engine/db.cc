@@ -8,12 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/empty_iterator.h"
+#include "base/merging_iterator.h"
 #include "engine/db_impl.h"
-#include "engine/introspection.h"
 #include "engine/read/db_iterator.h"
 #include "engine/read/point_read.h"
-#include "engine/read/view_iterator.h"
-#include "engine/verify.h"
 #include "util/epoch.h"
 #include "util/status_macros.h"
 
@@ -26,13 +24,14 @@ absl::Status TooLarge(std::string_view key, std::string_view value) {
                                                  " and ", kMaxValueSize));
 }
 
-engine::CommitRequest RequestFor(const SingleOp& op) {
+absl::Status WriteOne(engine::WritePath* writes, const SingleOp& op, const WriteOptions& options) {
+  if (!EntryWithinLimits(op.key(), op.value())) return TooLarge(op.key(), op.value());
   engine::CommitRequest request;
   request.pieces = op.pieces();
   request.payload_size = op.ByteSize();
   request.count = 1;
   request.single = &op;
-  return request;
+  return writes->Write(request, options);
 }
 
 }  // namespace
@@ -52,16 +51,12 @@ absl::Status DB::Close() { return impl_->Close(); }
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   RETURN_IF_ERROR(impl_->CheckWritable());
-  if (!EntryWithinLimits(key, value)) return TooLarge(key, value);
-  const SingleOp op(BatchOpTag::kPut, key, value);
-  return impl_->writes->Write(RequestFor(op), options);
+  return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kPut, key, value), options);
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   RETURN_IF_ERROR(impl_->CheckWritable());
-  if (!EntryWithinLimits(key, {})) return TooLarge(key, {});
-  const SingleOp op(BatchOpTag::kDelete, key, {});
-  return impl_->writes->Write(RequestFor(op), options);
+  return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
 }
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
@@ -127,15 +122,28 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
 }
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
+  engine::Context* const context = &impl_->context;
   std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
   const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
-  if (!sequence.ok())
-    return engine::NewDBIterator({.pin = nullptr,
-                                  .input = NewEmptyIterator(sequence.status()),
-                                  .order = impl_->context.order,
-                                  .lower_bound = {},
-                                  .upper_bound = {}});
-  return engine::NewViewIterator(&impl_->context, std::move(view), *sequence, options);
+  engine::DBIteratorArgs args;
+  args.order = context->order;
+  args.lower_bound = options.lower_bound;
+  args.upper_bound = options.upper_bound;
+  if (!sequence.ok()) {
+    args.input = NewEmptyIterator(sequence.status());
+    return engine::NewDBIterator(std::move(args));
+  }
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  children.push_back(view->active->table.NewIterator());
+  for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
+  for (const engine::RunView& run : view->tables->runs) {
+    children.push_back(context->NewRunIterator(run.run->files, {options.fill_cache, 0}));
+  }
+  args.input = NewMergingIterator(context->order, std::move(children));
+  args.pin = std::move(view);
+  args.sequence = *sequence;
+  args.stats = &context->stats;
+  return engine::NewDBIterator(std::move(args));
 }
 
 std::shared_ptr<const Snapshot> DB::GetSnapshot() {
@@ -165,23 +173,7 @@ absl::Status DB::WaitForIdle() {
 }
 
 absl::Status DB::Verify() {
-  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
-  return engine::VerifyAll(&impl_->context, *view, impl_->versions);
-}
-
-Stats DB::GetStats() const {
-  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
-  return engine::CollectStats(impl_->Inspect(*view));
-}
-
-std::optional<std::string> DB::GetProperty(std::string_view name) const {
-  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
-  return engine::Property(impl_->Inspect(*view), name);
-}
-
-uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
-  const std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
-  return engine::ApproximateSize(impl_->Inspect(*view), begin, end);
+  return engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions);
 }
 
 Health DB::GetHealth() const { return impl_->context.errors.Get(); }

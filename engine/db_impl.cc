@@ -73,11 +73,10 @@ absl::Status DB::Impl::Start(Recovered recovered) {
   std::vector<std::shared_ptr<engine::MemSlot>> frozen(recovered.memtables.rbegin() + 1,
                                                        recovered.memtables.rend());
   std::unique_ptr<wal::LogSet> log;
-  tree.Start(recovered.memtables.back(), std::move(frozen), recovered.state.families.at(0).version);
-  if (context.options.read_only) {
-    versions.StartReadOnly(recovered.state);
-  } else {
-    RETURN_IF_ERROR(versions.Start(recovered.state));
+  tree.Start(recovered.memtables.back(), std::move(frozen),
+             recovered.state.families.at(engine::kDefaultFamily).version);
+  RETURN_IF_ERROR(versions.Start(recovered.state));
+  if (!context.options.read_only) {
     ASSIGN_OR_RETURN(log, engine::StartLog(&context, recovered));
     engine::RemoveLeftovers(&context, recovered);
   }
@@ -107,10 +106,6 @@ absl::StatusOr<SequenceNumber> DB::Impl::ReadSequence(const ReadOptions& read_op
     return absl::InvalidArgumentError("the snapshot is of another database");
   }
   return read_options.snapshot->sequence();
-}
-
-engine::Inspected DB::Impl::Inspect(const engine::ReadView& view) const {
-  return {&context, &view, writes->visible(), writes->jobs()->DebtBytes()};
 }
 
 }  // namespace cambium

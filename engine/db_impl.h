@@ -8,7 +8,6 @@
 
 #include "cambium/db.h"
 #include "engine/context.h"
-#include "engine/introspection.h"
 #include "engine/recovery.h"
 #include "engine/tree/tree.h"
 #include "engine/tree/version_store.h"
@@ -29,7 +28,6 @@ class DB::Impl {
   absl::Status CheckWritable() const;
   // What a read that starts now sees, given a view that was taken before this call.
   absl::StatusOr<SequenceNumber> ReadSequence(const ReadOptions& read_options) const;
-  engine::Inspected Inspect(const engine::ReadView& view) const;
 
   engine::Context context;
   std::unique_ptr<FileLock> lock;

@@ -1,14 +1,19 @@
-#include "engine/introspection.h"
-
+// What a database says of itself: counters, properties, sizes.
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cambium/db.h"
+#include "engine/db_impl.h"
 #include "sstable/table_reader.h"
 
-namespace cambium::engine {
+namespace cambium {
 namespace {
+
+using engine::LiveTableRef;
+using engine::MemSlot;
+using engine::ReadView;
+using engine::RunView;
 
 LevelStats StatsOf(std::span<const manifest::Run> runs) {
   LevelStats stats;
@@ -97,37 +102,39 @@ std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view lev
 
 }  // namespace
 
-Stats CollectStats(const Inspected& db) {
+Stats DB::GetStats() const {
+  const engine::Context& context = impl_->context;
+  const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
   Stats stats;
-  db.context->stats.Fill(&stats);
-  const sstable::BlockCacheStats cache = db.context->cache.Stats();
+  context.stats.Fill(&stats);
+  const sstable::BlockCacheStats cache = context.cache.Stats();
   stats.block_cache_misses = cache.misses;
   stats.block_cache_bytes_now = cache.resident;
   stats.table_memory_bytes_now = cache.table_memory;
-  stats.memtable_bytes_now = MemTableUsage(*db.view);
-  stats.frozen_memtables_now = db.view->frozen.size();
-  stats.live_bytes_now = db.view->tables->version->TotalBytes();
-  stats.compaction_debt_bytes_now = db.compaction_debt_bytes;
-  stats.snapshots_now = db.context->snapshots->Count();
-  stats.last_sequence = db.last_sequence;
+  stats.memtable_bytes_now = MemTableUsage(*view);
+  stats.frozen_memtables_now = view->frozen.size();
+  stats.live_bytes_now = view->tables->version->TotalBytes();
+  stats.compaction_debt_bytes_now = impl_->writes->jobs()->DebtBytes();
+  stats.snapshots_now = context.snapshots->Count();
+  stats.last_sequence = impl_->writes->visible();
   for (int level = 0; level < kLevelCount; ++level) {
-    stats.levels.push_back(StatsOf(db.view->tables->version->runs(level)));
+    stats.levels.push_back(StatsOf(view->tables->version->runs(level)));
   }
   return stats;
 }
 
-std::optional<std::string> Property(const Inspected& db, std::string_view name) {
+std::optional<std::string> DB::GetProperty(std::string_view name) const {
   constexpr std::string_view kPrefix = "cambium.";
   constexpr std::string_view kFilesAtLevel = "num-files-at-level";
   if (!name.starts_with(kPrefix)) return std::nullopt;
   name.remove_prefix(kPrefix.size());
-  const Stats stats = CollectStats(db);
+  const Stats stats = GetStats();
   if (name == "levels") return LevelsText(stats);
   if (name == "stats") return StatsText(stats);
   if (name == "version") return std::string(Version());
   if (name == "last-sequence") return absl::StrCat(stats.last_sequence);
   if (name == "approximate-memory-usage") {
-    return absl::StrCat(stats.memtable_bytes_now + db.context->cache.Usage());
+    return absl::StrCat(stats.memtable_bytes_now + impl_->context.cache.Usage());
   }
   if (name.starts_with(kFilesAtLevel)) {
     return FilesAtLevel(stats, name.substr(kFilesAtLevel.size()));
@@ -135,11 +142,12 @@ std::optional<std::string> Property(const Inspected& db, std::string_view name) 
   return std::nullopt;
 }
 
-uint64_t ApproximateSize(const Inspected& db, std::string_view begin, std::string_view end) {
-  const KeyOrder& order = db.context->order;
+uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
+  const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
+  const KeyOrder& order = impl_->context.order;
   if (order.Compare(begin, end) >= 0) return 0;
   uint64_t bytes = 0;
-  for (const RunView& run : db.view->tables->runs) {
+  for (const RunView& run : view->tables->runs) {
     for (const LiveTableRef& table : run.tables) {
       const manifest::FileMetadata& file = table->file();
       if (order.Less(file.largest_key, begin) || order.Compare(file.smallest_key, end) >= 0) {
@@ -161,4 +169,4 @@ uint64_t ApproximateSize(const Inspected& db, std::string_view begin, std::strin
   return bytes;
 }
 
-}  // namespace cambium::engine
+}  // namespace cambium

@@ -13,21 +13,19 @@
 namespace cambium::engine {
 namespace {
 
-constexpr ColumnFamilyId kFamily = 0;
-
+// The files of the database's directory. Plain data.
 struct Listing {
-  std::vector<ParsedFileName> files;
+  std::vector<std::pair<std::string, ParsedFileName>> files;  // by name
   uint64_t largest_number = 0;
 };
 
-absl::StatusOr<Listing> List(Context* context) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   context->fs()->ListDirectory(context->path));
+absl::StatusOr<Listing> List(const Context& context) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, context.fs()->ListDirectory(context.path));
   Listing listing;
   for (const std::string& name : names) {
     const std::optional<ParsedFileName> parsed = ParseFileName(name);
     if (!parsed.has_value()) continue;
-    listing.files.push_back(*parsed);
+    listing.files.emplace_back(name, *parsed);
     listing.largest_number = std::max(listing.largest_number, ToInteger(parsed->number));
   }
   return listing;
@@ -43,120 +41,98 @@ std::set<FileNumber> LiveTables(const manifest::Version& version) {
   return live;
 }
 
-absl::Status CheckTables(const Context& context, const Listing& listing,
-                         const std::set<FileNumber>& live, FileNumber manifest) {
-  std::set<FileNumber> present;
-  for (const ParsedFileName& file : listing.files) {
-    if (file.type == FileType::kTable) present.insert(file.number);
+absl::Status CheckTables(const Context& context, const Listing& listing, std::set<FileNumber> live,
+                         FileNumber manifest) {
+  for (const auto& [name, file] : listing.files) {
+    if (file.type == FileType::kTable) live.erase(file.number);
   }
-  for (const FileNumber number : live) {
-    if (present.contains(number)) continue;
-    return absl::DataLossError(
-        absl::StrCat("open ", context.path, ": ", ManifestPath(context.path, manifest), " names ",
-                     TablePath(context.path, number), ", and there is no such file"));
-  }
-  return absl::OkStatus();
-}
-
-std::string PathOf(const Context& context, const std::string& name) {
-  return JoinPath(context.path, name);
+  if (live.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("open ", context.path, ": ", ManifestPath(context.path, manifest), " names ",
+                   TablePath(context.path, *live.begin()), ", and there is no such file"));
 }
 
 // What of the directory neither the state nor the replayed log needs. The manifest in force is
 // among them: the fresh one replaces it.
-absl::StatusOr<std::vector<std::string>> Leftovers(Context* context,
-                                                   const std::set<FileNumber>& live,
-                                                   const wal::LogReplay& log,
-                                                   FileNumber oldest_log) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   context->fs()->ListDirectory(context->path));
-  std::vector<std::string> leftovers;
-  for (const std::string& name : names) {
-    const std::optional<ParsedFileName> parsed = ParseFileName(name);
-    if (!parsed.has_value()) continue;
-    bool needed = true;
-    switch (parsed->type) {
+std::vector<std::string> Leftovers(const Context& context, const Listing& listing,
+                                   const std::set<FileNumber>& live, const Recovered& recovered) {
+  const auto needed = [&](const ParsedFileName& file) {
+    const std::vector<uint64_t>& chain = recovered.log.chain;
+    switch (file.type) {
       case FileType::kTable:
-        needed = live.contains(parsed->number);
-        break;
+        return live.contains(file.number);
       case FileType::kLog:
-        needed = parsed->number >= oldest_log &&
-                 std::find(log.chain.begin(), log.chain.end(), ToInteger(parsed->number)) !=
-                     log.chain.end();
-        break;
-      case FileType::kManifest:
-      case FileType::kTemporary:
-        needed = false;
-        break;
+        return file.number >= recovered.state.log_number &&
+               std::find(chain.begin(), chain.end(), ToInteger(file.number)) != chain.end();
       default:
-        break;
+        return file.type != FileType::kManifest && file.type != FileType::kTemporary;
     }
-    if (!needed) leftovers.push_back(PathOf(*context, name));
+  };
+  std::vector<std::string> leftovers;
+  for (const auto& [name, file] : listing.files) {
+    if (!needed(file)) leftovers.push_back(JoinPath(context.path, name));
   }
   return leftovers;
 }
 
-// Fills memtables from the log's records. Confined to recovery.
-class Replayer {
- public:
-  Replayer(Context* context, Recovered* out) : context_(context), out_(out) {
-    first_.sequence = out->state.families.at(kFamily).flushed_sequence;
-    // Where in its segments a record lies is not told: the oldest segment needed is early enough
-    // for every memtable.
-    first_.log = {ToInteger(out->state.log_number), 0};
-    AddMemTable();
-  }
+std::shared_ptr<MemSlot> NewMemTable(Context* context, const WriteFrontier& first) {
+  auto slot =
+      std::make_shared<MemSlot>(context->order, &context->chunks, context->memory.memtable_bytes);
+  slot->first = first;
+  return slot;
+}
 
-  absl::Status Add(SequenceNumber first, std::string_view payload) {
+absl::StatusOr<wal::LogReplay> ReadLog(const Context& context, const Listing& listing,
+                                       const manifest::ManifestState& state,
+                                       const wal::RecordCallback& callback) {
+  wal::LogReadOptions options;
+  options.file_system = context.fs();
+  options.segment_path = [&context](uint64_t segment) {
+    return LogPath(context.path, FileNumber{segment});
+  };
+  options.uuid = state.database_id;
+  options.oldest_needed = ToInteger(state.log_number);
+  for (const auto& [name, file] : listing.files) {
+    if (file.type == FileType::kLog) options.segments.push_back(ToInteger(file.number));
+  }
+  return wal::ReadLog(options, callback);
+}
+
+// Fills memtables from the log.
+absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out) {
+  const SequenceNumber flushed = out->state.families.at(kDefaultFamily).flushed_sequence;
+  // Where in its segments a record lies is not told: the oldest segment needed is early enough for
+  // every memtable.
+  const wal::LogPosition log{ToInteger(out->state.log_number), 0};
+  out->memtables.push_back(NewMemTable(context, {flushed, log}));
+  const auto add = [&](SequenceNumber first, std::string_view payload) -> absl::Status {
     const uint32_t count = BatchReader(payload).count();
     if (count == 0) return absl::OkStatus();
     const SequenceNumber last = first + count - 1;
-    out_->last_sequence = std::max(out_->last_sequence, last);
-    const SequenceNumber flushed = out_->state.families.at(kFamily).flushed_sequence;
+    out->last_sequence = std::max(out->last_sequence, last);
     if (last <= flushed) return absl::OkStatus();
     const size_t bytes = MemTableBytes(payload.size(), count);
-    if (active()->reserved != 0 && active()->reserved + bytes > active()->capacity) {
-      first_.sequence = first - 1;
-      AddMemTable();
+    if (!out->memtables.back()->HasRoom(bytes)) {
+      out->memtables.push_back(NewMemTable(context, {first - 1, log}));
     }
-    active()->reserved += bytes;
-    return InsertBatch(payload, first, flushed, active());
-  }
-
- private:
-  MemSlot* active() { return out_->memtables.back().get(); }
-  void AddMemTable() {
-    auto slot = std::make_shared<MemSlot>(context_->order, &context_->chunks,
-                                          context_->memory.memtable_bytes);
-    slot->first = first_;
-    out_->memtables.push_back(std::move(slot));
-  }
-
-  Context* const context_;
-  Recovered* const out_;
-  WriteFrontier first_;
-};
-
-absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out) {
-  wal::LogReadOptions options;
-  options.file_system = context->fs();
-  options.segment_path = [context](uint64_t segment) {
-    return LogPath(context->path, FileNumber{segment});
+    MemSlot* const active = out->memtables.back().get();
+    active->reserved += bytes;
+    return InsertBatch(payload, first, flushed, active);
   };
-  options.uuid = out->state.database_id;
-  options.oldest_needed = ToInteger(out->state.log_number);
-  for (const ParsedFileName& file : listing.files) {
-    if (file.type == FileType::kLog) options.segments.push_back(ToInteger(file.number));
-  }
-  Replayer replayer(context, out);
-  ASSIGN_OR_RETURN(out->log, wal::ReadLog(options, [&](uint64_t first, std::string_view payload) {
-                     return replayer.Add(first, payload);
-                   }));
+  ASSIGN_OR_RETURN(out->log, ReadLog(*context, listing, out->state, add));
   return absl::OkStatus();
 }
 
-bool HoldsNothing(const std::vector<std::shared_ptr<MemSlot>>& memtables) {
-  return memtables.size() == 1 && memtables.front()->reserved == 0;
+absl::Status VerifyLog(const Context& context, const manifest::ManifestState& state) {
+  ASSIGN_OR_RETURN(const Listing listing, List(context));
+  const auto check = [](uint64_t, std::string_view payload) {
+    BatchReader reader(payload);
+    BatchOp op;
+    while (reader.Next(&op)) {
+    }
+    return reader.status();
+  };
+  return ReadLog(context, listing, state, check).status();
 }
 
 }  // namespace
@@ -167,31 +143,29 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
-  ASSIGN_OR_RETURN(const Listing listing, List(context));
+  ASSIGN_OR_RETURN(const Listing listing, List(*context));
   context->next_file_number.store(
       std::max(recovered.state.next_file_number, listing.largest_number + 1));
-  const std::set<FileNumber> live = LiveTables(*recovered.state.families.at(kFamily).version);
+  const std::set<FileNumber> live =
+      LiveTables(*recovered.state.families.at(kDefaultFamily).version);
   RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
   RETURN_IF_ERROR(ReplayLog(context, listing, &recovered));
-  if (HoldsNothing(recovered.memtables)) {
+  if (recovered.memtables.size() == 1 && recovered.memtables.front()->reserved == 0) {
     // All that the log holds is in tables: the fresh manifest needs none of its segments.
     recovered.state.log_number = FileNumber{context->next_file_number.load()};
     recovered.memtables.front()->first = {recovered.last_sequence,
                                           {ToInteger(recovered.state.log_number), 0}};
   }
-  ASSIGN_OR_RETURN(recovered.leftovers,
-                   Leftovers(context, live, recovered.log, recovered.state.log_number));
+  recovered.leftovers = Leftovers(*context, listing, live, recovered);
   return recovered;
 }
 
 absl::StatusOr<Recovered> Create(Context* context) {
-  ASSIGN_OR_RETURN(const Listing listing, List(context));
-  for (const ParsedFileName& file : listing.files) {
+  ASSIGN_OR_RETURN(const Listing listing, List(*context));
+  for (const auto& [name, file] : listing.files) {
     if (file.type != FileType::kTable && file.type != FileType::kLog) continue;
     return absl::DataLossError(absl::StrCat("open ", context->path, ": found ",
-                                            file.type == FileType::kTable
-                                                ? TablePath(context->path, file.number)
-                                                : LogPath(context->path, file.number),
+                                            JoinPath(context->path, name),
                                             ", expected CURRENT beside it: it is missing"));
   }
   context->next_file_number.store(listing.largest_number + 1);
@@ -199,14 +173,10 @@ absl::StatusOr<Recovered> Create(Context* context) {
   created.state.comparator_name = context->order.comparator()->Name();
   env::FillRandom(created.state.database_id);
   created.state.log_number = FileNumber{context->next_file_number.load()};
-  manifest::FamilyState& family = created.state.families[kFamily];
-  family.name = "default";
-  family.version = std::make_shared<const manifest::Version>();
-  created.memtables.push_back(
-      std::make_shared<MemSlot>(context->order, &context->chunks, context->memory.memtable_bytes));
-  created.memtables.front()->first = {0, {ToInteger(created.state.log_number), 0}};
-  ASSIGN_OR_RETURN(created.leftovers,
-                   Leftovers(context, {}, created.log, created.state.log_number));
+  created.state.families[kDefaultFamily] = {"default", 0,
+                                            std::make_shared<const manifest::Version>()};
+  created.memtables.push_back(NewMemTable(context, {0, {ToInteger(created.state.log_number), 0}}));
+  created.leftovers = Leftovers(*context, listing, {}, created);
   return created;
 }
 
@@ -235,6 +205,28 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context,
 void RemoveLeftovers(Context* context, const Recovered& recovered) {
   for (const std::string& path : recovered.leftovers) {
     context->fs()->Remove(path).IgnoreError();
+  }
+}
+
+absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions) {
+  for (const RunView& run : view.tables->runs) {
+    for (const manifest::FileRef& file : run.run->files) {
+      RETURN_IF_ERROR(context->VerifyTable(*file));
+    }
+  }
+  for (;;) {
+    // A flush may retire segments and roll the manifest over while they are read: what looks
+    // damaged then is read again.
+    const manifest::ManifestState before = versions.state();
+    absl::Status status =
+        manifest::RecoverManifest(context->fs(), context->path, context->order).status();
+    if (status.ok()) status = VerifyLog(*context, before);
+    if (status.ok()) return status;
+    const manifest::ManifestState after = versions.state();
+    if (after.log_number == before.log_number &&
+        after.next_file_number == before.next_file_number) {
+      return status;
+    }
   }
 }
 

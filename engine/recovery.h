@@ -1,4 +1,4 @@
-// Recovery: from the files of a directory to the state of a database.
+// Recovery: from the files of a directory to the state of a database; and reading all of them.
 //
 //   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables
 //        so far nothing on disk has changed (D11)
@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "engine/context.h"
 #include "engine/state/mem_slot.h"
+#include "engine/state/read_view.h"
+#include "engine/tree/version_store.h"
 #include "manifest/manifest_state.h"
 #include "wal/log_reader.h"
 #include "wal/log_set.h"
@@ -43,6 +45,10 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context, const Re
 
 // Removes what nothing names. Failures are left to the next Open.
 void RemoveLeftovers(Context* context, const Recovered& recovered);
+
+// Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
+// may read and write meanwhile; memory: a block at a time.
+absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions);
 
 }  // namespace cambium::engine
 

@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "engine/jobs/compaction_job.h"
-#include "engine/jobs/flush_job.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -22,15 +20,9 @@ constexpr uint64_t kPlanFiles = 25;
 
 }  // namespace
 
-JobScheduler::JobScheduler(JobWorld world) : world_(std::move(world)) {}
-
-JobScheduler::~JobScheduler() = default;
-
 void JobScheduler::Schedule() {
   MutexLock lock(&mutex_);
-  if (stopping_.load(std::memory_order_relaxed) || !world_.context->errors.writable()) return;
-  ScheduleFlush();
-  ScheduleCompactions();
+  StartDue();
 }
 
 void JobScheduler::Stop() {
@@ -48,16 +40,20 @@ void JobScheduler::Drain() {
   }
 }
 
-void JobScheduler::ScheduleFlush() {
-  if (flush_running_ || world_.tree->Pin()->frozen.empty()) return;
-  flush_running_ = true;
-  world_.context->executor()->Schedule(Lane::kFlush, [this] { FlushTask(); });
-}
-
-void JobScheduler::ScheduleCompactions() {
-  if (manual_requests_ > 0) return;
-  const auto limit = static_cast<size_t>(std::max(1, world_.context->options.background_threads));
+void JobScheduler::StartDue() {
+  Context* const context = world_.context;
+  if (stopping_.load(std::memory_order_relaxed) || !context->errors.writable()) return;
   const std::shared_ptr<const ReadView> view = world_.tree->Pin();
+  if (!flush_running_ && !view->frozen.empty()) {
+    flush_running_ = true;
+    context->executor()->Schedule(Lane::kFlush, [this] {
+      // What went wrong stands in context->errors; whoever waits for the flush finds it there.
+      if (!stopping_.load()) RunFlush(world_).IgnoreError();
+      EndJob(nullptr);
+    });
+  }
+  if (manual_requests_ > 0) return;
+  const auto limit = static_cast<size_t>(std::max(1, context->options.background_threads));
   while (running_.size() < limit) {
     std::optional<compaction::Plan> plan =
         compaction::Pick(*view->tables->version, Policy(), running_);
@@ -68,42 +64,29 @@ void JobScheduler::ScheduleCompactions() {
 
 void JobScheduler::Start(compaction::Plan plan) {
   running_.push_back(plan);
-  world_.context->executor()->Schedule(Lane::kCompaction,
-                                       [this, plan = std::move(plan)] { CompactionTask(plan); });
+  world_.context->executor()->Schedule(Lane::kCompaction, [this, plan = std::move(plan)] {
+    const auto cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
+    // As above; a damaged input is quarantined, and the policy leaves it alone from then on.
+    if (!cancelled()) RunCompaction(world_, plan, cancelled).IgnoreError();
+    EndJob(&plan);
+  });
 }
 
-void JobScheduler::FlushTask() {
-  // What went wrong stands in context->errors; whoever waits for the flush finds it there.
-  if (!stopping_.load()) RunFlush(world_).IgnoreError();
+void JobScheduler::EndJob(const compaction::Plan* plan) {
   world_.context->reaper.Reap();
   world_.load_changed();
-  {
-    MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
+  if (plan == nullptr) {
     flush_running_ = false;
-    if (!stopping_.load() && world_.context->errors.writable()) {
-      ScheduleFlush();
-      ScheduleCompactions();
-    }
-    changed_.SignalAll();
-  }
-}
-
-void JobScheduler::CompactionTask(const compaction::Plan& plan) {
-  const auto cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
-  // As above; a damaged input is quarantined, and the policy leaves it alone from then on.
-  if (!cancelled()) RunCompaction(world_, plan, cancelled).IgnoreError();
-  world_.context->reaper.Reap();
-  world_.load_changed();
-  {
-    MutexLock lock(&mutex_);
+  } else {
     // Running plans never share a file: the first input tells them apart.
-    const FileNumber first = plan.inputs.front().files.front()->number;
-    std::erase_if(running_, [first](const compaction::Plan& other) {
-      return other.inputs.front().files.front()->number == first;
+    const manifest::FileRef& first = plan->inputs.front().files.front();
+    std::erase_if(running_, [&first](const compaction::Plan& other) {
+      return other.inputs.front().files.front() == first;
     });
-    if (!stopping_.load() && world_.context->errors.writable()) ScheduleCompactions();
-    changed_.SignalAll();
   }
+  StartDue();
+  changed_.SignalAll();
 }
 
 bool JobScheduler::Idle() {
@@ -132,17 +115,6 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
   }
 }
 
-absl::Status JobScheduler::AwaitFlushed(SequenceNumber sequence) {
-  return Await([this, sequence] {
-    const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-    return view->frozen.empty() || view->frozen.back()->first.sequence >= sequence;
-  });
-}
-
-absl::Status JobScheduler::AwaitFrozenAtMost(size_t limit) {
-  return Await([this, limit] { return world_.tree->Pin()->frozen.size() <= limit; });
-}
-
 absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
@@ -150,15 +122,16 @@ absl::Status JobScheduler::AwaitIdle() {
   });
 }
 
-JobScheduler::Step JobScheduler::StartManual(const compaction::ManualRequest& request) {
+bool JobScheduler::StartManual(const compaction::ManualRequest& request) {
   MutexLock lock(&mutex_);
   const std::shared_ptr<const ReadView> view = world_.tree->Pin();
   std::optional<compaction::Plan> plan =
       compaction::PickManual(*view->tables->version, Policy(), request);
-  if (!plan.has_value()) return Step::kDone;
-  if (compaction::ConflictsWithAny(*plan, running_, world_.context->order)) return Step::kBlocked;
-  Start(*std::move(plan));
-  return Step::kStarted;
+  if (!plan.has_value()) return false;
+  if (!compaction::ConflictsWithAny(*plan, running_, world_.context->order)) {
+    Start(*std::move(plan));
+  }
+  return true;
 }
 
 absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
@@ -177,7 +150,7 @@ absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
   };
   for (;;) {
     status = Await(nothing_runs);
-    if (!status.ok() || StartManual(request) == Step::kDone) break;
+    if (!status.ok() || !StartManual(request)) break;
   }
   {
     MutexLock lock(&mutex_);

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "compaction/plan.h"
 #include "compaction/policy.h"
-#include "engine/jobs/job_world.h"
+#include "engine/jobs/table_jobs.h"
 #include "util/mutex.h"
 
 namespace cambium::engine {
@@ -25,9 +25,8 @@ namespace cambium::engine {
 // Thread-safe.
 class JobScheduler {
  public:
-  explicit JobScheduler(JobWorld world);
-  // Requires Stop().
-  ~JobScheduler();
+  // Requires Stop() before it is destroyed.
+  explicit JobScheduler(JobWorld world) : world_(std::move(world)) {}
   JobScheduler(const JobScheduler&) = delete;
   JobScheduler& operator=(const JobScheduler&) = delete;
 
@@ -42,11 +41,6 @@ class JobScheduler {
   // Returns when done() holds, which is asked under the scheduler's lock after every job; or why
   // jobs no longer run. Lends the caller's thread to the executor.
   absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Returns when every write up to `sequence`, all of them in frozen memtables, is in tables; or
-  // why it will not be.
-  absl::Status AwaitFlushed(SequenceNumber sequence) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Returns when at most `limit` memtables are frozen; or why there will not be.
-  absl::Status AwaitFrozenAtMost(size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns when no job runs and none is due; or why none can run.
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Merges what overlaps `range` into the last level. Nothing else is compacted meanwhile. DataLoss
@@ -59,15 +53,13 @@ class JobScheduler {
 
  private:
   compaction::PolicyOptions Policy() const;
-  void ScheduleFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ScheduleCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Start(compaction::Plan plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FlushTask();
-  void CompactionTask(const compaction::Plan& plan);
+  // What every job ends with; `plan` is null for a flush.
+  void EndJob(const compaction::Plan* plan) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Idle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What the next step of a manual compaction came to.
-  enum class Step { kStarted, kBlocked, kDone };
-  Step StartManual(const compaction::ManualRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next step of a manual compaction; false where none is left.
+  bool StartManual(const compaction::ManualRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Failure() const;
   absl::Status DamageIn(const compaction::KeyRange& range) const;
 

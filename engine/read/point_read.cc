@@ -7,10 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "base/file_names.h"
 #include "base/key_fold.h"
 #include "sstable/table_reader.h"
+#include "util/status_macros.h"
 
 namespace cambium::engine {
 namespace {
@@ -52,26 +51,14 @@ absl::Status Outcome(const KeyFold& fold) {
   }
 }
 
-// Remembers damage, so that GetHealth() tells of it, and hands the error on.
-absl::Status Noted(Context* context, const LiveTable& table, absl::Status error) {
-  if (absl::IsDataLoss(error)) {
-    context->errors.NoteDamage(error, TablePath(context->path, table.file().number));
-  }
-  return error;
-}
-
-absl::Status ReadTable(Context* context, const LiveTable& table, const LookupKey& key,
+absl::Status ReadTable(const LiveTable& table, const LookupKey& key,
                        const sstable::TableReadOptions& options,
                        std::pair<KeyFold*, PinnedValue*> out) {
   const sstable::TableReader* reader = table.table().reader_if_open();
   if (reader == nullptr) {
-    absl::StatusOr<const sstable::TableReader*> opened = table.table().reader();
-    if (!opened.ok()) return Noted(context, table, std::move(opened).status());
-    reader = *opened;
+    ASSIGN_OR_RETURN(reader, table.table().reader());
   }
-  absl::Status status = reader->Get(key, options, out.first, out.second);
-  if (!status.ok()) return Noted(context, table, std::move(status));
-  return status;
+  return reader->Get(key, options, out.first, out.second);
 }
 
 // One key of a MultiPointRead that no memtable decided.
@@ -95,7 +82,8 @@ void ReadTableForMany(Context* context, const LiveTable& table,
     (*reader)->MultiGet(std::span(*group), options);
   }
   for (sstable::LookupRequest& request : *group) {
-    if (!request.status.ok()) request.status = Noted(context, table, std::move(request.status));
+    if (!request.status.ok())
+      request.status = context->Noted(std::move(request.status), table.file().number);
   }
 }
 
@@ -110,8 +98,8 @@ absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view k
   for (const RunView& run : at.view->tables->runs) {
     const LiveTable* table = run.Find(lookup, context->order);
     if (table == nullptr) continue;
-    absl::Status status = ReadTable(context, *table, lookup, options, {&fold, value});
-    if (!status.ok()) return status;
+    absl::Status status = ReadTable(*table, lookup, options, {&fold, value});
+    if (!status.ok()) return context->Noted(std::move(status), table->file().number);
     if (fold.decided()) break;
   }
   return Outcome(fold);

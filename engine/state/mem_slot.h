@@ -41,6 +41,9 @@ struct MemSlot {
   WriteFrontier first;
   // Bytes promised to writes so far. Guarded by the commit lock.
   size_t reserved = 0;
+
+  // Whether a write of that many bytes may go here; one write always may. Under the commit lock.
+  bool HasRoom(size_t bytes) const { return reserved == 0 || reserved + bytes <= capacity; }
 };
 
 // Bytes of memtable that a batch of `count` operations and `payload_size` encoded bytes takes,

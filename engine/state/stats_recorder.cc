@@ -2,28 +2,29 @@
 
 namespace cambium::engine {
 
-void StatsRecorder::AddEntries(const JobStats& job) {
-  jobs_.entries_in += job.entries_in;
-  jobs_.entries_out += job.entries_out;
-  jobs_.entries_shadowed += job.entries_shadowed;
-  jobs_.tombstones_dropped += job.tombstones_dropped;
+void StatsRecorder::AddEntries(const compaction::MergeCounts& counts) {
+  jobs_.entries_in += counts.in;
+  jobs_.entries_out += counts.out;
+  jobs_.entries_shadowed += counts.shadowed;
+  jobs_.tombstones_dropped += counts.tombstones_dropped;
 }
 
-void StatsRecorder::AddFlush(const JobStats& job) {
+void StatsRecorder::AddFlush(const compaction::RunMergeResult& job, uint64_t micros) {
   MutexLock lock(&mutex_);
   ++jobs_.flushes;
   jobs_.flush_bytes += job.bytes_written;
-  AddEntries(job);
-  flush_micros_.Record(job.micros);
+  AddEntries(job.counts);
+  flush_micros_.Record(micros);
 }
 
-void StatsRecorder::AddCompaction(const JobStats& job) {
+void StatsRecorder::AddCompaction(const compaction::RunMergeResult& job, uint64_t bytes_read,
+                                  uint64_t micros) {
   MutexLock lock(&mutex_);
   ++jobs_.compactions;
-  jobs_.compaction_bytes_read += job.bytes_read;
+  jobs_.compaction_bytes_read += bytes_read;
   jobs_.compaction_bytes_written += job.bytes_written;
-  AddEntries(job);
-  compaction_micros_.Record(job.micros);
+  AddEntries(job.counts);
+  compaction_micros_.Record(micros);
 }
 
 void StatsRecorder::AddTrivialMove() {

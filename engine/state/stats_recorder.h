@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cambium/stats.h"
+#include "compaction/run_merge.h"
 #include "util/histogram.h"
 #include "util/mutex.h"
 #include "util/sharded_counter.h"
@@ -17,12 +18,6 @@ namespace cambium::engine {
 // Counted on the paths of reads and writes.
 enum class Counter { kKeysWritten, kBytesWritten, kGets, kGetsFound, kSeeks, kLogBytes, kLogSyncs };
 inline constexpr size_t kCounterCount = 7;
-
-// What one flush or compaction did.
-struct JobStats {
-  uint64_t bytes_read = 0, bytes_written = 0, micros = 0;
-  uint64_t entries_in = 0, entries_out = 0, entries_shadowed = 0, tombstones_dropped = 0;
-};
 
 // Bytes a second that jobs have written so far; 0: none has run.
 struct JobSpeeds {
@@ -35,8 +30,8 @@ class StatsRecorder {
   void Add(Counter counter, uint64_t amount) {
     counters_.Add(static_cast<size_t>(counter), amount);
   }
-  void AddFlush(const JobStats& job);
-  void AddCompaction(const JobStats& job);
+  void AddFlush(const compaction::RunMergeResult& job, uint64_t micros);
+  void AddCompaction(const compaction::RunMergeResult& job, uint64_t bytes_read, uint64_t micros);
   void AddTrivialMove();
   void AddStall(uint64_t micros);
 
@@ -45,7 +40,7 @@ class StatsRecorder {
   void Fill(Stats* stats) const;
 
  private:
-  void AddEntries(const JobStats& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddEntries(const compaction::MergeCounts& counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ShardedCounters<kCounterCount> counters_;
   mutable Mutex mutex_;

@@ -7,23 +7,10 @@
 #include "util/status_macros.h"
 
 namespace cambium::engine {
-namespace {
-
-// Version 1 has one tree.
-constexpr ColumnFamilyId kFamily = 0;
-
-}  // namespace
-
 absl::Status VersionStore::Start(manifest::ManifestState state) {
   MutexLock lock(&manifest_mu_);
-  RETURN_IF_ERROR(WriteFresh(&state));
   state_ = std::move(state);
-  return absl::OkStatus();
-}
-
-void VersionStore::StartReadOnly(manifest::ManifestState state) {
-  MutexLock lock(&manifest_mu_);
-  state_ = std::move(state);
+  return context_->options.read_only ? absl::OkStatus() : WriteFresh(&state_);
 }
 
 absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed) {
@@ -36,14 +23,16 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed) {
   edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
   ASSIGN_OR_RETURN(manifest::ManifestState next,
                    manifest::ApplyEdit(state_, edit, context_->order));
-  if (absl::Status written = Write(edit, &next); !written.ok()) {
+  const bool fresh = log_ == nullptr || log_->ShouldRollOver();
+  const absl::Status written = fresh ? WriteFresh(&next) : log_->Append(edit);
+  if (!written.ok()) {
     log_.reset();
     context_->reaper.Suspend();
     context_->errors.NoteWriteError(written);
     return written;
   }
   state_ = std::move(next);
-  tree_->Install(state_.families.at(kFamily).version, flushed);
+  tree_->Install(state_.families.at(kDefaultFamily).version, flushed);
   return absl::OkStatus();
 }
 
@@ -62,12 +51,7 @@ manifest::ManifestState VersionStore::state() const {
 
 SequenceNumber VersionStore::FlushedSequence() const {
   MutexLock lock(&manifest_mu_);
-  return state_.families.at(kFamily).flushed_sequence;
-}
-
-absl::Status VersionStore::Write(const manifest::VersionEdit& edit, manifest::ManifestState* next) {
-  if (log_ == nullptr || log_->ShouldRollOver()) return WriteFresh(next);
-  return log_->Append(edit);
+  return state_.families.at(kDefaultFamily).flushed_sequence;
 }
 
 absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {

@@ -30,10 +30,9 @@ class VersionStore {
   VersionStore(const VersionStore&) = delete;
   VersionStore& operator=(const VersionStore&) = delete;
 
-  // Makes a fresh manifest that holds `state`; the first commits stand on it.
+  // Makes a fresh manifest that holds `state`; the first commits stand on it. None in a read-only
+  // database, which commits nothing.
   absl::Status Start(manifest::ManifestState state);
-  // Without a manifest of its own: every commit is refused.
-  void StartReadOnly(manifest::ManifestState state);
 
   // Makes `edit` durable and shows its version to readers; `flushed` oldest frozen memtables are in
   // its tables. On an error nothing has changed for readers, and files that the edit adds must be
@@ -48,8 +47,6 @@ class VersionStore {
   SequenceNumber FlushedSequence() const;
 
  private:
-  absl::Status Write(const manifest::VersionEdit& edit, manifest::ManifestState* next)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/jobs/flush_job.h"
+#include "engine/jobs/table_jobs.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -106,7 +106,7 @@ void WritePath::UpdateLoad() {
 bool WritePath::Reserve(const CommitRequest& request, CommitSlot* slot) {
   const size_t bytes = MemTableBytes(request.payload_size, request.count);
   MemSlot* const active = active_;
-  if (active->reserved != 0 && active->reserved + bytes > active->capacity) return false;
+  if (!active->HasRoom(bytes)) return false;
   if (request.logging == Logging::kLogged && !log_->TryReserve(request.payload_size, &slot->log)) {
     return false;
   }
@@ -115,21 +115,14 @@ bool WritePath::Reserve(const CommitRequest& request, CommitSlot* slot) {
   return true;
 }
 
-bool WritePath::MemTableFull(size_t bytes) {
-  bool full = false;
-  pipeline_.RunUnderCommitLock([&](SequenceNumber) {
-    full = active_->reserved != 0 && active_->reserved + bytes > active_->capacity;
-  });
-  return full;
-}
-
 absl::Status WritePath::MakeRoom(const CommitRequest& request) {
   RETURN_IF_ERROR(context_->errors.WriteStatus());
-  const MemSlot* active = nullptr;
-  pipeline_.RunUnderCommitLock([&](SequenceNumber) { active = active_; });
-  if (MemTableFull(MemTableBytes(request.payload_size, request.count))) {
-    return SwitchMemTable(active);
-  }
+  const size_t bytes = MemTableBytes(request.payload_size, request.count);
+  const MemSlot* full = nullptr;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber) {
+    if (!active_->HasRoom(bytes)) full = active_;
+  });
+  if (full != nullptr) return SwitchMemTable(full);
   if (request.logging == Logging::kUnlogged) return absl::OkStatus();
   absl::Status status = log_->MakeRoom(request.payload_size);
   if (!status.ok() && !absl::IsInvalidArgument(status)) context_->errors.NoteWriteError(status);
@@ -140,14 +133,12 @@ absl::Status WritePath::SwitchMemTable(const MemSlot* expected) {
   const auto limit = static_cast<size_t>(context_->memory.frozen_limit - 1);
   if (tree_->Pin()->frozen.size() > limit) {
     const uint64_t started = context_->clock()->NowMicros();
-    RETURN_IF_ERROR(jobs_.AwaitFrozenAtMost(limit));
+    RETURN_IF_ERROR(jobs_.Await([&] { return tree_->Pin()->frozen.size() <= limit; }));
     context_->stats.AddStall(context_->clock()->NowMicros() - started);
   }
   {
     MutexLock lock(&switch_mu_);
-    bool still_active = false;
-    pipeline_.RunUnderCommitLock([&](SequenceNumber) { still_active = active_ == expected; });
-    if (!still_active) return absl::OkStatus();
+    if (active_ != expected) return absl::OkStatus();
     Switch();
   }
   UpdateLoad();
@@ -210,7 +201,10 @@ absl::Status WritePath::Flush() {
     last = last_allocated;
   });
   if (!empty) RETURN_IF_ERROR(SwitchMemTable(active));
-  return jobs_.AwaitFlushed(last);
+  return jobs_.Await([&] {
+    const std::shared_ptr<const ReadView> view = tree_->Pin();
+    return view->frozen.empty() || view->frozen.back()->first.sequence >= last;
+  });
 }
 
 absl::Status WritePath::Resume() {
@@ -236,7 +230,7 @@ absl::Status WritePath::ClearPipeline() {
   // and says that everything up to the last number handed out is in tables, so that recovery leaves
   // it out too.
   Switch();
-  RETURN_IF_ERROR(RunFlush(jobs_.world(), FlushLimit{pipeline_.visible()}));
+  RETURN_IF_ERROR(RunFlush(jobs_.world(), pipeline_.visible()));
   pipeline_.ResetAfterError();
   return absl::OkStatus();
 }

@@ -63,8 +63,6 @@ class WritePath final : private CommitTarget {
   JobWorld MakeJobWorld();
   absl::Status Admit(size_t bytes);
   absl::Status Stall();
-  // Whether the active memtable has no room for `bytes`.
-  bool MemTableFull(size_t bytes);
   // Freezes the active memtable, unless another thread has done so since it was `expected`.
   absl::Status SwitchMemTable(const MemSlot* expected) ABSL_LOCKS_EXCLUDED(switch_mu_);
   void Switch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
@@ -79,7 +77,7 @@ class WritePath final : private CommitTarget {
   CommitPipeline pipeline_;
   WriteController controller_;
   JobScheduler jobs_;
-  // Guarded by the commit lock.
+  // Read under the commit lock or switch_mu_, written under both.
   MemSlot* active_;
   std::atomic<bool> unlogged_writes_{false};
   Mutex switch_mu_;  // one memtable switch, or one recovery, at a time

@@ -61,7 +61,7 @@ struct Health {
   };
   State state = State::kHealthy;
   absl::Status cause;                      // the first error; ok while healthy
-  std::vector<std::string> damaged_files;  // set aside, never deleted
+  std::vector<std::string> damaged_files;  // quarantined where they lie, never deleted
 };
 
 }  // namespace cambium

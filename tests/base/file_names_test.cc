@@ -32,7 +32,6 @@ TEST(FileNames, LieInTheirDirectory) {
 TEST(FileNames, RoundTrip) {
   ExpectMeans(Base(CurrentPath("/db")), FileType::kCurrent, FileNumber{0});
   ExpectMeans(Base(LockPath("/db")), FileType::kLock, FileNumber{0});
-  ExpectMeans(Base(ReservePath("/db")), FileType::kReserve, FileNumber{0});
   for (const uint64_t n :
        {uint64_t{0}, uint64_t{1}, uint64_t{999999}, uint64_t{1000000}, UINT64_MAX}) {
     const FileNumber number{n};

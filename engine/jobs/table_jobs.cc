@@ -1,0 +1,217 @@
+#include "engine/jobs/table_jobs.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file_names.h"
+#include "base/merging_iterator.h"
+#include "compaction/run_merge.h"
+#include "util/mutex.h"
+#include "util/status_macros.h"
+
+namespace cambium::engine {
+namespace {
+
+using compaction::RunMergeResult;
+
+// Bytes that a compaction reads at once, and the input below which a part is not worth a thread.
+constexpr size_t kReadaheadBytes = size_t{1} << 20;
+constexpr uint64_t kMinPartBytes = uint64_t{16} << 20;
+
+// The SSTables that one job writes, until the manifest names them. Thread-safe: the parts of a
+// compaction share it.
+class TableOutput {
+ public:
+  TableOutput(Context* context, int level) : context_(context), level_(level) {}
+
+  // Draws a number and makes the file.
+  absl::StatusOr<compaction::OutputTable> Create() {
+    compaction::OutputTable table;
+    table.number = context_->NewFileNumber();
+    const std::string path = TablePath(context_->path, table.number);
+    {
+      MutexLock lock(&mutex_);
+      paths_.push_back(path);
+    }
+    ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, context_->fs()->CreateWritable(path));
+    const Options& options = context_->options;
+    sstable::TableBuilderOptions builder;
+    builder.order = context_->order;
+    // Upper levels are rewritten soon: compressing them costs more time than it saves space.
+    const bool last_level = level_ == kLevelCount - 1;
+    builder.compression = last_level ? options.compression : Compression::kNone;
+    builder.compression_level = options.compression_level;
+    builder.filter_bits_per_key = options.filter_bits_per_key;
+    builder.number = table.number;
+    builder.path = path;
+    builder.level = level_;
+    table.builder = std::make_unique<sstable::TableBuilder>(builder, std::move(file));
+    return table;
+  }
+
+  // Hands on what the job came to. On ok the new files' directory entries are durable, before the
+  // manifest names them (D4); after an error the files are gone.
+  absl::StatusOr<RunMergeResult> Finish(absl::StatusOr<RunMergeResult> result) {
+    if (result.ok() && !result->files.empty()) {
+      absl::Status synced = context_->fs()->SyncDirectory(context_->path);
+      if (!synced.ok()) result = std::move(synced);
+    }
+    if (result.ok()) return result;
+    MutexLock lock(&mutex_);
+    // A file that stays is an orphan: the next Open removes it.
+    for (const std::string& path : paths_) context_->fs()->Remove(path).IgnoreError();
+    return result;
+  }
+
+ private:
+  Context* const context_;
+  const int level_;
+  Mutex mutex_;
+  std::vector<std::string> paths_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Calls body(0) … body(count - 1), each once, and returns when all have returned. The caller's
+// thread takes part, so that this ends even where no other thread of the executor is ever free.
+void RunInParallel(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
+  struct Turns {
+    std::atomic<size_t> next{0}, done{0};
+  };
+  const auto turns = std::make_shared<Turns>();
+  // A helper may only start when all is long over: no turn is left, and `body` is not touched.
+  const auto work = [turns, count, &body] {
+    for (size_t turn; (turn = turns->next.fetch_add(1)) < count;) {
+      body(turn);
+      if (turns->done.fetch_add(1) + 1 == count) turns->done.notify_all();
+    }
+  };
+  for (size_t i = 1; i < count; ++i) executor->Schedule(Lane::kCompaction, work);
+  work();
+  for (size_t done; (done = turns->done.load()) != count;) turns->done.wait(done);
+}
+
+std::unique_ptr<InternalIterator> InputsOf(Context* context, const compaction::Plan& plan) {
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  for (const compaction::PlanInput& input : plan.inputs) {
+    children.push_back(context->NewRunIterator(input.files, {false, kReadaheadBytes}));
+  }
+  return NewMergingIterator(context->order, std::move(children));
+}
+
+absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Plan& plan,
+                                          const std::function<bool()>& cancelled,
+                                          TableOutput* output) {
+  const uint64_t worthwhile = plan.InputBytes() / kMinPartBytes;
+  const auto threads = static_cast<uint64_t>(context->executor()->Concurrency());
+  const std::vector<compaction::KeyRange> ranges = compaction::SplitPlan(
+      plan, std::max<uint64_t>(1, std::min(worthwhile, threads)), context->order);
+  const std::vector<SequenceNumber> snapshots = context->snapshots->Sequences();
+  std::vector<absl::StatusOr<RunMergeResult>> results(ranges.size());
+  RunInParallel(context->executor(), ranges.size(), [&](size_t i) {
+    compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], context->order);
+    options.stream.snapshots = snapshots;
+    options.stream.cancelled = cancelled;
+    options.new_table = [output] { return output->Create(); };
+    results[i] = compaction::RunMerge(InputsOf(context, plan).get(), options);
+  });
+  RunMergeResult all;
+  for (absl::StatusOr<RunMergeResult>& part : results) {
+    RETURN_IF_ERROR(part.status());
+    all.files.insert(all.files.end(), part->files.begin(), part->files.end());
+    all.counts += part->counts;
+    all.bytes_written += part->bytes_written;
+  }
+  return all;
+}
+
+// Finds the damaged inputs and quarantines them. Answers whether there was one.
+bool Quarantine(const JobWorld& world, const compaction::Plan& plan) {
+  Context* const context = world.context;
+  manifest::VersionEdit edit;
+  for (const compaction::PlanInput& input : plan.inputs) {
+    for (const manifest::FileRef& file : input.files) {
+      const absl::Status status = context->VerifyTable(*file);
+      if (!absl::IsDataLoss(status)) continue;
+      edit.Family().quarantined.push_back(
+          {input.level, file->number, std::string(status.ToString())});
+    }
+  }
+  if (edit.families.empty()) return false;
+  // A failed commit has been noted as a write error; the file is as damaged as before.
+  world.versions->Commit(std::move(edit), 0).IgnoreError();
+  return true;
+}
+
+}  // namespace
+
+absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
+  Context* const context = world.context;
+  const std::shared_ptr<const ReadView> view = world.tree->Pin();
+  if (view->frozen.empty()) return absl::OkStatus();
+  const uint64_t started = context->clock()->NowMicros();
+  const WriteFrontier& end = view->active->first;
+  // A writer that was given its number before the memtable was frozen may still be copying into it.
+  if (newest == kMaxSequenceNumber) RETURN_IF_ERROR(world.await_published(end.sequence));
+
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
+  TableOutput output(context, 0);
+  compaction::RunMergeOptions options;
+  options.stream.order = context->order;
+  options.stream.snapshots = context->snapshots->Sequences();
+  options.stream.newest = newest;
+  options.new_table = [&output] { return output.Create(); };
+  const std::unique_ptr<InternalIterator> input =
+      NewMergingIterator(context->order, std::move(children));
+  const absl::StatusOr<RunMergeResult> result =
+      output.Finish(compaction::RunMerge(input.get(), options));
+  if (!result.ok()) {
+    context->errors.NoteWriteError(result.status());
+    return result.status();
+  }
+
+  // The memtables' writes are in the new files; recovery starts at the memtable after them.
+  manifest::VersionEdit edit;
+  edit.log_number = FileNumber{end.log.segment};
+  manifest::FamilyEdit& family = edit.Family();
+  family.flushed_sequence = end.sequence;
+  for (const manifest::FileRef& file : result->files) {
+    family.added.push_back({0, ToInteger(result->files.front()->number), *file});
+  }
+  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), view->frozen.size()));
+  context->stats.AddFlush(*result, context->clock()->NowMicros() - started);
+  return world.retire_log(end.log);
+}
+
+absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
+                           const std::function<bool()>& cancelled) {
+  Context* const context = world.context;
+  // Keeps the input files on disk until the end.
+  const std::shared_ptr<const ReadView> view = world.tree->Pin();
+  const uint64_t started = context->clock()->NowMicros();
+  manifest::VersionEdit edit;
+  if (plan.kind == compaction::PlanKind::kTrivialMove) {
+    compaction::AppendToEdit(plan, {}, &edit.Family());
+    RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0));
+    context->stats.AddTrivialMove();
+    return absl::OkStatus();
+  }
+  TableOutput output(context, plan.output_level);
+  const absl::StatusOr<RunMergeResult> result =
+      output.Finish(MergeParts(context, plan, cancelled, &output));
+  if (!result.ok()) {
+    const absl::Status& error = result.status();
+    if (absl::IsCancelled(error)) return error;
+    if (!absl::IsDataLoss(error) || !Quarantine(world, plan)) context->errors.NoteWriteError(error);
+    return error;
+  }
+  compaction::AppendToEdit(plan, result->files, &edit.Family());
+  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0));
+  context->stats.AddCompaction(*result, plan.InputBytes(), context->clock()->NowMicros() - started);
+  return absl::OkStatus();
+}
+
+}  // namespace cambium::engine
