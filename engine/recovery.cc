@@ -117,7 +117,7 @@ absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out)
     }
     MemSlot* const active = out->memtables.back().get();
     active->reserved += bytes;
-    return InsertBatch(payload, first, flushed, active);
+    return active->InsertBatch(payload, first, flushed);
   };
   ASSIGN_OR_RETURN(out->log, ReadLog(*context, listing, out->state, add));
   return absl::OkStatus();

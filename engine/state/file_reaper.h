@@ -7,12 +7,11 @@
 #ifndef CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 #define CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 
-#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "base/keys.h"
+#include "base/file_names.h"
 #include "cambium/file_system.h"
 #include "util/mutex.h"
 
@@ -24,21 +23,38 @@ class FileReaper {
   FileReaper(FileSystem* file_system, std::string directory)
       : file_system_(file_system), directory_(std::move(directory)) {}
 
-  // `table` is named by no version and no view.
-  void Enqueue(FileNumber table);
-  // A file that is neither a table nor named by anything, such as an old manifest.
-  void EnqueuePath(std::string path);
+  // A file that nothing names any more: a table that stands in no version and no view, or an old
+  // manifest.
+  void Enqueue(std::string path) {
+    MutexLock lock(&mutex_);
+    doomed_.push_back(std::move(path));
+  }
+  void EnqueueTable(FileNumber table) { Enqueue(TablePath(directory_, table)); }
+
   // Removes what was enqueued. A failed removal is forgotten: the next Open finds the file.
-  void Reap();
+  void Reap() {
+    std::vector<std::string> doomed;
+    {
+      MutexLock lock(&mutex_);
+      if (suspended_) return;
+      doomed.swap(doomed_);
+    }
+    for (const std::string& path : doomed) file_system_->Remove(path).IgnoreError();
+  }
 
   // Between Suspend() and Allow() nothing is removed.
-  void Suspend();
-  void Allow();
+  void Suspend() { SetSuspended(true); }
+  void Allow() { SetSuspended(false); }
 
  private:
+  void SetSuspended(bool suspended) {
+    MutexLock lock(&mutex_);
+    suspended_ = suspended;
+  }
+
   FileSystem* const file_system_;
   const std::string directory_;
-  mutable Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::string> doomed_ ABSL_GUARDED_BY(mutex_);
   bool suspended_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -12,10 +12,13 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "base/batch_codec.h"
 #include "base/keys.h"
 #include "memtable/memtable.h"
+#include "util/checksum.h"
 #include "util/chunk_pool.h"
+#include "util/status_macros.h"
 #include "wal/log_position.h"
 
 namespace cambium::engine {
@@ -44,6 +47,31 @@ struct MemSlot {
 
   // Whether a write of that many bytes may go here; one write always may. Under the commit lock.
   bool HasRoom(size_t bytes) const { return reserved == 0 || reserved + bytes <= capacity; }
+
+  // Inserts one operation. Unimplemented where this release does not understand it.
+  absl::Status Insert(const BatchOp& op, SequenceNumber sequence) {
+    if (op.column_family != 0) {
+      return absl::UnimplementedError(
+          absl::StrCat("a write to column family ", op.column_family, " of a newer release"));
+    }
+    const Kind kind = op.tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
+    const uint64_t hash = order.comparator_identical() ? HashKey(op.key) : 0;
+    table.Add(op.key, MakeTag(sequence, kind), op.value, hash);
+    return absl::OkStatus();
+  }
+
+  // Inserts the operations of an encoded batch, numbered from `sequence` on; those numbered
+  // `skip_through` or below are left out. DataLoss or Unimplemented where the bytes are no batch
+  // that this release understands: some may have been inserted then.
+  absl::Status InsertBatch(std::string_view encoded, SequenceNumber sequence,
+                           SequenceNumber skip_through) {
+    BatchReader reader(encoded);
+    BatchOp op;
+    for (; reader.Next(&op); ++sequence) {
+      if (sequence > skip_through) RETURN_IF_ERROR(Insert(op, sequence));
+    }
+    return reader.status();
+  }
 };
 
 // Bytes of memtable that a batch of `count` operations and `payload_size` encoded bytes takes,
@@ -51,15 +79,6 @@ struct MemSlot {
 inline size_t MemTableBytes(size_t payload_size, size_t count) {
   return payload_size + count * memtable::MemTable::ApproximateEntrySize(0, 0);
 }
-
-// Inserts the operations of an encoded batch, numbered from `first` on; those numbered
-// `skip_through` or below are left out. DataLoss or Unimplemented where the bytes are no batch that
-// this release understands: some may have been inserted then.
-absl::Status InsertBatch(std::string_view encoded, SequenceNumber first,
-                         SequenceNumber skip_through, MemSlot* slot);
-
-// Inserts one operation.
-absl::Status InsertOp(const BatchOp& op, SequenceNumber sequence, MemSlot* slot);
 
 }  // namespace cambium::engine
 

@@ -33,13 +33,12 @@ class LiveTable {
   ~LiveTable() {
     if (!obsolete_.load(std::memory_order_acquire)) return;
     table_.reset();
-    reaper_->Enqueue(file_->number);
+    reaper_->EnqueueTable(file_->number);
   }
   LiveTable(const LiveTable&) = delete;
   LiveTable& operator=(const LiveTable&) = delete;
 
   const manifest::FileMetadata& file() const { return *file_; }
-  const manifest::FileRef& file_ref() const { return file_; }
   sstable::TableHandle& table() const { return *table_; }
   void MarkObsolete() const { obsolete_.store(true, std::memory_order_release); }
 

@@ -6,9 +6,9 @@
 #ifndef CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 #define CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 
-#include <functional>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/keys.h"
@@ -21,21 +21,51 @@ namespace cambium::engine {
 class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
  public:
   // A snapshot at what `visible` answers, which is called under the list's lock.
-  std::shared_ptr<const Snapshot> Take(const std::function<SequenceNumber()>& visible);
+  template <typename Visible>
+  std::shared_ptr<const Snapshot> Take(const Visible& visible) {
+    MutexLock lock(&mutex_);
+    return std::make_shared<const Entry>(shared_from_this(), live_.insert(visible()));
+  }
 
-  // The live snapshots' sequence numbers, ascending, each once.
-  std::vector<SequenceNumber> Sequences() const;
-  size_t Count() const;
+  // The live snapshots' sequence numbers, ascending.
+  std::vector<SequenceNumber> Sequences() const {
+    MutexLock lock(&mutex_);
+    return {live_.begin(), live_.end()};
+  }
+  size_t Count() const {
+    MutexLock lock(&mutex_);
+    return live_.size();
+  }
 
   // Whether `snapshot` was taken from this list.
-  bool Owns(const Snapshot& snapshot) const;
+  bool Owns(const Snapshot& snapshot) const {
+    const auto* entry = dynamic_cast<const Entry*>(&snapshot);
+    return entry != nullptr && entry->list() == this;
+  }
 
  private:
-  class Entry;
-  void Release(SequenceNumber sequence);
+  using Live = std::multiset<SequenceNumber>;
+
+  // Immutable after construction.
+  class Entry final : public Snapshot {
+   public:
+    Entry(std::shared_ptr<SnapshotList> list, Live::const_iterator place)
+        : list_(std::move(list)), place_(place) {}
+    ~Entry() override {
+      MutexLock lock(&list_->mutex_);
+      list_->live_.erase(place_);
+    }
+
+    uint64_t sequence() const override { return *place_; }
+    const SnapshotList* list() const { return list_.get(); }
+
+   private:
+    const std::shared_ptr<SnapshotList> list_;
+    const Live::const_iterator place_;
+  };
 
   mutable Mutex mutex_;
-  std::multiset<SequenceNumber> live_ ABSL_GUARDED_BY(mutex_);
+  Live live_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cambium::engine

@@ -5,42 +5,24 @@
 
 namespace cambium::engine {
 
-ReplacedView::~ReplacedView() {
-  if (view_ == nullptr) return;
+void RetireView::operator()(const std::shared_ptr<const ReadView>* view) const {
   using Holder = std::shared_ptr<const ReadView>;
-  EpochRetire(const_cast<Holder*>(view_), [](void* view) { delete static_cast<Holder*>(view); });
-}
-
-Tree::Tree(const KeyOrder& order, sstable::TableCache* tables, FileReaper* reaper)
-    : order_(order), tables_(tables), reaper_(reaper) {}
-
-Tree::~Tree() { delete current_.load(std::memory_order_acquire); }
-
-std::shared_ptr<const ReadView> Tree::Pin() const {
-  EpochGuard guard;
-  return *current_.load(std::memory_order_acquire);
+  EpochRetire(const_cast<Holder*>(view), [](void* holder) { delete static_cast<Holder*>(holder); });
 }
 
 void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
                  std::shared_ptr<const manifest::Version> version) {
-  auto view = std::make_shared<ReadView>();
-  view->active = std::move(active);
-  view->frozen = std::move(frozen);
-  view->tables = MakeTables(std::move(version), nullptr);
+  std::shared_ptr<const TablesView> tables = MakeTables(std::move(version), nullptr);
   MutexLock lock(&tree_mu_);
-  const ReplacedView none = Publish(std::move(view));
+  const ReplacedView none = Publish({std::move(active), std::move(frozen), std::move(tables)});
 }
 
 ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
   MutexLock lock(&tree_mu_);
   const ReadView& old = **current_.load(std::memory_order_relaxed);
-  auto view = std::make_shared<ReadView>();
-  view->active = std::move(next);
-  view->frozen.reserve(old.frozen.size() + 1);
-  view->frozen.push_back(old.active);
-  view->frozen.insert(view->frozen.end(), old.frozen.begin(), old.frozen.end());
-  view->tables = old.tables;
-  return Publish(std::move(view));
+  std::vector<std::shared_ptr<MemSlot>> frozen = {old.active};
+  frozen.insert(frozen.end(), old.frozen.begin(), old.frozen.end());
+  return Publish({std::move(next), std::move(frozen), old.tables});
 }
 
 void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flushed) {
@@ -51,18 +33,16 @@ void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flus
   ReplacedView replaced;
   {
     MutexLock lock(&tree_mu_);
-    const ReadView& old = **current_.load(std::memory_order_relaxed);
-    auto view = std::make_shared<ReadView>();
-    view->active = old.active;
-    view->frozen = old.frozen;
-    view->frozen.resize(view->frozen.size() - flushed);
-    view->tables = std::move(tables);
+    ReadView view = **current_.load(std::memory_order_relaxed);
+    view.frozen.resize(view.frozen.size() - flushed);
+    view.tables = std::move(tables);
     replaced = Publish(std::move(view));
   }
 }
 
-ReplacedView Tree::Publish(std::shared_ptr<const ReadView> view) {
-  auto next = std::make_unique<const std::shared_ptr<const ReadView>>(std::move(view));
+ReplacedView Tree::Publish(ReadView view) {
+  auto next = std::make_unique<const std::shared_ptr<const ReadView>>(
+      std::make_shared<const ReadView>(std::move(view)));
   return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel));
 }
 

@@ -10,9 +10,7 @@
 #define CAMBIUM_ENGINE_TREE_TREE_H_
 
 #include <atomic>
-#include <cstddef>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "engine/state/read_view.h"
@@ -21,36 +19,29 @@
 
 namespace cambium::engine {
 
-// A view that was replaced, on its way out: destroying this lets go of it through the epoch.
-// Whoever replaces a view under a lock destroys this after leaving it, because letting go may close
-// files and free memtables. Thread-compatible.
-class ReplacedView {
- public:
-  ReplacedView() = default;
-  explicit ReplacedView(const std::shared_ptr<const ReadView>* view) : view_(view) {}
-  ReplacedView(ReplacedView&& other) noexcept : view_(std::exchange(other.view_, nullptr)) {}
-  ReplacedView& operator=(ReplacedView&& other) noexcept {
-    std::swap(view_, other.view_);
-    return *this;
-  }
-  ~ReplacedView();
-
- private:
-  const std::shared_ptr<const ReadView>* view_ = nullptr;
+// Lets go of a published view through the epoch.
+struct RetireView {
+  void operator()(const std::shared_ptr<const ReadView>* view) const;
 };
+// A view that was replaced, on its way out. Whoever replaces a view under a lock destroys this
+// after leaving it, because letting go may close files and free memtables.
+using ReplacedView = std::unique_ptr<const std::shared_ptr<const ReadView>, RetireView>;
 
 // Thread-safe.
 class Tree {
  public:
-  Tree(const KeyOrder& order, sstable::TableCache* tables, FileReaper* reaper);
-  ~Tree();
+  Tree(sstable::TableCache* tables, FileReaper* reaper) : tables_(tables), reaper_(reaper) {}
+  ~Tree() { delete current_.load(std::memory_order_acquire); }
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
   // The newest view. The caller holds an EpochGuard for as long as it uses the reference.
   const ReadView& Current() const { return **current_.load(std::memory_order_acquire); }
   // The newest view, kept alive by the caller.
-  std::shared_ptr<const ReadView> Pin() const;
+  std::shared_ptr<const ReadView> Pin() const {
+    const EpochGuard guard;
+    return *current_.load(std::memory_order_acquire);
+  }
 
   // The first view: recovered memtables and version.
   void Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
@@ -62,12 +53,10 @@ class Tree {
   void Install(std::shared_ptr<const manifest::Version> version, size_t flushed);
 
  private:
-  ReplacedView Publish(std::shared_ptr<const ReadView> view)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_);
+  ReplacedView Publish(ReadView view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_);
   std::shared_ptr<const TablesView> MakeTables(std::shared_ptr<const manifest::Version> version,
                                                const TablesView* previous) const;
 
-  const KeyOrder order_;
   sstable::TableCache* const tables_;
   FileReaper* const reaper_;
   mutable Mutex tree_mu_;

@@ -61,7 +61,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   ASSIGN_OR_RETURN(log_, manifest::ManifestLog::Create(context_->fs(), context_->path, number,
                                                        manifest::SnapshotEdit(*next)));
   if (old != nullptr) {
-    context_->reaper.EnqueuePath(ManifestPath(context_->path, old->number()));
+    context_->reaper.Enqueue(ManifestPath(context_->path, old->number()));
     // All of it was synced, and CURRENT names another one now.
     old->Close().IgnoreError();
   }

@@ -90,12 +90,7 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
     result = absl::ResourceExhaustedError("write: the sequence numbers are used up");
   } else if (At(next_ticket_).state.load(std::memory_order_acquire) != Word(next_ticket_, kOpen)) {
     result = Ordered::kRingFull;
-  } else if (request.validate != nullptr) {
-    if (absl::Status valid = (*request.validate)(last_allocated_); !valid.ok()) {
-      result = std::move(valid);
-    }
-  }
-  if (result.ok() && *result == Ordered::kYes) {
+  } else {
     slot->first = last_allocated_ + 1;
     if (target_->Reserve(request, slot)) {
       *ticket = next_ticket_++;

@@ -71,9 +71,6 @@ struct CommitRequest {
   const SingleOp* single = nullptr;
   Logging logging = Logging::kLogged;
   wal::Durability durability = wal::Durability::kProcess;
-  // Asked under commit_mu, before anything is handed out, with the last sequence number allocated;
-  // an error ends the commit without a trace. For transactions: short, and no I/O.
-  const std::function<absl::Status(SequenceNumber)>* validate = nullptr;
 };
 
 // What Reserve hands to WriteLog and Apply. A plain value.
@@ -109,7 +106,7 @@ class CommitPipeline {
   CommitPipeline(CommitTarget* target, SequenceNumber last);
 
   // Commits the batch: on ok it is visible, and as durable as the request asks. No operation at all
-  // is ok. Errors of validate and MakeRoom mean not applied; those that say "outcome unknown" mean
+  // is ok. Errors of MakeRoom mean not applied; those that say "outcome unknown" mean
   // just that.
   [[nodiscard]] absl::Status Commit(const CommitRequest& request);
 

@@ -20,12 +20,8 @@ double RateUnder(double pressure, double drain, double least_drain) {
 }  // namespace
 
 WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits) {
-  const double full = load.memtable_size == 0
-                          ? 0
-                          : std::min(1.0, static_cast<double>(load.active_memtable_bytes) /
-                                              static_cast<double>(load.memtable_size));
   const double memtables =
-      Between(load.frozen_memtables + full, limits.memtables_start, limits.memtables_stop);
+      Between(load.frozen_memtables, limits.memtables_start, limits.memtables_stop);
   const double level0 = Between(load.level0_runs, limits.level0_start, limits.level0_stop);
   const double debt = Between(static_cast<double>(load.compaction_debt_bytes),
                               limits.debt_start_bytes, limits.debt_stop_bytes);
@@ -51,21 +47,14 @@ void WriteController::Update(const WriteLoad& load) {
   uint64_t rate = now.bytes_per_second;
   if (now.pressure <= 0) rate = kUnlimited;
   if (now.pressure >= 1) rate = 0;
-  pressure_.store(now.pressure, std::memory_order_relaxed);
   rate_.store(rate, std::memory_order_relaxed);
 }
 
-WriteVerdict WriteController::Admit(uint64_t bytes) {
+std::optional<uint64_t> WriteController::Admit(uint64_t bytes) {
   const uint64_t rate = rate_.load(std::memory_order_relaxed);
-  if (rate == kUnlimited) return WriteVerdict();
-  if (rate == 0) return {WriteVerdict::Action::kStop, 0};
-  return Charge(bytes, rate);
-}
-
-WriteVerdict WriteController::Charge(uint64_t bytes, uint64_t rate) {
-  if (unpaid_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes < kQuantumBytes) {
-    return WriteVerdict();
-  }
+  if (rate == kUnlimited) return 0;
+  if (rate == 0) return std::nullopt;
+  if (unpaid_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes < kQuantumBytes) return 0;
   // This writer pays for all that is unpaid; another may have come first.
   const uint64_t due = unpaid_bytes_.exchange(0, std::memory_order_relaxed);
   const uint64_t cost =
@@ -77,15 +66,9 @@ WriteVerdict WriteController::Charge(uint64_t bytes, uint64_t rate) {
     // Time in which nobody slept is not saved up.
     paid = std::max(until, now) + cost;
   } while (!paid_until_micros_.compare_exchange_weak(until, paid, std::memory_order_relaxed));
+  // A shorter delay stays on the account until it is worth it.
   const uint64_t delay = paid - now;
-  if (delay < kLeastDelayMicros)
-    return WriteVerdict();  // stays on the account until it is worth it
-  return {WriteVerdict::Action::kDelay, delay};
-}
-
-WritePressure WriteController::pressure() const {
-  const uint64_t rate = rate_.load(std::memory_order_relaxed);
-  return {pressure_.load(std::memory_order_relaxed), rate == kUnlimited ? 0 : rate};
+  return delay < kLeastDelayMicros ? 0 : delay;
 }
 
 }  // namespace cambium::engine

@@ -17,8 +17,8 @@
 #define CAMBIUM_ENGINE_WRITE_WRITE_CONTROLLER_H_
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "cambium/clock.h"
 
@@ -27,8 +27,6 @@ namespace cambium::engine {
 // What the background owes now, and how fast it has been working. Plain data.
 struct WriteLoad {
   int frozen_memtables = 0;
-  size_t active_memtable_bytes = 0;
-  size_t memtable_size = 0;  // bytes at which a memtable is frozen
   int level0_runs = 0;
   uint64_t compaction_debt_bytes = 0;
   double flush_bytes_per_second = 0;  // measured; 0: not yet
@@ -37,7 +35,7 @@ struct WriteLoad {
 
 // Where delaying starts and where writers stop. Plain data.
 struct WriteLimits {
-  double memtables_start = 2;  // frozen memtables, plus the part of the active one that is full
+  double memtables_start = 2;  // frozen ones
   double memtables_stop = 5;
   double level0_start = 8;
   double level0_stop = 32;
@@ -53,16 +51,6 @@ struct WritePressure {
 };
 WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits);
 
-struct WriteVerdict {
-  enum class Action {
-    kGo,
-    kDelay,  // sleep for `micros`, then go
-    kStop,   // wait until background work has changed the load
-  };
-  Action action = Action::kGo;
-  uint64_t micros = 0;
-};
-
 // Thread-safe.
 class WriteController {
  public:
@@ -75,21 +63,19 @@ class WriteController {
   // The load has changed: a flush or compaction ended, a memtable was frozen or grew.
   void Update(const WriteLoad& load);
 
-  // May a write of that many bytes go now? Without pressure, one relaxed load. Counts the bytes,
-  // unless the answer is kStop: then ask again later.
-  WriteVerdict Admit(uint64_t bytes);
+  // The microseconds to sleep before a write of that many bytes goes; nullopt where writers are
+  // stopped: ask again when background work has changed the load. Without pressure, one relaxed
+  // load. Counts the bytes, unless stopped.
+  std::optional<uint64_t> Admit(uint64_t bytes);
 
-  WritePressure pressure() const;
+  bool stopped() const { return rate_.load(std::memory_order_relaxed) == 0; }
 
  private:
-  WriteVerdict Charge(uint64_t bytes, uint64_t rate);
-
   static constexpr uint64_t kUnlimited = UINT64_MAX;
 
   Clock* const clock_;
   const WriteLimits limits_;
   std::atomic<uint64_t> rate_{kUnlimited};  // bytes a second; 0: stopped
-  std::atomic<double> pressure_{0};
   std::atomic<uint64_t> unpaid_bytes_{0};
   std::atomic<uint64_t> paid_until_micros_{0};  // when the last sleeper in the queue wakes
 };

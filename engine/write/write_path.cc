@@ -16,6 +16,18 @@ WriteLimits LimitsFor(const Context& context) {
   return limits;
 }
 
+// Counts how long a writer was kept. Confined to its scope.
+class StallTimer {
+ public:
+  explicit StallTimer(Context* context)
+      : context_(context), started_(context->clock()->NowMicros()) {}
+  ~StallTimer() { context_->stats.AddStall(context_->clock()->NowMicros() - started_); }
+
+ private:
+  Context* const context_;
+  const uint64_t started_;
+};
+
 }  // namespace
 
 WritePath::WritePath(Context* context, Tree* tree, VersionStore* versions,
@@ -67,25 +79,16 @@ absl::Status WritePath::Admit(size_t bytes) {
     RETURN_IF_ERROR(Resume());
   }
   for (;;) {
-    const WriteVerdict verdict = controller_.Admit(bytes);
-    switch (verdict.action) {
-      case WriteVerdict::Action::kGo:
-        return absl::OkStatus();
-      case WriteVerdict::Action::kDelay:
-        context_->clock()->SleepMicros(verdict.micros);
-        context_->stats.AddStall(verdict.micros);
-        return absl::OkStatus();
-      case WriteVerdict::Action::kStop:
-        RETURN_IF_ERROR(Stall());
+    const std::optional<uint64_t> delay = controller_.Admit(bytes);
+    if (delay == uint64_t{0}) [[likely]]
+      return absl::OkStatus();
+    const StallTimer timer(context_);
+    if (delay.has_value()) {
+      context_->clock()->SleepMicros(*delay);
+      return absl::OkStatus();
     }
+    RETURN_IF_ERROR(jobs_.Await([this] { return !controller_.stopped(); }));
   }
-}
-
-absl::Status WritePath::Stall() {
-  const uint64_t started = context_->clock()->NowMicros();
-  const absl::Status status = jobs_.Await([this] { return controller_.pressure().pressure < 1; });
-  context_->stats.AddStall(context_->clock()->NowMicros() - started);
-  return status;
 }
 
 void WritePath::UpdateLoad() {
@@ -95,7 +98,6 @@ void WritePath::UpdateLoad() {
   load.flush_bytes_per_second = speeds.flush;
   load.compaction_bytes_per_second = speeds.compaction;
   load.frozen_memtables = static_cast<int>(view->frozen.size());
-  load.memtable_size = context_->memory.memtable_bytes;
   load.level0_runs = static_cast<int>(view->tables->version->runs(0).size());
   load.compaction_debt_bytes = jobs_.DebtBytes();
   controller_.Update(load);
@@ -132,9 +134,8 @@ absl::Status WritePath::MakeRoom(const CommitRequest& request) {
 absl::Status WritePath::SwitchMemTable(const MemSlot* expected) {
   const auto limit = static_cast<size_t>(context_->memory.frozen_limit - 1);
   if (tree_->Pin()->frozen.size() > limit) {
-    const uint64_t started = context_->clock()->NowMicros();
+    const StallTimer timer(context_);
     RETURN_IF_ERROR(jobs_.Await([&] { return tree_->Pin()->frozen.size() <= limit; }));
-    context_->stats.AddStall(context_->clock()->NowMicros() - started);
   }
   {
     MutexLock lock(&switch_mu_);
@@ -171,9 +172,9 @@ absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& sl
   }
   if (request.single != nullptr) {
     const BatchOp op{request.single->tag(), 0, request.single->key(), request.single->value()};
-    return InsertOp(op, slot.first, memtable);
+    return memtable->Insert(op, slot.first);
   }
-  absl::Status status = InsertBatch(request.pieces.front(), slot.first, 0, memtable);
+  absl::Status status = memtable->InsertBatch(request.pieces.front(), slot.first, 0);
   if (!status.ok()) context_->errors.NoteWriteError(status);
   return status;
 }

@@ -62,7 +62,6 @@ class WritePath final : private CommitTarget {
 
   JobWorld MakeJobWorld();
   absl::Status Admit(size_t bytes);
-  absl::Status Stall();
   // Freezes the active memtable, unless another thread has done so since it was `expected`.
   absl::Status SwitchMemTable(const MemSlot* expected) ABSL_LOCKS_EXCLUDED(switch_mu_);
   void Switch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);

@@ -165,23 +165,6 @@ TEST(CommitPipeline, FailureToMakeRoomLeavesNoTrace) {
   EXPECT_EQ(pipeline.visible(), 3u);
 }
 
-TEST(CommitPipeline, ValidationThatFailsLeavesNoTrace) {
-  FakeTarget target(100);
-  CommitPipeline pipeline(&target, 7);
-  std::vector<SequenceNumber> seen;
-  const std::function<absl::Status(SequenceNumber)> refuse = [&](SequenceNumber last) {
-    seen.push_back(last);
-    return absl::AbortedError("conflict");
-  };
-  CommitRequest request = RequestOf(2);
-  request.validate = &refuse;
-  EXPECT_TRUE(absl::IsAborted(pipeline.Commit(request)));
-  EXPECT_EQ(target.log_end, 88u);
-  ASSERT_TRUE(pipeline.Commit(RequestOf(1)).ok());
-  EXPECT_EQ(pipeline.visible(), 8u);
-  EXPECT_THAT(seen, ElementsAre(7));
-}
-
 TEST(CommitPipeline, SequenceNumbersUsedUpIsAnError) {
   FakeTarget target(1);
   CommitPipeline pipeline(&target, kMaxSequenceNumber - 1);

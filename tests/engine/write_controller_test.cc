@@ -11,13 +11,10 @@
 namespace cambium::engine {
 namespace {
 
-using Action = WriteVerdict::Action;
-
 constexpr double kMegabyte = 1 << 20;
 
 WriteLoad QuietLoad() {
   WriteLoad load;
-  load.memtable_size = 64 << 20;
   load.flush_bytes_per_second = 200 * kMegabyte;
   load.compaction_bytes_per_second = 100 * kMegabyte;
   return load;
@@ -27,8 +24,7 @@ TEST(WritePressure, IsNoneBelowTheStartLimits) {
   const WriteLimits limits;
   EXPECT_EQ(ComputePressure(WriteLoad(), limits).pressure, 0);
   WriteLoad load = QuietLoad();
-  load.frozen_memtables = 1;
-  load.active_memtable_bytes = load.memtable_size;
+  load.frozen_memtables = 2;
   load.level0_runs = 8;
   load.compaction_debt_bytes = uint64_t{1} << 30;
   EXPECT_EQ(ComputePressure(load, limits).pressure, 0);
@@ -37,8 +33,7 @@ TEST(WritePressure, IsNoneBelowTheStartLimits) {
 TEST(WritePressure, IsOneAtEachStopLimit) {
   const WriteLimits limits;
   WriteLoad load = QuietLoad();
-  load.frozen_memtables = 4;
-  load.active_memtable_bytes = 2 * load.memtable_size;  // counts as full
+  load.frozen_memtables = 5;
   EXPECT_EQ(ComputePressure(load, limits).pressure, 1);
   load = QuietLoad();
   load.level0_runs = 40;
@@ -53,16 +48,17 @@ TEST(WritePressure, RateIsTheDrainWhereThePressureIsHalf) {
   load.level0_runs = 20;  // half-way between 8 and 32
   EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 100 * kMegabyte, 1);
   load = QuietLoad();
-  load.frozen_memtables = 3;
-  load.active_memtable_bytes = load.memtable_size / 2;  // half-way between 2 and 5
-  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 200 * kMegabyte, 1);
+  load.frozen_memtables = 4;
+  WriteLimits limits;
+  limits.memtables_stop = 6;  // half-way from 2
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, limits).bytes_per_second), 200 * kMegabyte,
+              1);
 }
 
 TEST(WritePressure, SlowestOfTwoDebtsCounts) {
   WriteLoad load = QuietLoad();
   load.level0_runs = 20;
   load.frozen_memtables = 3;
-  load.active_memtable_bytes = load.memtable_size / 2;
   EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 100 * kMegabyte, 1);
 }
 
@@ -93,7 +89,7 @@ TEST(WriteController, LetsEverybodyGoWithoutPressure) {
   env::ManualClock clock;
   WriteController controller(&clock, {});
   controller.Update(QuietLoad());
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(controller.Admit(1 << 20).action, Action::kGo);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(controller.Admit(1 << 20), 0u);
 }
 
 TEST(WriteController, StopsAtTheLimitAndGoesOnBelowIt) {
@@ -102,11 +98,11 @@ TEST(WriteController, StopsAtTheLimitAndGoesOnBelowIt) {
   WriteLoad load = QuietLoad();
   load.level0_runs = 32;
   controller.Update(load);
-  EXPECT_EQ(controller.Admit(1).action, Action::kStop);
-  EXPECT_EQ(controller.pressure().pressure, 1);
+  EXPECT_EQ(controller.Admit(1), std::nullopt);
+  EXPECT_TRUE(controller.stopped());
   load.level0_runs = 5;
   controller.Update(load);
-  EXPECT_EQ(controller.Admit(1).action, Action::kGo);
+  EXPECT_EQ(controller.Admit(1), 0u);
 }
 
 TEST(WriteController, DelayIsPaidForAQuantumAndWorthASleep) {
@@ -119,13 +115,13 @@ TEST(WriteController, DelayIsPaidForAQuantumAndWorthASleep) {
   uint64_t slept = 0;
   int delays = 0;
   for (int i = 0; i < 100000; ++i) {
-    const WriteVerdict verdict = controller.Admit(100);
+    const std::optional<uint64_t> delay = controller.Admit(100);
     bytes += 100;
-    ASSERT_NE(verdict.action, Action::kStop);
-    if (verdict.action == Action::kDelay) {
-      ASSERT_GE(verdict.micros, WriteController::kLeastDelayMicros);
-      clock.SleepMicros(verdict.micros);
-      slept += verdict.micros;
+    ASSERT_TRUE(delay.has_value());
+    if (*delay > 0) {
+      ASSERT_GE(*delay, WriteController::kLeastDelayMicros);
+      clock.SleepMicros(*delay);
+      slept += *delay;
       ++delays;
     }
   }
@@ -144,11 +140,11 @@ TEST(WriteController, ShortDelaysAddUpUntilTheyAreWorthASleep) {
   controller.Update(load);
   uint64_t slept = 0;
   for (int i = 0; i < 1000; ++i) {
-    const WriteVerdict verdict = controller.Admit(64 << 10);
-    if (verdict.action != Action::kDelay) continue;
-    ASSERT_GE(verdict.micros, WriteController::kLeastDelayMicros);
-    clock.SleepMicros(verdict.micros);
-    slept += verdict.micros;
+    const uint64_t delay = controller.Admit(64 << 10).value();
+    if (delay == 0) continue;
+    ASSERT_GE(delay, WriteController::kLeastDelayMicros);
+    clock.SleepMicros(delay);
+    slept += delay;
   }
   EXPECT_NEAR(static_cast<double>(slept), 1000 * 65536 / (5000 * kMegabyte) * 1e6, 1500);
 }
@@ -161,13 +157,13 @@ TEST(WriteController, SleepersQueueUpSoThatTheRateHoldsForAll) {
   controller.Update(load);
   // Four writers at the same moment: each wakes one quantum's time after the one before.
   std::vector<uint64_t> delays;
-  for (int writer = 0; writer < 4; ++writer) delays.push_back(controller.Admit(64 << 10).micros);
+  for (int writer = 0; writer < 4; ++writer) delays.push_back(controller.Admit(64 << 10).value());
   for (int writer = 1; writer < 4; ++writer) {
     EXPECT_NEAR(static_cast<double>(delays[static_cast<size_t>(writer)]), 625.0 * (writer + 1), 5);
   }
   // Time in which nobody wrote is not saved up for a burst.
   clock.Advance(10'000'000);
-  EXPECT_NEAR(static_cast<double>(controller.Admit(64 << 10).micros), 625, 2);
+  EXPECT_NEAR(static_cast<double>(controller.Admit(64 << 10).value()), 625, 2);
 }
 
 // A writer that wants 400 MB/s against a background that compacts 100 MB/s: it settles at the
@@ -182,10 +178,10 @@ TEST(WriteController, SettlesAtTheSpeedOfTheBackgroundWithoutStops) {
   double written_in_second = 0;
   uint64_t longest_delay = 0;
   while (clock.NowMicros() < 400'000'000) {
-    const WriteVerdict verdict = controller.Admit(4096);
-    ASSERT_NE(verdict.action, Action::kStop);
-    if (verdict.action == Action::kDelay) clock.SleepMicros(verdict.micros);
-    longest_delay = std::max(longest_delay, verdict.micros);
+    const std::optional<uint64_t> delay = controller.Admit(4096);
+    ASSERT_TRUE(delay.has_value());
+    clock.SleepMicros(*delay);
+    longest_delay = std::max(longest_delay, *delay);
     clock.Advance(10);  // the write itself: 4 KiB in 10 µs
     written_in_second += 4096;
     debt += 4096;
