@@ -143,20 +143,6 @@ inline bool SameBytes(const char* a, const char* b, size_t size) {
   return true;
 }
 
-// The first index in [begin, end) for which `before` is false, where it is true up to some index
-// and false from there on; `end` where it is never false. No branch depends on what it finds.
-template <typename Before>
-inline size_t PartitionPoint(size_t begin, size_t end, const Before& before) {
-  size_t size = end - begin;
-  if (size == 0) return begin;
-  while (size > 1) {
-    const size_t half = size / 2;
-    begin += before(begin + half - 1) ? half : 0;
-    size -= half;
-  }
-  return begin + (before(begin) ? 1 : 0);
-}
-
 // The eight bytes of `bytes` that order as it does wherever two differ, a short one padded with
 // zeros: KeyHead() for bytes inside a block. Loads the eight bytes that end where the head ends,
 // which lie in the block whatever the size, and shifts out what is not the head's.
@@ -329,6 +315,29 @@ KeyFold::Answer Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFo
     hit->continues = index + 1 == count();
   }
   return fold->answer();
+}
+
+void BlockIterator::SetBlock(const Block& block) {
+  block_ = block;
+  SetInvalid();
+  if (block.count() == 0) return;
+  const std::string_view prefix = block.prefix();
+  const std::string_view suffix = block.suffix();
+  prefix_size_ = prefix.size();
+  suffix_size_ = suffix.size();
+  if (prefix_size_ + suffix_size_ == 0) return;  // keys are looked at where they lie
+  const size_t room = prefix_size_ + block.max_middle_size() + suffix_size_;
+  if (key_.size() < room) key_.resize(room);
+  std::memcpy(key_.data(), prefix.data(), prefix_size_);
+  // Where there is a suffix, middles are of one size: it never moves.
+  if (suffix_size_ != 0)
+    std::memcpy(key_.data() + room - suffix_size_, suffix.data(), suffix_size_);
+}
+
+void BlockIterator::SeekForPrev(std::string_view key, Tag tag) {
+  const size_t at = block_.LowerBound(key, tag, order_);
+  MoveTo(at);
+  if (!Valid() || this->tag() != tag || !order_.Equal(this->key(), key)) MoveTo(at - 1);
 }
 
 }  // namespace cambium::sstable

@@ -4,33 +4,9 @@
 // seek searches the column of keys, a step in either direction is an index ± 1. Nothing is decoded
 // entry by entry, so an entry can be reached without walking to it.
 //
-//   offset  size  meaning (little-endian)
-//        0     4  count of entries, n >= 1
-//        4     1  flags: 1 tombstones, 2 a user key more than once, 4 every sequence number is 0,
-//                 8 value pointers, 16 fingerprints present, 32 kinds differ
-//        5     1  width of sequence numbers: 0, 1, 2, 4, 8
-//        6     1  width of key bounds: 0 (middles of one size), 1, 2, 4
-//        7     1  width of value bounds: 0 (values of one size), 1, 2, 4
-//        8     1  kind of every entry; 0 where kinds differ
-//        9     3  zero
-//       12     4  size of the common prefix, p
-//       16     4  size of the common suffix, s (0 unless middles are of one size)
-//       20     4  size of each middle, or of all together where they have bounds
-//       24     4  size of each value, or of all together where they have bounds
-//       28     4  zero
-//       32     8  least sequence number
-//       40     p  common prefix of the keys
-//              s  common suffix of the keys
-//              n  fingerprints: low byte of the key's hash             (where the flag says so)
-//                 key bounds (n + 1)                                   (where their width is not 0)
-//                 key middles: a key is prefix + middle + suffix
-//                 sequence numbers less the least                      (n, of their width)
-//              n  kinds                                                (where the flag says so)
-//                 value bounds (n + 1)                                 (where their width is not 0)
-//                 values, to the end of the block
-//
-// Entries are in the order of base/keys.h: user key ascending, then tag descending. The versions of
-// one key may go on in the next block of the file.
+// Format: docs/format/sstable-blocks.md, "Data block". Entries are in the order of base/keys.h:
+// user key ascending, then tag descending. The versions of one key may go on in the next block of
+// the file.
 //
 // Parse() checks, in time linear in the count, everything that a later access relies on: after it
 // no bytes, however made, lead an access out of the block. What it does not check is the order of
@@ -40,10 +16,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
 #include "sstable/block_format.h"
@@ -170,6 +150,76 @@ class Block {
 
   const char* data_ = nullptr;
   BlockLayout layout_;
+};
+
+// A walk over the entries of one block, and of another after it. A step is an index ± 1. The one
+// thing that costs is putting a key together from prefix, middle and suffix: prefix and (where
+// middles are of one size) suffix stand in a buffer that is filled once a block, so a step copies
+// the middle alone. The block's bytes must outlive their use here. Thread-compatible.
+class BlockIterator final : public InternalIterator {
+ public:
+  // Stands nowhere, over a block without entries.
+  explicit BlockIterator(const KeyOrder& order) : order_(order) {}
+
+  // Walks `block` from now on; stands nowhere. Allocates only where the block's keys are longer
+  // than those of every block before.
+  void SetBlock(const Block& block);
+  const Block& block() const { return block_; }
+
+  void SeekToFirst() override { MoveTo(0); }
+  void SeekToLast() override { MoveTo(block_.count() - 1); }
+  void Seek(std::string_view key, Tag tag) override { MoveTo(block_.LowerBound(key, tag, order_)); }
+  void SeekForPrev(std::string_view key, Tag tag) override;
+  void Next() override { MoveTo(index_ + 1); }
+  void Prev() override { MoveTo(index_ - 1); }
+  absl::Status status() const override { return absl::OkStatus(); }
+
+  // Requires Valid().
+  size_t index() const { return index_; }
+  // To entry `index`; stands nowhere where index >= count().
+  void MoveTo(size_t index) {
+    index_ = index;
+    if (index >= block_.count()) {
+      SetInvalid();
+      return;
+    }
+    SetEntry(KeyAt(index), block_.TagAt(index), block_.ValueAt(index));
+  }
+
+ private:
+  std::string_view KeyAt(size_t index) {
+    const std::string_view middle = block_.MiddleAt(index);
+    if (prefix_size_ + suffix_size_ == 0) return middle;
+    CopyShort(key_.data() + prefix_size_, middle);
+    return {key_.data(), prefix_size_ + middle.size() + suffix_size_};
+  }
+
+  // memcpy that does without a call for the sizes that middles mostly have.
+  static void CopyShort(char* to, std::string_view bytes) {
+    const char* const from = bytes.data();
+    const size_t size = bytes.size();
+    if (size > 16) {
+      std::memcpy(to, from, size);
+    } else if (size >= 8) {
+      // Two words that overlap.
+      const uint64_t last = LoadFixed64(from + size - 8);
+      StoreFixed64(to, LoadFixed64(from));
+      StoreFixed64(to + size - 8, last);
+    } else if (size >= 4) {
+      const uint32_t last = LoadFixed32(from + size - 4);
+      StoreFixed32(to, LoadFixed32(from));
+      StoreFixed32(to + size - 4, last);
+    } else {
+      for (size_t i = 0; i < size; ++i) to[i] = from[i];
+    }
+  }
+
+  const KeyOrder order_;
+  Block block_;
+  size_t index_ = 0;
+  size_t prefix_size_ = 0;  // of block_
+  size_t suffix_size_ = 0;
+  std::vector<char> key_;  // prefix, room for the longest middle, suffix
 };
 
 }  // namespace cambium::sstable

@@ -15,17 +15,6 @@ namespace {
 // A buffer that grew beyond this is given back by Reset().
 constexpr size_t kKeptBytes = size_t{1} << 20;
 
-size_t CommonPrefix(std::string_view a, std::string_view b, size_t most) {
-  // Neighbours nearly always share all that the keys before them shared.
-  if (a.size() >= most && b.size() >= most && std::memcmp(a.data(), b.data(), most) == 0) {
-    return most;
-  }
-  size_t same = 0;
-  const size_t limit = std::min({a.size(), b.size(), most});
-  while (same < limit && a[same] == b[same]) ++same;
-  return same;
-}
-
 size_t CommonSuffix(std::string_view a, std::string_view b, size_t most) {
   size_t same = 0;
   while (same < most && a[a.size() - 1 - same] == b[b.size() - 1 - same]) ++same;

@@ -1,5 +1,8 @@
 #include "sstable/block_format.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace cambium::sstable {
 namespace {
 
@@ -44,6 +47,17 @@ bool AreBounds(const char* column, size_t count, unsigned width, uint64_t total)
     default:
       return false;
   }
+}
+
+size_t CommonPrefix(std::string_view a, std::string_view b, size_t most) {
+  // Neighbours nearly always share all that the keys before them shared.
+  if (a.size() >= most && b.size() >= most && std::memcmp(a.data(), b.data(), most) == 0) {
+    return most;
+  }
+  size_t same = 0;
+  const size_t limit = std::min({a.size(), b.size(), most});
+  while (same < limit && a[same] == b[same]) ++same;
+  return same;
 }
 
 }  // namespace cambium::sstable

@@ -1,5 +1,5 @@
-// What data blocks and index partitions have in common on disk: the handle of a stored block, and
-// columns of integers of one width.
+// What data blocks and index partitions have in common: the handle of a stored block, columns of
+// integers of one width, and how sorted things are searched.
 //
 // A column of width w (0, 1, 2, 4 or 8 bytes) holds integers back to back, little-endian,
 // unaligned; width 0 is a column of zeros that takes no bytes. A "bounds" column of n variable-size
@@ -47,6 +47,23 @@ void AppendColumnValue(std::string* out, uint64_t value, unsigned width);
 
 // Whether the `count` + 1 integers at `column` are bounds of pieces that fill `total` bytes.
 bool AreBounds(const char* column, size_t count, unsigned width, uint64_t total);
+
+// Bytes that both begin with, `most` at the most.
+size_t CommonPrefix(std::string_view a, std::string_view b, size_t most);
+
+// The first index in [begin, end) for which `before` is false, where it is true up to some index
+// and false from there on; `end` where it is never false. No branch depends on what it finds.
+template <typename Before>
+inline size_t PartitionPoint(size_t begin, size_t end, const Before& before) {
+  size_t size = end - begin;
+  if (size == 0) return begin;
+  while (size > 1) {
+    const size_t half = size / 2;
+    begin += before(begin + half - 1) ? half : 0;
+    size -= half;
+  }
+  return begin + (before(begin) ? 1 : 0);
+}
 
 }  // namespace cambium::sstable
 

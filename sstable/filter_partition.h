@@ -5,16 +5,7 @@
 // odd constant a probe chooses the bit. For the same bits a key it lets through somewhat more than
 // a Bloom filter without lines: about 1.0 % instead of 0.8 % at 10 bits.
 //
-//   offset  size  meaning (little-endian)
-//        0     1  kind: 1 lines of 64 bytes as described here
-//        1     1  bits a key, k: 1 … 16
-//        2     2  zero
-//        4     4  count of lines, n >= 1
-//        8    56  zero, so that lines are aligned in a buffer aligned to 64
-//       64  64 n  lines; bit b of a line is bit b % 32 of its little-endian u32 number b / 32
-//
-// A hash h uses line ((h >> 32) × n) >> 32, and in it bits (low32(h) × c[i] mod 2^32) >> 23 for i <
-// k. The sixteen constants c are listed in docs/format/sstable-blocks.md.
+// Format: docs/format/sstable-blocks.md, "Filter partition".
 #ifndef CAMBIUM_SSTABLE_FILTER_PARTITION_H_
 #define CAMBIUM_SSTABLE_FILTER_PARTITION_H_
 

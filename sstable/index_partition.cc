@@ -22,28 +22,6 @@ absl::Status Damaged(std::string_view what, uint64_t found) {
   return absl::DataLossError(absl::StrCat("index: ", ToAbsl(what), ": found ", found));
 }
 
-size_t CommonPrefixSize(std::string_view a, std::string_view b) {
-  const size_t limit = std::min(a.size(), b.size());
-  size_t same = 0;
-  while (same < limit && a[same] == b[same]) ++same;
-  return same;
-}
-
-// The first index of [begin, end) for which `below` is false, where it is true up to some index and
-// false from there on; `end` where it is never false.
-template <typename Below>
-size_t FirstNotBelow(size_t begin, size_t end, const Below& below) {
-  while (begin < end) {
-    const size_t middle = begin + (end - begin) / 2;
-    if (below(middle)) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return begin;
-}
-
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------
@@ -57,8 +35,7 @@ std::string_view IndexBuilder::SeparatorAt(size_t index) const {
 
 void IndexBuilder::Add(std::string_view separator, BlockHandle handle, uint8_t flags) {
   assert(empty() || handle.offset >= handles_.back().offset + handles_.back().size);
-  prefix_size_ = empty() ? separator.size()
-                         : std::min(prefix_size_, CommonPrefixSize(SeparatorAt(0), separator));
+  prefix_size_ = empty() ? separator.size() : CommonPrefix(SeparatorAt(0), separator, prefix_size_);
   separators_.append(separator);
   ends_.push_back(static_cast<uint32_t>(separators_.size()));
   handles_.push_back(handle);
@@ -233,7 +210,7 @@ size_t IndexView::LowerBoundHead(uint64_t head) const {
 
 size_t IndexView::Find(std::string_view key) const {
   if (!order_.bytewise()) {
-    return FirstNotBelow(0, count(), [&](size_t i) { return order_.Less(separator(i), key); });
+    return PartitionPoint(0, count(), [&](size_t i) { return order_.Less(separator(i), key); });
   }
   const int order = key.substr(0, layout_.prefix_size).compare(prefix());
   if (order < 0) return 0;
@@ -245,7 +222,7 @@ size_t IndexView::Find(std::string_view key) const {
   // Mostly one separator has this head, or none.
   if (first == count() || HeadAt(first) != head || !below(first)) return first;
   const bool last_head = head == std::numeric_limits<uint64_t>::max();
-  return FirstNotBelow(first + 1, last_head ? count() : LowerBoundHead(head + 1), below);
+  return PartitionPoint(first + 1, last_head ? count() : LowerBoundHead(head + 1), below);
 }
 
 BlockHandle IndexView::handle(size_t index) const {

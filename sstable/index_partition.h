@@ -9,22 +9,7 @@
 //
 // The same format serves the index over data blocks and the top index over index partitions.
 //
-//   offset  size  meaning (little-endian)
-//        0     4  count of blocks, n >= 1
-//        4     4  size of the common prefix of the separators, p
-//        8     4  size of all rests together, r
-//       12     1  width of the bounds of rests: 1, 2, 4
-//       13     1  width of offsets: 0, 1, 2, 4, 8
-//       14     1  width of sizes: 0, 1, 2, 4
-//       15     1  zero
-//       16     8  offset of the first block
-//       24     p  common prefix
-//                 bounds of rests (n + 1)
-//              r  rests: a separator is prefix + rest
-//                 offsets of the blocks less that of the first (n); each at or after the end of
-//                 the block before
-//                 sizes of the blocks (n), none 0
-//              n  flags a block
+// Format: docs/format/sstable-blocks.md, "Index partition".
 //
 // In memory the first eight bytes of each rest stand as an integer in a static tree of nodes of
 // eight (one cache line): a search costs one line a level, and compares whole rests only where

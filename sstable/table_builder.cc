@@ -2,16 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "sstable/block_builder.h"
-#include "sstable/filter_partition.h"
-#include "sstable/index_partition.h"
 #include "sstable/table/table_format.h"
-#include "sstable/table/table_properties.h"
 #include "sstable/table/top_index.h"
 #include "util/checksum.h"
 #include "util/compression.h"
@@ -30,9 +24,11 @@ constexpr size_t kWriteSize = size_t{512} << 10;
 // A block flag of the index beside those of the block itself: stored compressed.
 constexpr uint8_t kIndexFlagCompressed = 0x80;
 
+}  // namespace
+
 // The file's bytes in order: gathered, digested and appended in large pieces. Confined to one
 // thread at a time.
-class BlockWriter {
+class TableBuilder::BlockWriter {
  public:
   BlockWriter(FileNumber number, std::unique_ptr<WritableFile> file)
       : number_(number), file_(std::move(file)) {}
@@ -83,100 +79,51 @@ class BlockWriter {
   uint64_t written_ = 0;
 };
 
-}  // namespace
-
-// Confined to one thread at a time.
-class TableBuilder::Impl {
- public:
-  Impl(const TableBuilderOptions& options, std::unique_ptr<WritableFile> file)
-      : options_(options), writer_(options.number, std::move(file)), data_(options.order) {
-    if (options.filter_bits_per_key > 0 && options.order.comparator_identical()) {
-      filter_.emplace(options.filter_bits_per_key);
-    }
-    properties_.level = static_cast<uint64_t>(std::max(options.level, 0));
-    properties_.comparator_name = options.order.comparator()->Name();
-    properties_.compression = options.compression;
-    if (filter_.has_value()) {
-      properties_.filter_bits_per_key =
-          static_cast<uint64_t>(std::ceil(options.filter_bits_per_key));
-    }
+TableBuilder::TableBuilder(const TableBuilderOptions& options, std::unique_ptr<WritableFile> file)
+    : options_(options),
+      writer_(std::make_unique<BlockWriter>(options.number, std::move(file))),
+      data_(options.order),
+      filter_(options.filter_bits_per_key > 0 && options.order.comparator_identical()
+                  ? std::make_unique<FilterBuilder>(options.filter_bits_per_key)
+                  : nullptr) {
+  properties_.level = static_cast<uint64_t>(std::max(options.level, 0));
+  properties_.comparator_name = options.order.comparator()->Name();
+  properties_.compression = options.compression;
+  if (filter_ != nullptr) {
+    properties_.filter_bits_per_key = static_cast<uint64_t>(std::ceil(options.filter_bits_per_key));
   }
+}
 
-  bool NeedsHash() const { return options_.order.comparator_identical(); }
+TableBuilder::~TableBuilder() = default;
 
-  absl::Status Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash);
-  absl::StatusOr<TableSummary> Finish();
+absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value) {
+  return Add(key, tag, value, options_.order.comparator_identical() ? HashKey(key) : 0);
+}
 
-  uint64_t EstimatedFileSize() const {
-    return writer_.offset() + data_.EstimatedSize() + waiting_bytes_ +
-           (filter_.has_value() ? filter_->EstimatedSize() : 0) + index_.EstimatedSize() +
-           kFooterSize;
-  }
-  uint64_t entries() const { return properties_.entries; }
-
- private:
-  enum class State : uint8_t { kOpen, kFinished, kFailed };
-  // A partition whose filter and index wait for the end of the data.
-  struct WaitingPartition {
-    std::string separator, filter, index;
-    uint32_t block_count;
-  };
-
-  absl::Status CheckAdd(std::string_view key, Tag tag, std::string_view value) const;
-  // Where the block in the making ends, or the one before it.
-  std::string_view LastKey() const { return data_.empty() ? last_key_ : data_.last_key(); }
-  void Count(std::string_view key, Tag tag, std::string_view value);
-  // Writes the block in the making.
-  absl::Status CloseBlock();
-  // Enters the block written last into the index, and closes the partition where it is full.
-  void IndexLastBlock(std::string separator);
-  void ClosePartition(std::string_view separator);
-  // The shortest key that parts the last block from `next`.
-  std::string SeparatorBefore(std::string_view next) const;
-  absl::Status WriteEnd();
-  absl::Status Fail(const absl::Status& status);
-
-  const TableBuilderOptions options_;
-  BlockWriter writer_;
-  BlockBuilder data_;
-  IndexBuilder index_;
-  std::optional<FilterBuilder> filter_;
-  std::vector<WaitingPartition> waiting_;
-  uint64_t waiting_bytes_ = 0;
-  TableProperties properties_;
-  std::string last_key_;                    // of the block written last
-  Tag last_tag_ = 0;                        // of the entry added last
-  std::optional<BlockHandle> last_handle_;  // of a block that the index has not yet
-  uint8_t last_flags_ = 0;
-  std::string compressed_;
-  State state_ = State::kOpen;
-  absl::Status failure_;
-};
-
-absl::Status TableBuilder::Impl::Add(std::string_view key, Tag tag, std::string_view value,
-                                     uint64_t hash) {
-  if (state_ == State::kFailed) return failure_;
-  const absl::Status allowed = CheckAdd(key, tag, value);
-  if (!allowed.ok()) return Fail(allowed);
+absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value,
+                               uint64_t hash) {
+  RETURN_IF_ERROR(ended_);
+  ended_ = CheckAdd(key, tag, value);
+  RETURN_IF_ERROR(ended_);
   // A large value gets a block of its own, so that its neighbours stay cheap to read.
   if (!data_.empty() && data_.EstimatedSize() + key.size() + value.size() >
                             options_.block_size + options_.block_size / 4) {
     RETURN_IF_ERROR(CloseBlock());
   }
-  if (last_handle_.has_value()) IndexLastBlock(SeparatorBefore(key));
+  if (last_handle_.size != 0) IndexLastBlock(SeparatorBefore(key));
   data_.Add(key, tag, value, hash);
-  if (filter_.has_value()) filter_->AddHash(hash);
-  Count(key, tag, value);
+  if (filter_ != nullptr) filter_->AddHash(hash);
+  properties_.Count(key, tag, value);
   last_tag_ = tag;
   return data_.EstimatedSize() >= options_.block_size ? CloseBlock() : absl::OkStatus();
 }
 
-absl::Status TableBuilder::Impl::CheckAdd(std::string_view key, Tag tag,
-                                          std::string_view value) const {
-  if (state_ != State::kOpen) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("add to ", options_.path, ": the table is finished"));
-  }
+uint64_t TableBuilder::EstimatedFileSize() const {
+  return writer_->offset() + data_.EstimatedSize() + waiting_bytes_ +
+         (filter_ != nullptr ? filter_->EstimatedSize() : 0) + index_.EstimatedSize() + kFooterSize;
+}
+
+absl::Status TableBuilder::CheckAdd(std::string_view key, Tag tag, std::string_view value) const {
   if (key.size() > kMaxKeySize || value.size() > kMaxValueSize) {
     return absl::InvalidArgumentError(absl::StrCat(
         "add to ", options_.path, ": found a key of ", key.size(), " and a value of ", value.size(),
@@ -191,22 +138,7 @@ absl::Status TableBuilder::Impl::CheckAdd(std::string_view key, Tag tag,
                                           ") is not after the one before it"));
 }
 
-void TableBuilder::Impl::Count(std::string_view key, Tag tag, std::string_view value) {
-  const SequenceNumber sequence = TagSequence(tag);
-  if (properties_.entries == 0) {
-    properties_.smallest_key = key;
-    properties_.smallest_sequence = sequence;
-  }
-  const Kind kind = TagKind(tag);
-  ++properties_.entries;
-  properties_.tombstones += kind == Kind::kDelete || kind == Kind::kSingleDelete ? 1 : 0;
-  properties_.raw_key_bytes += key.size();
-  properties_.raw_value_bytes += value.size();
-  properties_.smallest_sequence = std::min(properties_.smallest_sequence, sequence);
-  properties_.largest_sequence = std::max(properties_.largest_sequence, sequence);
-}
-
-absl::Status TableBuilder::Impl::CloseBlock() {
+absl::Status TableBuilder::CloseBlock() {
   const std::string_view raw = data_.Finish();
   std::string_view stored = raw;
   Compression codec = Compression::kNone;
@@ -216,8 +148,8 @@ absl::Status TableBuilder::Impl::CloseBlock() {
     codec = Compression::kZstd;
   }
   const absl::StatusOr<BlockHandle> handle =
-      writer_.Append(stored, codec, BlockKind::kData, raw.size());
-  if (!handle.ok()) return Fail(handle.status());
+      writer_->Append(stored, codec, BlockKind::kData, raw.size());
+  if (!handle.ok()) return ended_ = handle.status();
   last_handle_ = *handle;
   last_flags_ = data_.flags() | (codec == Compression::kNone ? 0 : kIndexFlagCompressed);
   last_key_ = data_.last_key();
@@ -226,28 +158,28 @@ absl::Status TableBuilder::Impl::CloseBlock() {
   return absl::OkStatus();
 }
 
-void TableBuilder::Impl::IndexLastBlock(std::string separator) {
-  index_.Add(separator, *last_handle_, last_flags_);
-  last_handle_.reset();
-  const size_t filter_size = filter_.has_value() ? filter_->EstimatedSize() : 0;
+void TableBuilder::IndexLastBlock(std::string_view separator) {
+  index_.Add(separator, last_handle_, last_flags_);
+  last_handle_ = {};
+  const size_t filter_size = filter_ != nullptr ? filter_->EstimatedSize() : 0;
   if (index_.count() >= kBlocksPerPartition || index_.EstimatedSize() >= kPartitionSize ||
       filter_size >= kPartitionSize) {
     ClosePartition(separator);
   }
 }
 
-void TableBuilder::Impl::ClosePartition(std::string_view separator) {
+void TableBuilder::ClosePartition(std::string_view separator) {
   WaitingPartition& partition = waiting_.emplace_back();
   partition.separator = separator;
   partition.block_count = static_cast<uint32_t>(index_.count());
   partition.index = index_.Finish();
-  if (filter_.has_value()) partition.filter = filter_->Finish();
+  if (filter_ != nullptr) partition.filter = filter_->Finish();
   waiting_bytes_ += partition.index.size() + partition.filter.size() + separator.size() +
                     2 * (kTrailerSize + kBlockAlignment);
   ++properties_.partitions;
 }
 
-std::string TableBuilder::Impl::SeparatorBefore(std::string_view next) const {
+std::string TableBuilder::SeparatorBefore(std::string_view next) const {
   const KeyOrder& order = options_.order;
   std::string separator = last_key_;
   // A comparator of the user's: what it makes is believed only where it fits.
@@ -258,76 +190,42 @@ std::string TableBuilder::Impl::SeparatorBefore(std::string_view next) const {
   return separator;
 }
 
-absl::StatusOr<TableSummary> TableBuilder::Impl::Finish() {
-  if (state_ == State::kFailed) return failure_;
-  if (state_ == State::kFinished || properties_.entries == 0) {
+absl::StatusOr<TableSummary> TableBuilder::Finish() {
+  RETURN_IF_ERROR(ended_);
+  if (entries() == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("finish ", options_.path, ": the table is ",
-                     state_ == State::kFinished ? "finished already" : "without entries"));
+        absl::StrCat("finish ", options_.path, ": the table is without entries"));
   }
   if (!data_.empty()) RETURN_IF_ERROR(CloseBlock());
   properties_.largest_key = last_key_;
-  if (last_handle_.has_value()) IndexLastBlock(last_key_);
+  if (last_handle_.size != 0) IndexLastBlock(last_key_);
   if (!index_.empty()) ClosePartition(last_key_);
-  const absl::Status written = WriteEnd();
-  if (!written.ok()) return Fail(written);
-  state_ = State::kFinished;
-  return TableSummary{.file_size = writer_.offset(),
-                      .entries = properties_.entries,
-                      .tombstones = properties_.tombstones,
-                      .raw_key_bytes = properties_.raw_key_bytes,
-                      .raw_value_bytes = properties_.raw_value_bytes,
-                      .data_blocks = properties_.data_blocks,
-                      .smallest_key = properties_.smallest_key,
-                      .largest_key = properties_.largest_key,
-                      .smallest_sequence = properties_.smallest_sequence,
-                      .largest_sequence = properties_.largest_sequence,
-                      .digest = writer_.digest()};
+  ended_ = WriteEnd();
+  RETURN_IF_ERROR(ended_);
+  ended_ = absl::FailedPreconditionError(
+      absl::StrCat("build ", options_.path, ": the table is finished"));
+  return TableSummary{properties_, writer_->offset(), writer_->digest()};
 }
 
-absl::Status TableBuilder::Impl::WriteEnd() {
+absl::Status TableBuilder::WriteEnd() {
   std::vector<Partition> partitions(waiting_.size());
   for (size_t i = 0; i < waiting_.size(); ++i) {
     partitions[i].block_count = waiting_[i].block_count;
     if (waiting_[i].filter.empty()) continue;
     ASSIGN_OR_RETURN(partitions[i].filter,
-                     writer_.AppendRaw(waiting_[i].filter, BlockKind::kFilter));
+                     writer_->AppendRaw(waiting_[i].filter, BlockKind::kFilter));
   }
   TopIndexBuilder top;
   for (size_t i = 0; i < waiting_.size(); ++i) {
-    ASSIGN_OR_RETURN(partitions[i].index, writer_.AppendRaw(waiting_[i].index, BlockKind::kIndex));
+    ASSIGN_OR_RETURN(partitions[i].index, writer_->AppendRaw(waiting_[i].index, BlockKind::kIndex));
     top.Add(waiting_[i].separator, partitions[i]);
   }
   Footer footer;
   footer.number = options_.number;
-  ASSIGN_OR_RETURN(footer.top_index, writer_.AppendRaw(top.Finish(), BlockKind::kTopIndex));
+  ASSIGN_OR_RETURN(footer.top_index, writer_->AppendRaw(top.Finish(), BlockKind::kTopIndex));
   ASSIGN_OR_RETURN(footer.properties,
-                   writer_.AppendRaw(properties_.Encode(), BlockKind::kProperties));
-  return writer_.AppendFooter(footer);
+                   writer_->AppendRaw(properties_.Encode(), BlockKind::kProperties));
+  return writer_->AppendFooter(footer);
 }
-
-absl::Status TableBuilder::Impl::Fail(const absl::Status& status) {
-  state_ = State::kFailed;
-  failure_ = status;
-  return status;
-}
-
-TableBuilder::TableBuilder(const TableBuilderOptions& options, std::unique_ptr<WritableFile> file)
-    : impl_(std::make_unique<Impl>(options, std::move(file))) {}
-
-TableBuilder::~TableBuilder() = default;
-
-absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value) {
-  return impl_->Add(key, tag, value, impl_->NeedsHash() ? HashKey(key) : 0);
-}
-
-absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value,
-                               uint64_t hash) {
-  return impl_->Add(key, tag, value, hash);
-}
-
-uint64_t TableBuilder::EstimatedFileSize() const { return impl_->EstimatedFileSize(); }
-uint64_t TableBuilder::entries() const { return impl_->entries(); }
-absl::StatusOr<TableSummary> TableBuilder::Finish() { return impl_->Finish(); }
 
 }  // namespace cambium::sstable

@@ -7,7 +7,7 @@
 // kBlocksPerPartition data blocks, and so does the filter partition beside it.
 //
 // States:   open ── Add ──▶ open ── Finish ──▶ finished
-//             └── any error ──▶ failed     (every later call answers the first error)
+//             └── an error ──▶ failed     (every later call answers the first error)
 // Destroying a builder that is not finished abandons the file; the caller removes it.
 #ifndef CAMBIUM_SSTABLE_TABLE_BUILDER_H_
 #define CAMBIUM_SSTABLE_TABLE_BUILDER_H_
@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,10 @@
 #include "base/limits.h"
 #include "cambium/file_system.h"
 #include "cambium/options.h"
+#include "sstable/block_builder.h"
+#include "sstable/filter_partition.h"
+#include "sstable/index_partition.h"
+#include "sstable/table/table_properties.h"
 
 namespace cambium::sstable {
 
@@ -43,15 +48,8 @@ struct TableBuilderOptions {
 };
 
 // What was written.
-struct TableSummary {
+struct TableSummary : TableProperties {
   uint64_t file_size = 0;
-  uint64_t entries = 0;
-  uint64_t tombstones = 0;
-  uint64_t raw_key_bytes = 0;
-  uint64_t raw_value_bytes = 0;
-  uint64_t data_blocks = 0;
-  std::string smallest_key, largest_key;  // user keys, inclusive
-  SequenceNumber smallest_sequence = 0, largest_sequence = 0;
   uint64_t digest = 0;  // of the whole file (FileDigest)
 };
 
@@ -74,15 +72,46 @@ class TableBuilder {
   // Any state. Bytes of the file if it were finished now, within a block or so.
   uint64_t EstimatedFileSize() const;
   // Any state.
-  uint64_t entries() const;
+  uint64_t entries() const { return properties_.entries; }
 
   // Writes the rest, syncs and closes the file. Open only; FailedPrecondition for a table without
   // entries: none is written.
   absl::StatusOr<TableSummary> Finish();
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  class BlockWriter;
+  // A partition whose filter and index wait for the end of the data.
+  struct WaitingPartition {
+    std::string separator, filter, index;
+    uint32_t block_count;
+  };
+
+  absl::Status CheckAdd(std::string_view key, Tag tag, std::string_view value) const;
+  // Where the block in the making ends, or the one before it.
+  std::string_view LastKey() const { return data_.empty() ? last_key_ : data_.last_key(); }
+  // Writes the block in the making.
+  absl::Status CloseBlock();
+  // Enters the block written last into the index, and closes the partition where it is full.
+  void IndexLastBlock(std::string_view separator);
+  void ClosePartition(std::string_view separator);
+  // The shortest key that parts the last block from `next`.
+  std::string SeparatorBefore(std::string_view next) const;
+  absl::Status WriteEnd();
+
+  const TableBuilderOptions options_;
+  const std::unique_ptr<BlockWriter> writer_;
+  BlockBuilder data_;
+  IndexBuilder index_;
+  const std::unique_ptr<FilterBuilder> filter_;  // null: no filter
+  std::vector<WaitingPartition> waiting_;
+  uint64_t waiting_bytes_ = 0;
+  TableProperties properties_;
+  std::string last_key_;     // of the block written last
+  Tag last_tag_ = 0;         // of the entry added last
+  BlockHandle last_handle_;  // of a block that the index has not yet; size 0: none
+  uint8_t last_flags_ = 0;
+  std::string compressed_;
+  absl::Status ended_;  // not ok: why nothing more can be added
 };
 
 }  // namespace cambium::sstable

@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "sstable/table/table_iterator.h"
-#include "sstable/table/table_verifier.h"
 #include "util/epoch.h"
 #include "util/status_macros.h"
 
@@ -27,9 +25,9 @@ void Deliver(std::string_view found, Frame* frame, PinnedValue* value) {
 }
 
 absl::StatusOr<Footer> ReadFooter(const TableFile& file) {
-  const TableFileOptions& options = file.options();
-  if (options.size < kFooterSize) {
-    return absl::DataLossError(absl::StrCat("open ", options.path, ": found ", options.size,
+  const TableReaderOptions& options = file.options();
+  if (options.file_size < kFooterSize) {
+    return absl::DataLossError(absl::StrCat("open ", options.path, ": found ", options.file_size,
                                             " bytes, expected a footer of ", kFooterSize));
   }
   char bytes[kFooterSize];
@@ -94,12 +92,7 @@ absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
     return absl::DataLossError(absl::StrCat("open ", options.path, ": found ", size,
                                             " bytes, expected ", options.file_size));
   }
-  TableFile table_file({.order = options.order,
-                        .cache = options.cache,
-                        .number = options.number,
-                        .path = options.path,
-                        .size = size},
-                       std::move(file));
+  TableFile table_file(options, std::move(file));
   ASSIGN_OR_RETURN(const Footer footer, ReadFooter(table_file));
   ASSIGN_OR_RETURN(TopIndex top, ReadTopIndex(table_file, footer.top_index));
   ASSIGN_OR_RETURN(TableProperties properties, ReadProperties(table_file, footer.properties, top));
@@ -112,29 +105,24 @@ TableReader::TableReader(TableFile file, TopIndex top, TableProperties propertie
 
 absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
                               PinnedValue* value) const {
-  const size_t partition = blocks_.top().Find(key.key);
-  if (partition == blocks_.partition_count()) return absl::OkStatus();
-  if (HasFilter(partition)) {
-    FrameLease filter;
-    RETURN_IF_ERROR(blocks_.HoldFilter(partition, &filter));
-    if (!filter->filter().MayContain(key.hash)) return absl::OkStatus();
-  }
+  DataPlace place = {.partition = blocks_.top().Find(key.key)};
+  if (place.partition == blocks_.partition_count()) return absl::OkStatus();
   FrameLease index, data;
-  RETURN_IF_ERROR(blocks_.HoldIndex(partition, &index));
-  ASSIGN_OR_RETURN(const DataPlace place, Locate(key, partition, index->index()));
+  RETURN_IF_ERROR(Locate(key, &place, &index));
+  if (!index) return absl::OkStatus();
   RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), FillOf(options), &data));
   return Search({key, fold, value, FillOf(options)}, place, std::move(index), std::move(data));
 }
 
-absl::StatusOr<DataPlace> TableReader::Locate(const LookupKey& key, size_t partition,
-                                              const IndexView& index) const {
-  const DataPlace place = {.partition = partition, .index = index.Find(key.key)};
-  if (place.index < index.count()) return place;
-  const absl::Status status =
-      absl::DataLossError("found a last separator below that of the top index");
-  const BlockHandle& handle = blocks_.top().partition(partition).index;
-  return blocks_.WithKeyRange(blocks_.file().Annotate(status, BlockKind::kIndex, handle.offset),
-                              partition);
+absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const {
+  if (HasFilter(place->partition)) {
+    FrameLease filter;
+    RETURN_IF_ERROR(blocks_.HoldFilter(place->partition, &filter));
+    if (!filter->filter().MayContain(key.hash)) return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(blocks_.HoldIndex(place->partition, index));
+  ASSIGN_OR_RETURN(*place, blocks_.Locate(key.key, place->partition, (*index)->index()));
+  return absl::OkStatus();
 }
 
 absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLease index,
@@ -156,7 +144,6 @@ absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLea
 
 struct TableReader::Lookup {
   LookupRequest* request = nullptr;
-  size_t partition = 0;
   DataPlace place;
   FrameLease index;
   FrameLease data;  // null at the end of ReadMissing() only where the lookup has ended
@@ -174,7 +161,7 @@ void TableReader::MultiGet(std::span<LookupRequest> requests,
     if (partition == blocks_.partition_count()) continue;
     Lookup& lookup = lookups.emplace_back();
     lookup.request = &request;
-    lookup.partition = partition;
+    lookup.place.partition = partition;
     Prefetch(*request.key, partition);
   }
   LocateAll(lookups);
@@ -191,22 +178,10 @@ void TableReader::MultiGet(std::span<LookupRequest> requests,
 void TableReader::LocateAll(std::span<Lookup> lookups) const {
   for (Lookup& lookup : lookups) {
     LookupRequest& request = *lookup.request;
-    if (HasFilter(lookup.partition)) {
-      FrameLease filter;
-      request.status = blocks_.HoldFilter(lookup.partition, &filter);
-      if (!request.status.ok() || !filter->filter().MayContain(request.key->hash)) continue;
-    }
-    request.status = blocks_.HoldIndex(lookup.partition, &lookup.index);
-    if (!request.status.ok()) continue;
-    const absl::StatusOr<DataPlace> place =
-        Locate(*request.key, lookup.partition, lookup.index->index());
-    request.status = place.status();
-    if (!place.ok()) {
-      lookup.index.Reset();
-      continue;
-    }
-    lookup.place = *place;
-    if (Frame* const frame = blocks_.CachedData(*place)) {
+    request.status = Locate(*request.key, &lookup.place, &lookup.index);
+    if (!request.status.ok()) lookup.index.Reset();
+    if (!lookup.index) continue;
+    if (Frame* const frame = blocks_.CachedData(lookup.place)) {
       frame->Prefetch();
       lookup.data = FrameLease::Borrow(frame);
     }
@@ -266,12 +241,6 @@ bool TableReader::MayContain(const LookupKey& key) const {
   return frame == nullptr || frame->filter().MayContain(key.hash);
 }
 
-std::unique_ptr<InternalIterator> TableReader::NewIterator(
-    const TableIteratorOptions& options) const {
-  return std::make_unique<TableIterator>(
-      &blocks_, options.fill_cache ? CacheFill::kYes : CacheFill::kNo, options.readahead_bytes);
-}
-
 uint64_t TableReader::ApproximateOffsetOf(std::string_view key) const {
   const TopIndex& top = blocks_.top();
   const Partition& first = top.partition(0);
@@ -287,10 +256,6 @@ uint64_t TableReader::ApproximateOffsetOf(std::string_view key) const {
   }
   const double share = double(top.partition(partition).first_block) / double(top.block_count());
   return static_cast<uint64_t>(share * double(data_end));
-}
-
-absl::Status TableReader::Verify(std::optional<uint64_t> expected_digest) const {
-  return TableVerifier(&blocks_, &properties_).Verify(expected_digest);
 }
 
 }  // namespace cambium::sstable

@@ -37,14 +37,6 @@ namespace cambium::sstable {
 // Values up to this size are copied out of a block; longer ones pin it.
 inline constexpr size_t kMaxCopiedValueSize = 1024;
 
-struct TableReaderOptions {
-  KeyOrder order{BytewiseComparator()};
-  BlockCache* cache = nullptr;  // never null; outlives the reader
-  FileNumber number{0};
-  std::string path;        // for messages
-  uint64_t file_size = 0;  // what the manifest says
-};
-
 struct TableReadOptions {
   bool fill_cache = true;
 };
@@ -109,7 +101,7 @@ class TableReader {
   const TableProperties& properties() const { return properties_; }
   FileNumber number() const { return blocks_.file().options().number; }
   const std::string& path() const { return blocks_.file().options().path; }
-  uint64_t file_size() const { return blocks_.file().options().size; }
+  uint64_t file_size() const { return blocks_.file().options().file_size; }
   // Bytes resident while the reader is open, cached blocks not counted.
   size_t MemoryUsage() const { return blocks_.MemoryUsage(); }
 
@@ -131,9 +123,9 @@ class TableReader {
            blocks_.order().comparator_identical();
   }
   void Prefetch(const LookupKey& key, size_t partition) const;
-  // The first block of the partition to look into.
-  absl::StatusOr<DataPlace> Locate(const LookupKey& key, size_t partition,
-                                   const IndexView& index) const;
+  // Sets `place` to the first block of its partition to look into, and holds that partition's
+  // index; leaves `index` null where the filter says that the key is not there.
+  absl::Status Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const;
   // Searches the block at `place`, which is `data`, and the blocks after it while the key's
   // versions go on.
   absl::Status Search(const Sought& sought, DataPlace place, FrameLease index,

@@ -14,7 +14,7 @@ Frame* Frame::New(BlockCache* cache, BlockKind kind, size_t size) {
 }
 
 Frame::Frame(BlockCache* cache, BlockKind kind, size_t size)
-    : kind_(kind), buffer_size_(size), charge_(sizeof(Frame) + size), cache_(cache) {
+    : kind_(kind), charge_(sizeof(Frame) + size), cache_(cache) {
   cache_->Charge(charge_);
 }
 
@@ -25,7 +25,7 @@ void Frame::Delete(Frame* frame) {
 }
 
 absl::Status Frame::Parse(size_t size, const KeyOrder& order) {
-  assert(size <= buffer_size_);
+  assert(sizeof(Frame) + size <= charge_);
   size_ = size;
   switch (kind_) {
     case BlockKind::kData: {

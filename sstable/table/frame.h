@@ -61,7 +61,6 @@ class alignas(kFrameAlignment) Frame {
 
   // Before it is shared: where the block's bytes go.
   char* buffer() { return reinterpret_cast<char*>(this) + sizeof(Frame); }
-  size_t buffer_size() const { return buffer_size_; }
   // Before it is shared: takes the first `size` bytes of the buffer for the block and parses them
   // as its kind is. Errors say what was found, without file and offset.
   absl::Status Parse(size_t size, const KeyOrder& order);
@@ -132,7 +131,6 @@ class alignas(kFrameAlignment) Frame {
   std::atomic<uint32_t> references_{1};
   std::atomic<uint8_t> lives_{0};
   const BlockKind kind_;
-  const size_t buffer_size_;
   size_t size_ = 0;
   size_t charge_;
   BlockCache* const cache_;

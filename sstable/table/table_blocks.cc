@@ -36,57 +36,48 @@ TableBlocks::~TableBlocks() {
   cache->Unreserve(MemoryUsage());
 }
 
+bool TableBlocks::Pin(const FrameSlot* slot, FrameLease* lease) {
+  const EpochGuard guard;
+  const bool cached = Borrow(slot, lease);
+  if (cached) lease->Keep();
+  return cached;
+}
+
 absl::Status TableBlocks::HoldFilter(size_t partition, FrameLease* lease) const {
-  if (Frame* const frame = CachedFilter(partition)) {
-    *lease = FrameLease::Borrow(frame);
-    return absl::OkStatus();
-  }
+  if (Borrow(FilterSlot(partition), lease)) return absl::OkStatus();
   ASSIGN_OR_RETURN(*lease, ReadFilter(partition));
   Publish(FilterSlot(partition), lease);
   return absl::OkStatus();
 }
 
 absl::Status TableBlocks::HoldIndex(size_t partition, FrameLease* lease) const {
-  if (Frame* const frame = CachedIndex(partition)) {
-    *lease = FrameLease::Borrow(frame);
-    return absl::OkStatus();
-  }
-  return LoadIndex(partition, lease);
+  return Borrow(IndexSlot(partition), lease) ? absl::OkStatus() : LoadIndex(partition, lease);
 }
 
 absl::Status TableBlocks::HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
                                    FrameLease* lease) const {
-  if (Frame* const frame = CachedData(place)) {
-    frame->Prefetch();
-    *lease = FrameLease::Borrow(frame);
-    return absl::OkStatus();
-  }
-  return LoadData(place, index, fill, lease);
+  if (!Borrow(DataSlot(place), lease)) return LoadData(place, index, fill, lease);
+  (*lease)->Prefetch();
+  return absl::OkStatus();
 }
 
 absl::Status TableBlocks::PinIndex(size_t partition, FrameLease* lease) const {
-  {
-    const EpochGuard guard;
-    if (Frame* const frame = CachedIndex(partition)) {
-      *lease = FrameLease::Borrow(frame);
-      lease->Keep();
-      return absl::OkStatus();
-    }
-  }
-  return LoadIndex(partition, lease);
+  return Pin(IndexSlot(partition), lease) ? absl::OkStatus() : LoadIndex(partition, lease);
 }
 
 absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                                   FrameLease* lease) const {
-  {
-    const EpochGuard guard;
-    if (Frame* const frame = CachedData(place)) {
-      *lease = FrameLease::Borrow(frame);
-      lease->Keep();
-      return absl::OkStatus();
-    }
-  }
-  return LoadData(place, index, fill, lease);
+  return Pin(DataSlot(place), lease) ? absl::OkStatus() : LoadData(place, index, fill, lease);
+}
+
+absl::StatusOr<DataPlace> TableBlocks::Locate(std::string_view key, size_t partition,
+                                              const IndexView& index) const {
+  const DataPlace place = {.partition = partition, .index = index.Find(key)};
+  if (place.index < index.count()) return place;
+  const absl::Status status =
+      absl::DataLossError("found a last separator below that of the top index");
+  const uint64_t offset = top_.partition(partition).index.offset;
+  return WithKeyRange(file_.Annotate(status, BlockKind::kIndex, offset), partition);
 }
 
 absl::StatusOr<FrameLease> TableBlocks::ReadFilter(size_t partition) const {
@@ -126,22 +117,23 @@ absl::Status TableBlocks::LoadData(const DataPlace& place, const IndexView& inde
   return absl::OkStatus();
 }
 
+std::string TableBlocks::KeysFrom(size_t partition) const {
+  return partition > 0 ? absl::StrCat("from ", Show(top_.separator(partition - 1)), " ") : "";
+}
+
 absl::Status TableBlocks::WithKeyRange(const absl::Status& status, const DataPlace& place,
                                        const IndexView& index) const {
-  const std::string from =
-      place.index > 0 ? absl::StrCat("from ", Show(index.separator(place.index - 1)), " ")
-                      : (place.partition > 0
-                             ? absl::StrCat("from ", Show(top_.separator(place.partition - 1)), " ")
-                             : "");
+  const std::string from = place.index > 0
+                               ? absl::StrCat("from ", Show(index.separator(place.index - 1)), " ")
+                               : KeysFrom(place.partition);
   return absl::Status(status.code(), absl::StrCat(status.message(), "; it holds keys ", from, "to ",
                                                   Show(index.separator(place.index))));
 }
 
 absl::Status TableBlocks::WithKeyRange(const absl::Status& status, size_t partition) const {
-  const std::string from =
-      partition > 0 ? absl::StrCat("from ", Show(top_.separator(partition - 1)), " ") : "";
-  return absl::Status(status.code(), absl::StrCat(status.message(), "; it is about keys ", from,
-                                                  "to ", Show(top_.separator(partition))));
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; it is about keys ", KeysFrom(partition),
+                                   "to ", Show(top_.separator(partition))));
 }
 
 size_t TableBlocks::MemoryUsage() const {

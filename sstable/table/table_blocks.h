@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -69,6 +70,10 @@ class TableBlocks {
   absl::Status PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                        FrameLease* lease) const;
 
+  // The first block of `index`, the partition's, to look into for `key`.
+  absl::StatusOr<DataPlace> Locate(std::string_view key, size_t partition,
+                                   const IndexView& index) const;
+
   // Past the cache: as the file has them. The index is checked against the top index.
   absl::StatusOr<FrameLease> ReadFilter(size_t partition) const;
   absl::StatusOr<FrameLease> ReadIndex(size_t partition) const;
@@ -95,9 +100,17 @@ class TableBlocks {
     if (frame != nullptr) frame->MarkUsed();
     return frame;
   }
+  // Borrows, or pins, what is cached; false where nothing is.
+  static bool Borrow(const FrameSlot* slot, FrameLease* lease) {
+    Frame* const frame = Cached(slot);
+    if (frame != nullptr) *lease = FrameLease::Borrow(frame);
+    return frame != nullptr;
+  }
+  static bool Pin(const FrameSlot* slot, FrameLease* lease);
   size_t SlotCount() const { return 2 * partition_count() + top_.block_count(); }
 
   void Publish(FrameSlot* slot, FrameLease* lease) const;
+  std::string KeysFrom(size_t partition) const;
   absl::Status LoadIndex(size_t partition, FrameLease* lease) const;
   absl::Status LoadData(const DataPlace& place, const IndexView& index, CacheFill fill,
                         FrameLease* lease) const;

@@ -23,13 +23,31 @@
 
 namespace cambium::sstable {
 
-// What a table file is, beside its bytes. Plain data.
-struct TableFileOptions {
+// What a table is, beside its bytes. Plain data.
+struct TableReaderOptions {
   KeyOrder order{BytewiseComparator()};
-  BlockCache* cache = nullptr;  // counts the memory of frames; outlives the file
+  BlockCache* cache = nullptr;  // never null; outlives the reader
   FileNumber number{0};
-  std::string path;  // for messages
-  uint64_t size = 0;
+  std::string path;        // for messages
+  uint64_t file_size = 0;  // what the manifest says
+};
+
+// Bytes that grow and are not cleared. Thread-compatible.
+class ScratchBuffer {
+ public:
+  // At least `size` bytes; what was in it is lost where it grows.
+  char* Reserve(size_t size) {
+    if (size > size_) {
+      bytes_ = std::make_unique_for_overwrite<char[]>(size);
+      size_ = size;
+    }
+    return bytes_.get();
+  }
+  char* data() const { return bytes_.get(); }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
 };
 
 // One block of a round of reads.
@@ -43,7 +61,7 @@ struct BlockRead {
 // Movable. Thread-safe; immutable after construction.
 class TableFile {
  public:
-  TableFile(TableFileOptions options, std::unique_ptr<RandomAccessFile> file)
+  TableFile(TableReaderOptions options, std::unique_ptr<RandomAccessFile> file)
       : options_(std::move(options)), file_(std::move(file)) {}
 
   // Reads every block by one call of the file.
@@ -67,8 +85,8 @@ class TableFile {
   absl::Status Annotate(const absl::Status& status, BlockKind kind, uint64_t offset) const;
 
   // The file's end as blocks see it: the footer begins there.
-  uint64_t footer_offset() const { return options_.size - kFooterSize; }
-  const TableFileOptions& options() const { return options_; }
+  uint64_t footer_offset() const { return options_.file_size - kFooterSize; }
+  const TableReaderOptions& options() const { return options_; }
 
  private:
   // Whether a request was served whole.
@@ -78,8 +96,32 @@ class TableFile {
   // Checks, uncompresses and parses what was read into `frame`.
   absl::StatusOr<FrameLease> Finish(FrameLease frame, const BlockHandle& handle) const;
 
-  TableFileOptions options_;
+  TableReaderOptions options_;
   std::unique_ptr<RandomAccessFile> file_;
+};
+
+// Data blocks read in the order of the file, many by one call: for walks that touch each block
+// once, compaction and verification. The bytes stay in a buffer of the walk's own, the cache is
+// left alone. Every block is checked as it is taken. Thread-compatible.
+class SequentialBlocks {
+ public:
+  // `file` must outlive it. Reads at least `readahead_bytes` at a time.
+  SequentialBlocks(const TableFile* file, size_t readahead_bytes)
+      : file_(file), readahead_bytes_(readahead_bytes) {}
+
+  // The data block at `handle`, valid until the next call.
+  absl::StatusOr<Block> Read(const BlockHandle& handle);
+
+ private:
+  // Makes [offset, offset + size) of the file stand in the buffer.
+  absl::Status Fill(uint64_t offset, size_t size);
+
+  const TableFile* const file_;
+  const size_t readahead_bytes_;
+  ScratchBuffer read_;
+  uint64_t read_offset_ = 0;  // of the buffer's first byte in the file
+  size_t read_size_ = 0;
+  ScratchBuffer raw_;
 };
 
 }  // namespace cambium::sstable

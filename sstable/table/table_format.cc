@@ -1,5 +1,7 @@
 #include "sstable/table/table_format.h"
 
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "util/byte_reader.h"
 #include "util/checksum.h"
@@ -35,23 +37,11 @@ BlockHandle ReadHandle(ByteReader* reader) {
 }  // namespace
 
 const char* BlockKindName(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::kData:
-      return "data block";
-    case BlockKind::kFilter:
-      return "filter partition";
-    case BlockKind::kIndex:
-      return "index partition";
-    case BlockKind::kTopIndex:
-      return "top index";
-    case BlockKind::kProperties:
-      return "properties";
-    case BlockKind::kRangeDeletes:
-      return "range deletes";
-    case BlockKind::kDictionary:
-      return "dictionary";
-  }
-  return "unknown block";
+  static constexpr const char* kNames[] = {"unknown block",   "data block", "filter partition",
+                                           "index partition", "top index",  "properties",
+                                           "range deletes",   "dictionary"};
+  const auto number = static_cast<size_t>(kind);
+  return kNames[number < std::size(kNames) ? number : 0];
 }
 
 void AppendTrailer(const BlockTrailer& trailer, FileNumber number, uint64_t offset,

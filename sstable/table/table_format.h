@@ -1,32 +1,7 @@
 // The frame of an SSTable: block trailers and the footer.
 //
-// Every block begins at a multiple of 8 and is followed at once by its trailer:
-//
-//   offset  size  meaning
-//     0      1    codec: how the bytes before are stored (Compression)
-//     1      1    kind (BlockKind)
-//     2      2    zero
-//     4      4    raw size: bytes of the block when uncompressed
-//     8      8    checksum: XXH3-64, seeded with the file's number and the block's offset, of the
-//                 stored bytes and of this trailer up to here
-//
-// Then zeros up to a multiple of 8. The file ends with the footer:
-//
-//   offset  size  meaning
-//     0      8    magic
-//     8      4    format version, 1
-//    12      4    size of the footer, 128
-//    16      8    features that a reader must understand: bits; version 1 knows none
-//    24      8    features that a reader may ignore: bits
-//    32      8    file number
-//    40      8    top index: offset
-//    48      4    top index: stored size
-//    52      4    zero
-//    56      8    properties: offset
-//    64      4    properties: stored size
-//    68      4    zero
-//    72     48    zero; range deletes and dictionary will stand here
-//   120      8    checksum: XXH3-64 of the bytes before, seeded as a block's
+// Every block begins at a multiple of 8 and is followed at once by its trailer; the file ends with
+// the footer. Format: docs/format/sstable.md.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
 

@@ -1,5 +1,7 @@
 #include "sstable/table/table_properties.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "util/byte_reader.h"
 #include "util/coding.h"
@@ -7,29 +9,30 @@
 namespace cambium::sstable {
 namespace {
 
-enum Tag : uint64_t {
-  kEntries = 1,
-  kTombstones = 2,
-  kRawKeyBytes = 3,
-  kRawValueBytes = 4,
-  kDataBlocks = 5,
-  kPartitions = 6,
-  kSmallestKey = 7,
-  kLargestKey = 8,
-  kSmallestSequence = 9,
-  kLargestSequence = 10,
-  kLevel = 11,
-  kComparatorName = 12,
-  kFilterBitsPerKey = 13,
-  kCompression = 16,
+// A record: its tag, and the one of the two that its value is. Tags never change.
+struct Field {
+  uint64_t tag;
+  uint64_t TableProperties::*number;
+  std::string TableProperties::*bytes = nullptr;
 };
+constexpr Field kFields[] = {
+    {1, &TableProperties::entries},
+    {2, &TableProperties::tombstones},
+    {3, &TableProperties::raw_key_bytes},
+    {4, &TableProperties::raw_value_bytes},
+    {5, &TableProperties::data_blocks},
+    {6, &TableProperties::partitions},
+    {7, nullptr, &TableProperties::smallest_key},
+    {8, nullptr, &TableProperties::largest_key},
+    {9, &TableProperties::smallest_sequence},
+    {10, &TableProperties::largest_sequence},
+    {11, &TableProperties::level},
+    {12, nullptr, &TableProperties::comparator_name},
+    {13, &TableProperties::filter_bits_per_key},
+};
+constexpr uint64_t kCompressionTag = 16;
 
-void AppendBytes(Tag tag, std::string_view value, std::string* out) {
-  AppendVarint64(out, tag);
-  AppendLengthPrefixed(out, value);
-}
-
-void AppendNumber(Tag tag, uint64_t value, std::string* out) {
+void AppendNumber(uint64_t tag, uint64_t value, std::string* out) {
   AppendVarint64(out, tag);
   AppendVarint64(out, VarintSize(value));
   AppendVarint64(out, value);
@@ -38,69 +41,49 @@ void AppendNumber(Tag tag, uint64_t value, std::string* out) {
 // Stores one record; false where its value does not decode.
 bool Store(uint64_t tag, std::string_view value, TableProperties* properties) {
   ByteReader reader(value);
-  const auto number = [&reader](uint64_t* to) {
-    *to = reader.ReadVarint64();
-    return reader.Finished();
-  };
-  switch (tag) {
-    case kEntries:
-      return number(&properties->entries);
-    case kTombstones:
-      return number(&properties->tombstones);
-    case kRawKeyBytes:
-      return number(&properties->raw_key_bytes);
-    case kRawValueBytes:
-      return number(&properties->raw_value_bytes);
-    case kDataBlocks:
-      return number(&properties->data_blocks);
-    case kPartitions:
-      return number(&properties->partitions);
-    case kSmallestKey:
-      properties->smallest_key = value;
+  for (const Field& field : kFields) {
+    if (field.tag != tag) continue;
+    if (field.bytes != nullptr) {
+      properties->*field.bytes = value;
       return true;
-    case kLargestKey:
-      properties->largest_key = value;
-      return true;
-    case kSmallestSequence:
-      return number(&properties->smallest_sequence);
-    case kLargestSequence:
-      return number(&properties->largest_sequence);
-    case kLevel:
-      return number(&properties->level);
-    case kComparatorName:
-      properties->comparator_name = value;
-      return true;
-    case kFilterBitsPerKey:
-      return number(&properties->filter_bits_per_key);
-    case kCompression: {
-      uint64_t compression = 0;
-      if (!number(&compression)) return false;
-      properties->compression = static_cast<Compression>(compression);
-      return compression <= static_cast<uint64_t>(Compression::kZstd);
     }
-    default:
-      return true;
+    properties->*field.number = reader.ReadVarint64();
+    return reader.Finished();
   }
+  if (tag != kCompressionTag) return true;
+  const uint64_t compression = reader.ReadVarint64();
+  properties->compression = static_cast<Compression>(compression);
+  return reader.Finished() && compression <= static_cast<uint64_t>(Compression::kZstd);
 }
 
 }  // namespace
 
+void TableProperties::Count(std::string_view key, Tag tag, std::string_view value) {
+  const SequenceNumber sequence = TagSequence(tag);
+  if (entries == 0) {
+    smallest_key = key;
+    smallest_sequence = sequence;
+  }
+  const Kind kind = TagKind(tag);
+  ++entries;
+  tombstones += kind == Kind::kDelete || kind == Kind::kSingleDelete ? 1 : 0;
+  raw_key_bytes += key.size();
+  raw_value_bytes += value.size();
+  smallest_sequence = std::min(smallest_sequence, sequence);
+  largest_sequence = std::max(largest_sequence, sequence);
+}
+
 std::string TableProperties::Encode() const {
   std::string out;
-  AppendNumber(kEntries, entries, &out);
-  AppendNumber(kTombstones, tombstones, &out);
-  AppendNumber(kRawKeyBytes, raw_key_bytes, &out);
-  AppendNumber(kRawValueBytes, raw_value_bytes, &out);
-  AppendNumber(kDataBlocks, data_blocks, &out);
-  AppendNumber(kPartitions, partitions, &out);
-  AppendBytes(kSmallestKey, smallest_key, &out);
-  AppendBytes(kLargestKey, largest_key, &out);
-  AppendNumber(kSmallestSequence, smallest_sequence, &out);
-  AppendNumber(kLargestSequence, largest_sequence, &out);
-  AppendNumber(kLevel, level, &out);
-  AppendBytes(kComparatorName, comparator_name, &out);
-  AppendNumber(kFilterBitsPerKey, filter_bits_per_key, &out);
-  AppendNumber(kCompression, static_cast<uint64_t>(compression), &out);
+  for (const Field& field : kFields) {
+    if (field.bytes == nullptr) {
+      AppendNumber(field.tag, this->*field.number, &out);
+    } else {
+      AppendVarint64(&out, field.tag);
+      AppendLengthPrefixed(&out, this->*field.bytes);
+    }
+  }
+  AppendNumber(kCompressionTag, static_cast<uint64_t>(compression), &out);
   return out;
 }
 

@@ -1,18 +1,6 @@
-// TableProperties: what an SSTable says about itself.
-//
-// Stored as one block of records `varint tag | varint length | value`, ascending by tag; a tag that
-// a reader does not know is skipped (what must be understood has a bit in the footer instead).
-// Integers are varints. Numbers are stored in files and never change.
-//
-//   tag  value                               tag  value
-//    1   entries                              9   smallest sequence number
-//    2   tombstones                          10   largest sequence number
-//    3   raw key bytes                       11   level at build
-//    4   raw value bytes                     12   comparator name
-//    5   data blocks                         13   whole bits of filter a key (0: no filter)
-//    6   partitions                          14   oldest expiry (reserved)
-//    7   smallest key                        15   blob references (reserved)
-//    8   largest key                         16   compression of the data blocks
+// TableProperties: what an SSTable says about itself. Stored as one block of records, ascending by
+// tag (docs/format/sstable.md, "Properties"); a tag that a reader does not know is skipped: what
+// must be understood has a bit in the footer instead.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_PROPERTIES_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_PROPERTIES_H_
 
@@ -40,6 +28,9 @@ struct TableProperties {
   std::string comparator_name;
   uint64_t filter_bits_per_key = 0;
   Compression compression = Compression::kNone;
+
+  // Takes in the next entry of the table. The largest key is left to who knows the last one.
+  void Count(std::string_view key, Tag tag, std::string_view value);
 
   std::string Encode() const;
   // DataLoss, without a file name, where the bytes are no properties of a table.

@@ -1,8 +1,9 @@
-#include "sstable/table/table_verifier.h"
-
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "sstable/block.h"
+#include "sstable/table_reader.h"
 #include "util/checksum.h"
 #include "util/status_macros.h"
 
@@ -11,130 +12,141 @@ namespace {
 
 constexpr size_t kReadSize = size_t{1} << 20;
 
-}  // namespace
+// Reads every byte of a table and checks whatever can be checked: checksums (as every read does),
+// the order of entries, separators, filters against the entries, the properties against what was
+// counted, and the digest of the whole file. Used once. Confined to one thread.
+class TableVerifier {
+ public:
+  // Both must outlive it.
+  TableVerifier(const TableBlocks* blocks, const TableProperties* properties)
+      : blocks_(blocks),
+        properties_(properties),
+        reader_(&blocks->file(), kReadSize),
+        entry_(blocks->order()) {}
 
-TableVerifier::TableVerifier(const TableBlocks* blocks, const TableProperties* properties)
-    : blocks_(blocks),
-      properties_(properties),
-      reader_(&blocks->file(), kReadSize),
-      entry_(blocks->order()) {}
+  absl::Status Verify(std::optional<uint64_t> expected_digest) {
+    for (size_t partition = 0; partition < blocks_->partition_count(); ++partition) {
+      RETURN_IF_ERROR(CheckPartition(partition));
+    }
+    RETURN_IF_ERROR(CheckProperties());
+    return expected_digest.has_value() ? CheckDigest(*expected_digest) : absl::OkStatus();
+  }
 
-absl::Status TableVerifier::Verify(std::optional<uint64_t> expected_digest) {
-  for (size_t partition = 0; partition < blocks_->partition_count(); ++partition) {
-    RETURN_IF_ERROR(CheckPartition(partition));
+ private:
+  absl::Status CheckPartition(size_t partition) {
+    ASSIGN_OR_RETURN(const FrameLease index, blocks_->ReadIndex(partition));
+    FrameLease filter;
+    if (blocks_->top().partition(partition).filter.size != 0) {
+      ASSIGN_OR_RETURN(filter, blocks_->ReadFilter(partition));
+    }
+    const IndexView& view = index->index();
+    for (size_t block = 0; block < view.count(); ++block) {
+      RETURN_IF_ERROR(CheckBlock({.partition = partition, .index = block}, view, filter.get()));
+    }
+    ++counted_.partitions;
+    if (blocks_->order().Compare(separator_, blocks_->top().separator(partition)) == 0) {
+      return absl::OkStatus();
+    }
+    return blocks_->WithKeyRange(
+        Wrong("found a separator of the top index that is not the partition's last"), partition);
   }
-  RETURN_IF_ERROR(CheckProperties());
-  return expected_digest.has_value() ? CheckDigest(*expected_digest) : absl::OkStatus();
-}
 
-absl::Status TableVerifier::CheckPartition(size_t partition) {
-  ASSIGN_OR_RETURN(const FrameLease index, blocks_->ReadIndex(partition));
-  FrameLease filter;
-  if (blocks_->top().partition(partition).filter.size != 0) {
-    ASSIGN_OR_RETURN(filter, blocks_->ReadFilter(partition));
-  }
-  const IndexView& view = index->index();
-  for (size_t block = 0; block < view.count(); ++block) {
-    RETURN_IF_ERROR(CheckBlock({.partition = partition, .index = block}, view, filter.get()));
-  }
-  ++counted_.partitions;
-  if (blocks_->order().Compare(separator_, blocks_->top().separator(partition)) == 0) {
+  absl::Status CheckBlock(const DataPlace& place, const IndexView& index, const Frame* filter) {
+    const KeyOrder& order = blocks_->order();
+    const absl::StatusOr<Block> block = reader_.Read(index.handle(place.index));
+    if (!block.ok()) return blocks_->WithKeyRange(block.status(), place, index);
+    entry_.SetBlock(*block);
+    entry_.SeekToFirst();
+    const bool is_first = counted_.data_blocks == 0;
+    if (!is_first && order.Less(entry_.key(), separator_)) {
+      return blocks_->WithKeyRange(Wrong("found a key below the separator before its block"), place,
+                                   index);
+    }
+    for (; entry_.Valid(); entry_.Next()) {
+      const absl::Status status = CheckEntry(filter);
+      if (!status.ok()) return blocks_->WithKeyRange(status, place, index);
+    }
+    separator_ = index.separator(place.index);
+    if (order.Less(separator_, last_key_)) {
+      return blocks_->WithKeyRange(Wrong("found a key above its block's separator"), place, index);
+    }
+    ++counted_.data_blocks;
     return absl::OkStatus();
   }
-  return blocks_->WithKeyRange(
-      Wrong("found a separator of the top index that is not the partition's last"), partition);
-}
 
-absl::Status TableVerifier::CheckBlock(const DataPlace& place, const IndexView& index,
-                                       const Frame* filter) {
-  const KeyOrder& order = blocks_->order();
-  const absl::StatusOr<Block> block = reader_.Read(index.handle(place.index));
-  if (!block.ok()) return blocks_->WithKeyRange(block.status(), place, index);
-  entry_.SetBlock(*block);
-  entry_.SeekToFirst();
-  const bool is_first = counted_.data_blocks == 0;
-  if (!is_first && order.Less(entry_.key(), separator_)) {
-    return blocks_->WithKeyRange(Wrong("found a key below the separator before its block"), place,
-                                 index);
+  absl::Status CheckEntry(const Frame* filter) {
+    const KeyOrder& order = blocks_->order();
+    if (counted_.entries > 0 &&
+        order.CompareEntries(last_key_, last_tag_, entry_.key(), entry_.tag()) >= 0) {
+      return Wrong(absl::StrCat("found entry ", counted_.entries, " out of order"));
+    }
+    if (filter != nullptr && !filter->filter().MayContain(HashKey(entry_.key()))) {
+      return Wrong(absl::StrCat("found entry ", counted_.entries, " denied by the filter"));
+    }
+    counted_.Count(entry_.key(), entry_.tag(), entry_.value());
+    last_key_ = entry_.key();
+    last_tag_ = entry_.tag();
+    return absl::OkStatus();
   }
-  for (; entry_.Valid(); entry_.Next()) {
-    const absl::Status status = CheckEntry(filter);
-    if (!status.ok()) return blocks_->WithKeyRange(status, place, index);
-  }
-  separator_ = index.separator(place.index);
-  if (order.Less(separator_, last_key_)) {
-    return blocks_->WithKeyRange(Wrong("found a key above its block's separator"), place, index);
-  }
-  ++counted_.data_blocks;
-  return absl::OkStatus();
-}
 
-absl::Status TableVerifier::CheckEntry(const Frame* filter) {
-  const KeyOrder& order = blocks_->order();
-  const bool is_first = counted_.entries == 0;
-  const SequenceNumber sequence = TagSequence(entry_.tag());
-  if (is_first) {
-    counted_.smallest_key = entry_.key();
-    counted_.smallest_sequence = sequence;
-  } else if (order.CompareEntries(last_key_, last_tag_, entry_.key(), entry_.tag()) >= 0) {
-    return Wrong(absl::StrCat("found entry ", counted_.entries, " out of order"));
+  absl::Status CheckProperties() const {
+    const struct {
+      const char* name;
+      uint64_t found, expected;
+    } counts[] = {
+        {"entries", counted_.entries, properties_->entries},
+        {"tombstones", counted_.tombstones, properties_->tombstones},
+        {"raw key bytes", counted_.raw_key_bytes, properties_->raw_key_bytes},
+        {"raw value bytes", counted_.raw_value_bytes, properties_->raw_value_bytes},
+        {"smallest sequence number", counted_.smallest_sequence, properties_->smallest_sequence},
+        {"largest sequence number", counted_.largest_sequence, properties_->largest_sequence},
+    };
+    for (const auto& [name, found, expected] : counts) {
+      if (found == expected) continue;
+      return Wrong(absl::StrCat(name, " found ", found, ", expected the properties' ", expected));
+    }
+    if (counted_.smallest_key != properties_->smallest_key ||
+        last_key_ != properties_->largest_key) {
+      return Wrong("found other smallest and largest keys than the properties'");
+    }
+    return absl::OkStatus();
   }
-  if (filter != nullptr && !filter->filter().MayContain(HashKey(entry_.key()))) {
-    return Wrong(absl::StrCat("found entry ", counted_.entries, " denied by the filter"));
-  }
-  const Kind kind = TagKind(entry_.tag());
-  ++counted_.entries;
-  counted_.tombstones += kind == Kind::kDelete || kind == Kind::kSingleDelete ? 1 : 0;
-  counted_.raw_key_bytes += entry_.key().size();
-  counted_.raw_value_bytes += entry_.value().size();
-  counted_.smallest_sequence = std::min(counted_.smallest_sequence, sequence);
-  counted_.largest_sequence = std::max(counted_.largest_sequence, sequence);
-  last_key_ = entry_.key();
-  last_tag_ = entry_.tag();
-  return absl::OkStatus();
-}
 
-absl::Status TableVerifier::CheckProperties() const {
-  const struct {
-    const char* name;
-    uint64_t found, expected;
-  } counts[] = {
-      {"entries", counted_.entries, properties_->entries},
-      {"tombstones", counted_.tombstones, properties_->tombstones},
-      {"raw key bytes", counted_.raw_key_bytes, properties_->raw_key_bytes},
-      {"raw value bytes", counted_.raw_value_bytes, properties_->raw_value_bytes},
-      {"smallest sequence number", counted_.smallest_sequence, properties_->smallest_sequence},
-      {"largest sequence number", counted_.largest_sequence, properties_->largest_sequence},
-  };
-  for (const auto& [name, found, expected] : counts) {
-    if (found == expected) continue;
-    return Wrong(absl::StrCat(name, " found ", found, ", expected the properties' ", expected));
+  absl::Status CheckDigest(uint64_t expected_digest) const {
+    const uint64_t size = blocks_->file().options().file_size;
+    FileDigest digest;
+    ScratchBuffer buffer;
+    for (uint64_t offset = 0; offset < size;) {
+      const size_t piece = static_cast<size_t>(std::min<uint64_t>(kReadSize, size - offset));
+      char* const bytes = buffer.Reserve(piece);
+      RETURN_IF_ERROR(blocks_->file().ReadBytes(offset, piece, bytes));
+      digest.Update({bytes, piece});
+      offset += piece;
+    }
+    if (digest.Value() == expected_digest) return absl::OkStatus();
+    return Wrong(absl::StrCat("digest of ", size, " bytes found 0x",
+                              absl::Hex(digest.Value(), absl::kZeroPad16), ", expected 0x",
+                              absl::Hex(expected_digest, absl::kZeroPad16)));
   }
-  if (counted_.smallest_key != properties_->smallest_key || last_key_ != properties_->largest_key) {
-    return Wrong("found other smallest and largest keys than the properties'");
-  }
-  return absl::OkStatus();
-}
 
-absl::Status TableVerifier::CheckDigest(uint64_t expected_digest) const {
-  const uint64_t size = blocks_->file().options().size;
-  FileDigest digest;
-  ScratchBuffer buffer;
-  for (uint64_t offset = 0; offset < size;) {
-    const size_t piece = static_cast<size_t>(std::min<uint64_t>(kReadSize, size - offset));
-    char* const bytes = buffer.Reserve(piece);
-    RETURN_IF_ERROR(blocks_->file().ReadBytes(offset, piece, bytes));
-    digest.Update({bytes, piece});
-    offset += piece;
+  absl::Status Wrong(const std::string& what) const {
+    return absl::DataLossError(absl::StrCat("verify ", blocks_->file().options().path, ": ", what));
   }
-  if (digest.Value() == expected_digest) return absl::OkStatus();
-  return Wrong(absl::StrCat("digest of ", size, " bytes found 0x",
-                            absl::Hex(digest.Value(), absl::kZeroPad16), ", expected 0x",
-                            absl::Hex(expected_digest, absl::kZeroPad16)));
-}
 
-absl::Status TableVerifier::Wrong(const std::string& what) const {
-  return absl::DataLossError(absl::StrCat("verify ", blocks_->file().options().path, ": ", what));
+  const TableBlocks* const blocks_;
+  const TableProperties* const properties_;
+  SequentialBlocks reader_;
+  BlockIterator entry_;
+  TableProperties counted_;  // of what was read so far
+  std::string separator_;    // of the block before
+  std::string last_key_;     // of the entry before
+  Tag last_tag_ = 0;
+};
+
+}  // namespace
+
+absl::Status TableReader::Verify(std::optional<uint64_t> expected_digest) const {
+  return TableVerifier(&blocks_, &properties_).Verify(expected_digest);
 }
 
 }  // namespace cambium::sstable

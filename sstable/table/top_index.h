@@ -3,14 +3,7 @@
 // Resident while the table is open. Partition p covers the data blocks from first_block(p) to
 // first_block(p + 1): blocks are numbered through the table in the order of the file.
 //
-//   offset  size  meaning (little-endian)
-//      0      4   partitions, n >= 1
-//      4      4   data blocks of the table
-//      8    16 n  of each partition:
-//                   0  8  filter partition: offset
-//                   8  4  filter partition: stored size, 0 where there is none
-//                  12  4  number of its first data block, above that of the partition before
-//   8 + 16 n      an index (sstable/index_partition.h) whose blocks are the index partitions
+// Format: docs/format/sstable.md, "Top index".
 //
 // The separators of the top index say of partitions what those of an index partition say of blocks.
 #ifndef CAMBIUM_SSTABLE_TABLE_TOP_INDEX_H_

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "sstable/block_builder.h"
-#include "sstable/block_iterator.h"
 #include "sstable/block_simd.h"
 #include "util/checksum.h"
 

@@ -180,11 +180,11 @@ struct FoundBlock {
 };
 std::vector<FoundBlock> FindBlocks(TestTable* table) {
   const std::string bytes = table->Bytes();
-  TableFileOptions options;
+  TableReaderOptions options;
   options.cache = &table->cache();
   options.number = kTestNumber;
   options.path = kTestPath;
-  options.size = bytes.size();
+  options.file_size = bytes.size();
   const TableFile file(options, table->file_system().OpenRandomAccess(kTestPath).value());
   const Footer footer =
       Footer::Decode(std::string_view(bytes).substr(file.footer_offset()), file.footer_offset())
