@@ -12,7 +12,6 @@
 
 #include "sstable/block.h"
 #include "sstable/block_builder.h"
-#include "sstable/block_iterator.h"
 #include "sstable/filter_partition.h"
 #include "sstable/index_partition.h"
 #include "util/checksum.h"
