@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "util/absl_view.h"
-
 namespace cambium::compaction {
 namespace {
 
@@ -34,12 +31,6 @@ bool JumpsOver(const Plan& jumper, const Plan& other) {
   const int from = jumper.inputs.front().level;
   return other.output_level > from && other.output_level < jumper.output_level &&
          other.inputs.front().level >= from;
-}
-
-std::string FileList(const std::vector<FileRef>& files) {
-  std::string text;
-  for (const FileRef& file : files) absl::StrAppend(&text, " ", ToInteger(file->number));
-  return text;
 }
 
 // The keys at which a plan can be split, and how many bytes of input lie from each to the next.
@@ -96,33 +87,6 @@ uint64_t Plan::InputBytes() const {
   return bytes;
 }
 
-std::string Plan::DebugString() const {
-  std::string text = absl::StrCat(ToAbsl(ToString(reason)), ": ", ToAbsl(ToString(kind)));
-  for (const PlanInput& input : inputs) {
-    absl::StrAppend(&text, " L", input.level, FileList(input.files));
-  }
-  absl::StrAppend(&text, " -> L", output_level);
-  if (!grandparents.empty()) absl::StrAppend(&text, ", grandparents", FileList(grandparents));
-  if (!older_files.empty()) absl::StrAppend(&text, ", older", FileList(older_files));
-  return text;
-}
-
-std::string_view ToString(PlanKind kind) { return kind == PlanKind::kMerge ? "merge" : "move"; }
-
-std::string_view ToString(PlanReason reason) {
-  switch (reason) {
-    case PlanReason::kRunCount:
-      return "run count";
-    case PlanReason::kLevelSize:
-      return "level size";
-    case PlanReason::kTombstones:
-      return "tombstones";
-    case PlanReason::kManual:
-      return "manual";
-  }
-  return "unknown";
-}
-
 bool Conflicts(const Plan& a, const Plan& b, const KeyOrder& order) {
   if (ShareAFile(a, b)) return true;
   if (!RangesOverlap(a, b, order)) return false;
@@ -163,26 +127,19 @@ std::vector<KeyRange> SplitPlan(const Plan& plan, size_t count, const KeyOrder& 
   return ranges;
 }
 
-OlderData::OlderData(std::span<const FileRef> older_files, const KeyOrder& order) : order_(order) {
-  for (const FileRef& file : older_files) {
-    ranges_.push_back({file->smallest_key, file->largest_key});
-  }
-  std::sort(ranges_.begin(), ranges_.end(),
-            [this](const Range& a, const Range& b) { return order_.Less(a.smallest, b.smallest); });
-  std::vector<Range> joined;
-  for (Range& range : ranges_) {
-    if (joined.empty() || order_.Less(joined.back().largest, range.smallest)) {
-      joined.push_back(std::move(range));
-    } else if (order_.Less(joined.back().largest, range.largest)) {
-      joined.back().largest = std::move(range.largest);
-    }
-  }
-  ranges_ = std::move(joined);
+OlderData::OlderData(std::span<const FileRef> older_files, const KeyOrder& order)
+    : order_(order), files_(older_files.begin(), older_files.end()) {
+  std::sort(files_.begin(), files_.end(), [this](const FileRef& a, const FileRef& b) {
+    return order_.Less(a->smallest_key, b->smallest_key);
+  });
 }
 
 bool OlderData::Absent(std::string_view key) {
-  while (next_ < ranges_.size() && order_.Less(ranges_[next_].largest, key)) ++next_;
-  return next_ == ranges_.size() || order_.Less(key, ranges_[next_].smallest);
+  for (; next_ < files_.size() && !order_.Less(key, files_[next_]->smallest_key); ++next_) {
+    const std::string& largest = files_[next_]->largest_key;
+    if (reach_ == nullptr || order_.Less(*reach_, largest)) reach_ = &largest;
+  }
+  return reach_ == nullptr || order_.Less(*reach_, key);
 }
 
 }  // namespace cambium::compaction

@@ -75,13 +75,7 @@ struct Plan {
   uint64_t InputBytes() const;
   // Whether no key of the range has older data outside of the inputs.
   bool Bottommost() const { return older_files.empty(); }
-
-  // "level size: merge L4 7 L5 3 4 -> L5, grandparents 8 9, older 8 9".
-  std::string DebugString() const;
 };
-
-std::string_view ToString(PlanKind kind);
-std::string_view ToString(PlanReason reason);
 
 // Whether the two must not run at once: they share a file, or their ranges overlap and they would
 // write into one level, or one would put newer data below what the other is about to write.
@@ -109,13 +103,10 @@ class OlderData {
   bool Absent(std::string_view key);
 
  private:
-  struct Range {
-    std::string smallest, largest;
-  };
-
   const KeyOrder order_;
-  std::vector<Range> ranges_;  // ascending, disjoint
-  size_t next_ = 0;            // the first whose largest key was not passed
+  std::vector<manifest::FileRef> files_;  // by smallest key
+  size_t next_ = 0;                       // the first that begins behind the last key asked for
+  const std::string* reach_ = nullptr;    // the largest key of those before it
 };
 
 }  // namespace cambium::compaction

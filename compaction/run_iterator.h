@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/internal_iterator.h"
 #include "base/keys.h"
-#include "manifest/file_metadata.h"
+#include "manifest/version_edit.h"
 
 namespace cambium::compaction {
 

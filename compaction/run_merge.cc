@@ -13,32 +13,6 @@ namespace {
 using manifest::FileMetadata;
 using manifest::FileRef;
 
-// Adds up how much of the grandparents the file being written overlaps. Confined to a RunMerge.
-class GrandparentOverlap {
- public:
-  GrandparentOverlap(const std::vector<FileRef>& files, uint64_t limit, const KeyOrder& order)
-      : files_(files), limit_(limit), order_(order) {}
-
-  // Whether a file that goes on to `key` would overlap too much. Keys ascend from call to call.
-  bool TooMuchAt(std::string_view key) {
-    while (next_ < files_.size() && order_.Less(files_[next_]->largest_key, key)) {
-      bytes_ += files_[next_]->file_size;
-      ++next_;
-    }
-    return bytes_ > limit_;
-  }
-
-  // The next file begins, at the key asked for last.
-  void StartFile() { bytes_ = 0; }
-
- private:
-  const std::vector<FileRef>& files_;
-  const uint64_t limit_;
-  const KeyOrder order_;
-  size_t next_ = 0;
-  uint64_t bytes_ = 0;
-};
-
 FileRef MetadataOf(FileNumber number, sstable::TableSummary summary) {
   auto file = std::make_shared<FileMetadata>();
   file->number = number;
@@ -58,14 +32,13 @@ FileRef MetadataOf(FileNumber number, sstable::TableSummary summary) {
 // The files of one merge, one after the other. Confined to a RunMerge.
 class OutputRun {
  public:
-  explicit OutputRun(const RunMergeOptions& options)
-      : options_(options),
-        overlap_(options.grandparents, options.max_grandparent_bytes, options.stream.order) {}
+  explicit OutputRun(const RunMergeOptions& options) : options_(options) {}
 
   absl::Status Add(const MergeStream& entry) {
-    if (entry.starts_key()) RETURN_IF_ERROR(SplitBefore(entry.key()));
+    if (entry.starts_key() && EndsBefore(entry.key())) RETURN_IF_ERROR(FinishFile());
     if (table_.builder == nullptr) {
       ASSIGN_OR_RETURN(table_, options_.new_table());
+      overlapped_bytes_ = 0;
     }
     return table_.builder->Add(entry.key(), entry.tag(), entry.value());
   }
@@ -74,36 +47,31 @@ class OutputRun {
     if (table_.builder == nullptr) return absl::OkStatus();
     ASSIGN_OR_RETURN(sstable::TableSummary summary, table_.builder->Finish());
     table_.builder.reset();
-    bytes_ += summary.file_size;
-    entries_ += summary.entries;
     files_.push_back(MetadataOf(table_.number, std::move(summary)));
     return absl::OkStatus();
   }
 
-  uint64_t entries() const { return entries_; }
-  uint64_t bytes() const { return bytes_; }
-  std::vector<FileRef> TakeFiles() { return std::move(files_); }
+  const std::vector<FileRef>& files() const { return files_; }
 
  private:
-  absl::Status SplitBefore(std::string_view key) {
-    const bool overlaps = overlap_.TooMuchAt(key);
-    if (table_.builder == nullptr) {
-      overlap_.StartFile();
-      return absl::OkStatus();
+  // Whether the file being written is large enough, or would overlap too much of the grandparents
+  // if it went on to `key`. Keys ascend from call to call.
+  bool EndsBefore(std::string_view key) {
+    const std::vector<FileRef>& below = options_.grandparents;
+    for (; next_below_ < below.size(); ++next_below_) {
+      if (!options_.stream.order.Less(below[next_below_]->largest_key, key)) break;
+      overlapped_bytes_ += below[next_below_]->file_size;
     }
-    if (!overlaps && table_.builder->EstimatedFileSize() < options_.target_file_size) {
-      return absl::OkStatus();
-    }
-    overlap_.StartFile();
-    return FinishFile();
+    return overlapped_bytes_ > options_.max_grandparent_bytes ||
+           (table_.builder != nullptr &&
+            table_.builder->EstimatedFileSize() >= options_.target_file_size);
   }
 
   const RunMergeOptions& options_;
-  GrandparentOverlap overlap_;
   OutputTable table_;
   std::vector<FileRef> files_;
-  uint64_t bytes_ = 0;
-  uint64_t entries_ = 0;
+  size_t next_below_ = 0;          // the first grandparent that does not end before the last key
+  uint64_t overlapped_bytes_ = 0;  // of the grandparents before it, since the file began
 };
 
 }  // namespace
@@ -114,16 +82,15 @@ absl::StatusOr<RunMergeResult> RunMerge(InternalIterator* input, const RunMergeO
   for (; stream.Valid(); stream.Next()) RETURN_IF_ERROR(output.Add(stream));
   RETURN_IF_ERROR(stream.status());
   RETURN_IF_ERROR(output.FinishFile());
-  RunMergeResult result;
-  result.counts = stream.counts();
-  if (!result.counts.Balanced() || result.counts.out != output.entries()) {
+  RunMergeResult result{output.files(), stream.counts()};
+  uint64_t written = 0;
+  for (const FileRef& file : result.files) written += file->entries;
+  if (!result.counts.Balanced() || result.counts.out != written) {
     return absl::InternalError(
         absl::StrCat("merge: found ", result.counts.in, " entries in, ", result.counts.shadowed,
                      " shadowed, ", result.counts.tombstones_dropped, " tombstones dropped and ",
-                     output.entries(), " in files, expected the four to balance"));
+                     written, " in files, expected the four to balance"));
   }
-  result.bytes_written = output.bytes();
-  result.files = output.TakeFiles();
   return result;
 }
 

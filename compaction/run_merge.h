@@ -18,7 +18,7 @@
 #include "base/keys.h"
 #include "compaction/merge_stream.h"
 #include "compaction/plan.h"
-#include "manifest/file_metadata.h"
+#include "manifest/version_edit.h"
 #include "sstable/table_builder.h"
 
 namespace cambium::compaction {
@@ -48,7 +48,6 @@ struct RunMergeResult {
   // kept.
   std::vector<manifest::FileRef> files;
   MergeCounts counts;
-  uint64_t bytes_written = 0;
 };
 
 // Merges all of `input` that lies in options.stream.range. Errors: the input's, the file system's,

@@ -17,7 +17,7 @@
 #include "engine/state/file_reaper.h"
 #include "engine/state/snapshot_list.h"
 #include "engine/state/stats_recorder.h"
-#include "manifest/file_metadata.h"
+#include "manifest/version_edit.h"
 #include "sstable/block_cache.h"
 #include "sstable/table_cache.h"
 #include "util/chunk_pool.h"

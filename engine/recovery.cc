@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "env/entropy.h"
-#include "manifest/recovery.h"
+#include "manifest/manifest_log.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {

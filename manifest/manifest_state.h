@@ -19,7 +19,6 @@
 #include "absl/status/statusor.h"
 #include "base/keys.h"
 #include "manifest/version.h"
-#include "manifest/version_builder.h"
 #include "manifest/version_edit.h"
 
 namespace cambium::manifest {

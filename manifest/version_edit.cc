@@ -1,7 +1,9 @@
 #include "manifest/version_edit.h"
 
-#include <utility>
+#include <algorithm>
+#include <initializer_list>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "util/absl_view.h"
@@ -37,67 +39,48 @@ void AppendField(std::string* out, FieldTag tag, std::string_view value) {
   AppendLengthPrefixed(out, value);
 }
 
-void AppendVarintField(std::string* out, FieldTag tag, uint64_t value) {
+std::string Varints(std::initializer_list<uint64_t> values) {
   std::string bytes;
-  AppendVarint64(&bytes, value);
-  AppendField(out, tag, bytes);
+  for (const uint64_t value : values) AppendVarint64(&bytes, value);
+  return bytes;
 }
 
-std::string FamilyValue(ColumnFamilyId family) {
-  std::string value;
-  AppendVarint64(&value, family);
-  return value;
-}
-
-std::string FileInLevel(ColumnFamilyId family, int level, FileNumber number) {
-  std::string value = FamilyValue(family);
-  value.push_back(static_cast<char>(level));
-  AppendVarint64(&value, ToInteger(number));
-  return value;
-}
+// A level is below 128, so a varint is the u8 of the format.
+uint64_t Level(int level) { return static_cast<uint64_t>(level); }
 
 void AppendFile(std::string* out, const FileMetadata& file) {
-  AppendVarint64(out, ToInteger(file.number));
-  AppendVarint64(out, ToInteger(file.physical_number));
-  AppendVarint64(out, file.file_size);
+  out->append(Varints({ToInteger(file.number), ToInteger(file.physical_number), file.file_size}));
   AppendLengthPrefixed(out, file.smallest_key);
   AppendLengthPrefixed(out, file.largest_key);
-  AppendVarint64(out, file.smallest_sequence);
-  AppendVarint64(out, file.largest_sequence - file.smallest_sequence);
-  AppendVarint64(out, file.entries);
-  AppendVarint64(out, file.tombstones);
-  AppendVarint64(out, file.raw_bytes);
+  out->append(Varints({file.smallest_sequence, file.largest_sequence - file.smallest_sequence,
+                       file.entries, file.tombstones, file.raw_bytes}));
   AppendFixed64(out, file.digest);
 }
 
 void AppendFamily(std::string* out, ColumnFamilyId family, const FamilyEdit& edit) {
   if (edit.change == FamilyChange::kAdd) {
-    std::string value = FamilyValue(family);
+    std::string value = Varints({family});
     AppendLengthPrefixed(&value, edit.name);
     AppendField(out, FieldTag::kAddFamily, value);
   }
   if (edit.flushed_sequence) {
-    std::string value = FamilyValue(family);
-    AppendVarint64(&value, *edit.flushed_sequence);
-    AppendField(out, FieldTag::kFlushedSequence, value);
+    AppendField(out, FieldTag::kFlushedSequence, Varints({family, *edit.flushed_sequence}));
   }
-  for (const DeletedFile& file : edit.deleted) {
-    AppendField(out, FieldTag::kDeleteFile, FileInLevel(family, file.level, file.number));
+  for (const auto& [level, number] : edit.deleted) {
+    AppendField(out, FieldTag::kDeleteFile, Varints({family, Level(level), ToInteger(number)}));
   }
-  for (const AddedFile& added : edit.added) {
-    std::string value = FamilyValue(family);
-    value.push_back(static_cast<char>(added.level));
-    AppendVarint64(&value, added.run);
-    AppendFile(&value, added.file);
+  for (const auto& [level, run, file] : edit.added) {
+    std::string value = Varints({family, Level(level), run});
+    AppendFile(&value, file);
     AppendField(out, FieldTag::kAddFile, value);
   }
-  for (const QuarantinedFile& file : edit.quarantined) {
-    std::string value = FileInLevel(family, file.level, file.number);
-    AppendLengthPrefixed(&value, file.reason);
+  for (const auto& [level, number, reason] : edit.quarantined) {
+    std::string value = Varints({family, Level(level), ToInteger(number)});
+    AppendLengthPrefixed(&value, reason);
     AppendField(out, FieldTag::kQuarantineFile, value);
   }
   if (edit.change == FamilyChange::kDrop) {
-    AppendField(out, FieldTag::kDropFamily, FamilyValue(family));
+    AppendField(out, FieldTag::kDropFamily, Varints({family}));
   }
 }
 
@@ -155,58 +138,50 @@ absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
   return SkipFields(reader);
 }
 
-absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, VersionEdit* edit) {
+// The part of `edit` that a field of a family is about; null where that is none.
+FamilyEdit* ReadFamily(ByteReader* reader, VersionEdit* edit) {
   const ColumnFamilyId id = reader->ReadVarint32();
   if (id >= kFamilyLimit) reader->Fail();
-  if (!reader->ok()) return absl::OkStatus();  // the caller looks
-  FamilyEdit& family = edit->Family(id);
-  switch (tag) {
-    case FieldTag::kAddFamily:
-      family.change = FamilyChange::kAdd;
-      family.name = reader->ReadLengthPrefixed();
-      break;
-    case FieldTag::kDropFamily:
-      family.change = FamilyChange::kDrop;
-      break;
-    case FieldTag::kFlushedSequence:
-      family.flushed_sequence = ReadSequence(reader);
-      break;
-    case FieldTag::kDeleteFile: {
-      const int level = ReadLevel(reader);
-      family.deleted.push_back({level, FileNumber{reader->ReadVarint64()}});
-      break;
-    }
-    case FieldTag::kQuarantineFile: {
-      const int level = ReadLevel(reader);
-      const FileNumber number{reader->ReadVarint64()};
-      family.quarantined.push_back({level, number, std::string(reader->ReadLengthPrefixed())});
-      break;
-    }
-    default: {  // kAddFile
-      AddedFile& added = family.added.emplace_back();
-      added.level = ReadLevel(reader);
-      added.run = reader->ReadVarint64();
-      return ReadFile(reader, &added.file);
+  return reader->ok() ? &edit->Family(id) : nullptr;
+}
+
+absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* family) {
+  if (tag == FieldTag::kAddFamily) {
+    family->change = FamilyChange::kAdd;
+    family->name = reader->ReadLengthPrefixed();
+  } else if (tag == FieldTag::kDropFamily) {
+    family->change = FamilyChange::kDrop;
+  } else if (tag == FieldTag::kFlushedSequence) {
+    family->flushed_sequence = ReadSequence(reader);
+  } else if (tag == FieldTag::kAddFile) {
+    AddedFile& added = family->added.emplace_back();
+    added.level = ReadLevel(reader);
+    added.run = reader->ReadVarint64();
+    return ReadFile(reader, &added.file);
+  } else {
+    const int level = ReadLevel(reader);
+    const FileNumber number{reader->ReadVarint64()};
+    if (tag == FieldTag::kDeleteFile) {
+      family->deleted.push_back({level, number});
+    } else {
+      family->quarantined.push_back({level, number, std::string(reader->ReadLengthPrefixed())});
     }
   }
   return absl::OkStatus();
 }
 
-void ReadDatabaseId(ByteReader* reader, VersionEdit* edit) {
-  const std::string_view bytes = reader->ReadBytes(sizeof(DatabaseId));
-  if (!reader->ok()) return;
-  std::memcpy(edit->database_id.emplace().data(), bytes.data(), sizeof(DatabaseId));
-}
-
+// Whether the bytes form the field's value is for the caller to look.
 absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
   const FieldTag field{tag >> 1};
   switch (field) {
     case FieldTag::kComparator:
       edit->comparator_name = reader->ReadBytes(reader->remaining());
       return absl::OkStatus();
-    case FieldTag::kDatabaseId:
-      ReadDatabaseId(reader, edit);
+    case FieldTag::kDatabaseId: {
+      const std::string_view bytes = reader->ReadBytes(sizeof(DatabaseId));
+      std::copy(bytes.begin(), bytes.end(), edit->database_id.emplace().begin());
       return absl::OkStatus();
+    }
     case FieldTag::kNextFileNumber:
       edit->next_file_number = reader->ReadVarint64();
       return absl::OkStatus();
@@ -221,12 +196,18 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
     case FieldTag::kFlushedSequence:
     case FieldTag::kDeleteFile:
     case FieldTag::kAddFile:
-    case FieldTag::kQuarantineFile:
-      return ReadFamilyField(field, reader, edit);
+    case FieldTag::kQuarantineFile: {
+      FamilyEdit* const family = ReadFamily(reader, edit);
+      return family == nullptr ? absl::OkStatus() : ReadFamilyField(field, reader, family);
+    }
   }
   if ((tag & kMustUnderstand) != 0) return UnknownField(tag);
   reader->ReadBytes(reader->remaining());
   return absl::OkStatus();
+}
+
+std::string Quoted(std::string_view bytes) {
+  return absl::StrCat("\"", absl::CHexEscape(ToAbsl(bytes)), "\"");
 }
 
 }  // namespace
@@ -237,9 +218,9 @@ std::string VersionEdit::Encode() const {
   if (database_id) {
     AppendField(&out, FieldTag::kDatabaseId, std::string(database_id->begin(), database_id->end()));
   }
-  if (next_file_number) AppendVarintField(&out, FieldTag::kNextFileNumber, *next_file_number);
-  if (last_sequence) AppendVarintField(&out, FieldTag::kLastSequence, *last_sequence);
-  if (log_number) AppendVarintField(&out, FieldTag::kLogNumber, ToInteger(*log_number));
+  if (next_file_number) AppendField(&out, FieldTag::kNextFileNumber, Varints({*next_file_number}));
+  if (last_sequence) AppendField(&out, FieldTag::kLastSequence, Varints({*last_sequence}));
+  if (log_number) AppendField(&out, FieldTag::kLogNumber, Varints({ToInteger(*log_number)}));
   for (const auto& [id, family] : families) AppendFamily(&out, id, family);
   return out;
 }
@@ -259,6 +240,22 @@ absl::StatusOr<VersionEdit> VersionEdit::Decode(std::string_view bytes) {
     }
   }
   return edit;
+}
+
+std::string DebugString(const FileMetadata& file) {
+  std::string text = absl::StrCat("file ", ToInteger(file.number));
+  if (file.physical_number != file.number) {
+    absl::StrAppend(&text, " physical ", ToInteger(file.physical_number));
+  }
+  absl::StrAppend(&text, " size ", file.file_size, " keys ", Quoted(file.smallest_key), "..",
+                  Quoted(file.largest_key), " seqs ", file.smallest_sequence, "..",
+                  file.largest_sequence);
+  if (file.entries != 0) absl::StrAppend(&text, " entries ", file.entries);
+  if (file.tombstones != 0) absl::StrAppend(&text, " tombstones ", file.tombstones);
+  if (file.raw_bytes != 0) absl::StrAppend(&text, " raw ", file.raw_bytes);
+  if (file.digest != 0) absl::StrAppend(&text, " digest ", absl::Hex(file.digest));
+  if (file.quarantined()) absl::StrAppend(&text, " damage ", Quoted(file.damage));
+  return text;
 }
 
 }  // namespace cambium::manifest

@@ -18,10 +18,10 @@
 //   5    yes   varint number of the oldest log segment that recovery needs
 //   16   yes   family | name                                    the family exists from here on
 //   17   yes   family                                           … and no longer
-//   18   yes   family | varint sequence number                  its operations up to here are in
-//   tables 19   yes   family | u8 level | varint file number           delete file 20   yes family
-//   | u8 level | varint run id | file         add file 21   yes   family | u8 level | varint file
-//   number | reason  quarantine file
+//   18   yes  family | varint sequence number     its operations up to here are in tables
+//   19   yes  family | u8 level | varint file number                delete file
+//   20   yes  family | u8 level | varint run id | file              add file
+//   21   yes  family | u8 level | varint file number | reason       quarantine file
 //
 //   family     varint id, below 65,536
 //   name, key, reason   varint length | bytes
@@ -35,19 +35,55 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "manifest/file_metadata.h"
 
 namespace cambium::manifest {
 
 // Drawn when a database is made; binds its logs to its manifest.
 using DatabaseId = std::array<uint8_t, 16>;
+
+// What the tree knows of one SSTable, without opening it. `number` names it within the tree,
+// `physical_number` the file on disk that holds its bytes. They are equal for a file as it was
+// written; a file that was split, or that shares its bytes with another, keeps bounds of its own
+// over a physical file of several, which may be removed once no live file names it. Plain data,
+// shared as FileRef and never changed from then on.
+struct FileMetadata {
+  FileNumber number{0};
+  FileNumber physical_number{0};
+  uint64_t file_size = 0;
+  // User keys, both inclusive.
+  std::string smallest_key, largest_key;
+  // Of the entries inside. 0 where sequence numbers were given up in the last level.
+  SequenceNumber smallest_sequence = 0, largest_sequence = 0;
+  uint64_t entries = 0, tombstones = 0;
+  // Bytes of keys and values before encoding.
+  uint64_t raw_bytes = 0;
+  // Of the whole physical file (FileDigest).
+  uint64_t digest = 0;
+  // Empty, or what was found wrong in it (D15). A quarantined file stays in the tree, so that reads
+  // of its range fail rather than answer with older data; nothing compacts it or removes it.
+  std::string damage;
+
+  bool quarantined() const { return !damage.empty(); }
+
+  friend bool operator==(const FileMetadata&, const FileMetadata&) = default;
+};
+
+using FileRef = std::shared_ptr<const FileMetadata>;
+
+inline uint64_t TotalBytes(std::span<const FileRef> files) {
+  uint64_t bytes = 0;
+  for (const FileRef& file : files) bytes += file->file_size;
+  return bytes;
+}
 
 struct AddedFile {
   int level = 0;
@@ -104,21 +140,10 @@ struct VersionEdit {
   // must not skip.
   static absl::StatusOr<VersionEdit> Decode(std::string_view bytes);
 
-  // One line a field:
-  //   comparator "cambium.Bytewise"
-  //   next-file 12
-  //   family 0
-  //     new-family "default"
-  //     flushed 340
-  //     delete L0 7
-  //     add L5 run 0 file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1
-  //     quarantine L6 4 "checksum at 4096"
-  std::string DebugString() const;
-
   friend bool operator==(const VersionEdit&, const VersionEdit&) = default;
 };
 
-// "file 9 size 1024 keys "a".."m" seqs 1..9 …", as in VersionEdit::DebugString().
+// "file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1"; zeros left out.
 std::string DebugString(const FileMetadata& file);
 
 }  // namespace cambium::manifest

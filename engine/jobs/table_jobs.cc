@@ -122,7 +122,6 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
     RETURN_IF_ERROR(part.status());
     all.files.insert(all.files.end(), part->files.begin(), part->files.end());
     all.counts += part->counts;
-    all.bytes_written += part->bytes_written;
   }
   return all;
 }

@@ -43,15 +43,16 @@ class FileReaper {
   }
 
   // Between Suspend() and Allow() nothing is removed.
-  void Suspend() { SetSuspended(true); }
-  void Allow() { SetSuspended(false); }
-
- private:
-  void SetSuspended(bool suspended) {
+  void Suspend() {
     MutexLock lock(&mutex_);
-    suspended_ = suspended;
+    suspended_ = true;
+  }
+  void Allow() {
+    MutexLock lock(&mutex_);
+    suspended_ = false;
   }
 
+ private:
   FileSystem* const file_system_;
   const std::string directory_;
   Mutex mutex_;

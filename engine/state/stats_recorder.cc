@@ -12,7 +12,7 @@ void StatsRecorder::AddEntries(const compaction::MergeCounts& counts) {
 void StatsRecorder::AddFlush(const compaction::RunMergeResult& job, uint64_t micros) {
   MutexLock lock(&mutex_);
   ++jobs_.flushes;
-  jobs_.flush_bytes += job.bytes_written;
+  jobs_.flush_bytes += manifest::TotalBytes(job.files);
   AddEntries(job.counts);
   flush_micros_.Record(micros);
 }
@@ -22,7 +22,7 @@ void StatsRecorder::AddCompaction(const compaction::RunMergeResult& job, uint64_
   MutexLock lock(&mutex_);
   ++jobs_.compactions;
   jobs_.compaction_bytes_read += bytes_read;
-  jobs_.compaction_bytes_written += job.bytes_written;
+  jobs_.compaction_bytes_written += manifest::TotalBytes(job.files);
   AddEntries(job.counts);
   compaction_micros_.Record(micros);
 }

@@ -7,6 +7,7 @@
 #include "compaction/policy.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/compaction/plan_text.h"
 #include "tests/manifest/manifest_test_util.h"
 
 namespace cambium::compaction {
@@ -54,7 +55,7 @@ TEST(Plan, CountsItsInputs) {
   const Plan plan = PlanOf(
       {{4, 0, {File(7, "d", "f", 10)}}, {5, 0, {File(3, "c", "d", 20), File(4, "e", "g", 30)}}}, 5);
   EXPECT_EQ(plan.InputBytes(), 60u);
-  EXPECT_EQ(plan.DebugString(), "run count: merge L4 7 L5 3 4 -> L5");
+  EXPECT_EQ(DebugString(plan), "run count: merge L4 7 L5 3 4 -> L5");
 }
 
 TEST(Plan, ConflictsWhereAFileIsShared) {
@@ -92,7 +93,7 @@ TEST(Plan, BecomesAnEdit) {
   const FileRef output = File(12, "a", "d");
   manifest::VersionEdit merge;
   AppendToEdit(plan, {&output, 1}, &merge.Family());
-  EXPECT_EQ(merge.DebugString(),
+  EXPECT_EQ(DebugString(merge),
             "family 0\n"
             "  delete L0 9\n"
             "  delete L5 4\n"
@@ -101,7 +102,7 @@ TEST(Plan, BecomesAnEdit) {
   plan.inputs.pop_back();
   manifest::VersionEdit move;
   AppendToEdit(plan, {}, &move.Family());
-  EXPECT_EQ(move.DebugString(),
+  EXPECT_EQ(DebugString(move),
             "family 0\n"
             "  delete L0 9\n"
             "  add L5 run 0 file 9 size 100 keys \"a\"..\"c\" seqs 0..0 entries 100\n");

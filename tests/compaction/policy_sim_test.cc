@@ -15,7 +15,7 @@
 #include "compaction/plan.h"
 #include "compaction/policy.h"
 #include "gtest/gtest.h"
-#include "manifest/version_builder.h"
+#include "manifest/version.h"
 #include "tests/manifest/manifest_test_util.h"
 
 namespace cambium::compaction {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/compaction/plan_text.h"
 #include "tests/manifest/manifest_test_util.h"
 
 namespace cambium::compaction {
@@ -29,13 +30,13 @@ PolicyOptions SmallOptions() {
 std::string PickText(const Version& version, const PolicyOptions& options = SmallOptions(),
                      const std::vector<Plan>& running = {}) {
   const auto plan = Pick(version, options, running);
-  return plan ? plan->DebugString() : "nothing";
+  return plan ? DebugString(*plan) : "nothing";
 }
 
 std::string ManualText(const Version& version, const ManualRequest& request,
                        const PolicyOptions& options = SmallOptions()) {
   const auto plan = PickManual(version, options, request);
-  return plan ? plan->DebugString() : "nothing";
+  return plan ? DebugString(*plan) : "nothing";
 }
 
 // `count` files of `size` in `level`, numbered from `first`, side by side over "a00".."a99…".
@@ -139,7 +140,7 @@ TEST(Policy, RunsCompactionsSideBySide) {
   std::vector<Plan> running;
   std::vector<std::string> picked;
   while (const auto plan = Pick(*version, SmallOptions(), running)) {
-    picked.push_back(plan->DebugString());
+    picked.push_back(DebugString(*plan));
     running.push_back(*plan);
   }
   EXPECT_THAT(picked, ::testing::ElementsAre("level size: merge L5 2 L6 20 -> L6",
@@ -157,7 +158,7 @@ TEST(Policy, TakesNeighboursAlongThatLieOverTheSameFiles) {
   options.max_plan_bytes = 10'000;
   const auto busy = Pick(*version, options, {});
   ASSERT_TRUE(busy);
-  EXPECT_EQ(busy->DebugString(), "level size: move L5 3 -> L6");
+  EXPECT_EQ(DebugString(*busy), "level size: move L5 3 -> L6");
   EXPECT_EQ(PickText(*MakeVersion("delete L5 3", version), options),
             "level size: merge L5 1 2 L6 9 -> L6");
 }
@@ -218,7 +219,7 @@ TEST(Policy, MergesInsideLevel0WhereNothingMayLeaveIt) {
                                    "quarantine L6 9 \"bad\"\n");
   const auto plan = Pick(*version, SmallOptions(), {});
   ASSERT_TRUE(plan);
-  EXPECT_EQ(plan->DebugString(), "run count: merge L0 34 L0 33 L0 32 L0 31 -> L0, older 9");
+  EXPECT_EQ(DebugString(*plan), "run count: merge L0 34 L0 33 L0 32 L0 31 -> L0, older 9");
   EXPECT_EQ(plan->output_run, 34u);
   // An old damaged run keeps those above it from leaving.
   const auto damaged = MakeVersion(

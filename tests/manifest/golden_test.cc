@@ -10,7 +10,6 @@
 #include "env/testing/mem_file_system.h"
 #include "gtest/gtest.h"
 #include "manifest/manifest_log.h"
-#include "manifest/recovery.h"
 #include "tests/manifest/manifest_test_util.h"
 
 namespace cambium::manifest {
@@ -89,7 +88,7 @@ TEST(ManifestGolden, Version1IsRead) {
   const auto found = RecoverManifest(&files, "/db", Bytewise());
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->edits, 3u);
-  EXPECT_EQ(SnapshotEdit(found->state).DebugString(),
+  EXPECT_EQ(DebugString(SnapshotEdit(found->state)),
             "comparator \"cambium.BytewiseComparator\"\n"
             "database a0a1a2a3a4a5a6a7a8a9aaabacadaeaf\n"
             "next-file 21\n"

@@ -16,7 +16,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "manifest/manifest_format.h"
-#include "manifest/recovery.h"
 #include "tests/manifest/manifest_test_util.h"
 
 namespace cambium::manifest {
@@ -38,7 +37,7 @@ std::shared_ptr<MemFileSystem> NewDirectory() {
   return files;
 }
 
-std::string Text(const ManifestState& state) { return SnapshotEdit(state).DebugString(); }
+std::string Text(const ManifestState& state) { return DebugString(SnapshotEdit(state)); }
 
 std::string ReadFile(FileSystem* files, const std::string& path) {
   auto file = files->OpenRandomAccess(path);

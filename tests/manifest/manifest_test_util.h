@@ -9,7 +9,6 @@
 
 #include "gtest/gtest.h"
 #include "manifest/manifest_state.h"
-#include "manifest/version_builder.h"
 #include "manifest/version_edit.h"
 #include "tests/support/manifest_text.h"
 

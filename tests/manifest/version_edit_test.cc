@@ -34,7 +34,7 @@ constexpr char kEverything[] =
 constexpr size_t kFields = 13;
 
 TEST(VersionEdit, PrintsWhatItParses) {
-  EXPECT_EQ(ParseEdit(kEverything).DebugString(), kEverything);
+  EXPECT_EQ(DebugString(ParseEdit(kEverything)), kEverything);
 }
 
 TEST(VersionEdit, DecodesWhatItEncodes) {
@@ -42,12 +42,12 @@ TEST(VersionEdit, DecodesWhatItEncodes) {
   const auto decoded = VersionEdit::Decode(edit.Encode());
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(*decoded, edit);
-  EXPECT_EQ(decoded->DebugString(), kEverything);
+  EXPECT_EQ(DebugString(*decoded), kEverything);
 }
 
 TEST(VersionEdit, IsEmptyWhenNothingIsSaid) {
   EXPECT_EQ(VersionEdit().Encode(), "");
-  EXPECT_EQ(VersionEdit().DebugString(), "");
+  EXPECT_EQ(DebugString(VersionEdit()), "");
   const auto decoded = VersionEdit::Decode("");
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(*decoded, VersionEdit());
@@ -60,7 +60,7 @@ TEST(ManifestText, ReadsAnyBytesThatArePrinted) {
     edit.comparator_name->push_back(static_cast<char>(byte));
     edit.comparator_name->push_back('7');  // a hexadecimal digit behind each
   }
-  EXPECT_EQ(ParseEdit(edit.DebugString()), edit);
+  EXPECT_EQ(ParseEdit(DebugString(edit)), edit);
 }
 
 TEST(ManifestText, TakesThePhysicalNumberFromTheFile) {

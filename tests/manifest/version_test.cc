@@ -37,7 +37,7 @@ FileRef Find(const Version& version, int level, uint64_t number) {
 }
 
 TEST(Version, SortsRunsByAgeAndFilesByKey) {
-  EXPECT_EQ(MakeVersion(kTree)->DebugString(),
+  EXPECT_EQ(DebugString(*MakeVersion(kTree)),
             "L0 run 9 bytes 20\n"
             "  file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
             "L0 run 7 bytes 10\n"
@@ -132,7 +132,7 @@ TEST(VersionBuilder, MovesDeletesAndAdds) {
       "add L6 run 0 file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n"
       "add L5 run 0 file 8 size 1 keys \"n\"..\"o\"\n",
       base);
-  EXPECT_EQ(next->DebugString(),
+  EXPECT_EQ(DebugString(*next),
             "L0 run 9 bytes 20\n"
             "  file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
             "L5 run 0 bytes 201\n"
@@ -158,8 +158,8 @@ TEST(VersionBuilder, SharesMetadataOfFilesThatStay) {
 
 TEST(VersionBuilder, QuarantinesAFileWhereItStands) {
   const auto next = MakeVersion("quarantine L5 4 \"checksum\"", MakeVersion(kTree));
-  EXPECT_THAT(next->DebugString(), HasSubstr("file 4 size 100 keys \"d\"..\"k\" seqs 20..40 damage "
-                                             "\"checksum\"\n"));
+  EXPECT_THAT(DebugString(*next), HasSubstr("file 4 size 100 keys \"d\"..\"k\" seqs 20..40 damage "
+                                            "\"checksum\"\n"));
   EXPECT_TRUE(Find(*next, 5, 4)->quarantined());
   EXPECT_FALSE(Find(*next, 5, 3)->quarantined());
 }
@@ -220,10 +220,10 @@ TEST(ManifestState, AppliesEditsAndSaysThemAnew) {
       "  flushed 3\n"
       "  add L6 run 0 file 11 size 0 keys \"a\"..\"b\" seqs 0..0\n";
   const VersionEdit snapshot = SnapshotEdit(state);
-  EXPECT_EQ(snapshot.DebugString(), kExpected);
+  EXPECT_EQ(DebugString(snapshot), kExpected);
   const auto again = ApplyEdit(ManifestState(), snapshot, Bytewise());
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(SnapshotEdit(*again).DebugString(), kExpected);
+  EXPECT_EQ(DebugString(SnapshotEdit(*again)), kExpected);
 }
 
 TEST(ManifestState, DropsAFamily) {

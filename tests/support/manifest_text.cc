@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "util/absl_view.h"
@@ -199,7 +200,64 @@ void ParseLine(LineReader* line, VersionEdit* edit, ColumnFamilyId* family) {
   }
 }
 
+std::string Quoted(std::string_view bytes) {
+  return absl::StrCat("\"", absl::CHexEscape(ToAbsl(bytes)), "\"");
+}
+
+std::string FamilyText(const FamilyEdit& family) {
+  std::string text;
+  if (family.change == FamilyChange::kAdd) {
+    absl::StrAppend(&text, "  new-family ", Quoted(family.name), "\n");
+  }
+  if (family.flushed_sequence) {
+    absl::StrAppend(&text, "  flushed ", *family.flushed_sequence, "\n");
+  }
+  for (const DeletedFile& file : family.deleted) {
+    absl::StrAppend(&text, "  delete L", file.level, " ", ToInteger(file.number), "\n");
+  }
+  for (const AddedFile& added : family.added) {
+    absl::StrAppend(&text, "  add L", added.level, " run ", added.run, " ", DebugString(added.file),
+                    "\n");
+  }
+  for (const QuarantinedFile& file : family.quarantined) {
+    absl::StrAppend(&text, "  quarantine L", file.level, " ", ToInteger(file.number), " ",
+                    Quoted(file.reason), "\n");
+  }
+  if (family.change == FamilyChange::kDrop) text.append("  drop-family\n");
+  return text;
+}
+
 }  // namespace
+
+std::string DebugString(const VersionEdit& edit) {
+  std::string text;
+  if (edit.comparator_name)
+    absl::StrAppend(&text, "comparator ", Quoted(*edit.comparator_name), "\n");
+  if (edit.database_id) {
+    const std::string id(edit.database_id->begin(), edit.database_id->end());
+    absl::StrAppend(&text, "database ", absl::BytesToHexString(id), "\n");
+  }
+  if (edit.next_file_number) absl::StrAppend(&text, "next-file ", *edit.next_file_number, "\n");
+  if (edit.last_sequence) absl::StrAppend(&text, "last-sequence ", *edit.last_sequence, "\n");
+  if (edit.log_number) absl::StrAppend(&text, "log ", ToInteger(*edit.log_number), "\n");
+  for (const auto& [id, family] : edit.families) {
+    absl::StrAppend(&text, "family ", id, "\n", FamilyText(family));
+  }
+  return text;
+}
+
+std::string DebugString(const Version& version) {
+  std::string text;
+  for (int level = 0; level < kLevelCount; ++level) {
+    for (const Run& run : version.runs(level)) {
+      absl::StrAppend(&text, "L", level, " run ", run.id, " bytes ", run.bytes, "\n");
+      for (const FileRef& file : run.files) {
+        absl::StrAppend(&text, "  ", DebugString(*file), "\n");
+      }
+    }
+  }
+  return text;
+}
 
 absl::StatusOr<VersionEdit> ParseVersionEdit(std::string_view text) {
   VersionEdit edit;
