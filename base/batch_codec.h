@@ -1,12 +1,6 @@
 // The bytes of a write batch: what WriteBatch holds, what the log stores, what recovery replays.
 //
-//   offset  size  meaning
-//   0       4     count of operations
-//   4       …     the operations, one behind the other:
-//                   u8      tag: BatchOpTag, | kBatchColumnFamilyBit where a column family follows
-//                   varint  column family id            (only with the bit; without it: 0)
-//                   varint  key length, key
-//                   varint  value length, value         (not in a delete)
+// Format: docs/format/log.md, "Payload".
 //
 // A batch is all of these bytes and nothing behind them. Operations of a batch take consecutive
 // sequence numbers, in their order. Tags are numbers of their own, not an entry's Kind: markers of

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "cambium/comparator.h"
+#include "util/checksum.h"
 #include "util/coding.h"
 
 namespace cambium {
@@ -92,7 +93,11 @@ class KeyOrder {
 
 // What a point read looks for, hashed once. `key` must outlive it.
 struct LookupKey {
-  LookupKey(std::string_view user_key, SequenceNumber at_sequence, const KeyOrder& order);
+  LookupKey(std::string_view user_key, SequenceNumber at_sequence, const KeyOrder& order)
+      : key(user_key),
+        sequence(at_sequence),
+        hash(order.comparator_identical() ? HashKey(user_key) : 0),
+        head(order.Head(user_key)) {}
 
   std::string_view key;
   SequenceNumber sequence;  // versions newer than this are not seen

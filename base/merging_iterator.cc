@@ -6,10 +6,25 @@
 #include <string_view>
 #include <utility>
 
-#include "base/empty_iterator.h"
-
 namespace cambium {
 namespace {
+
+// Immutable after construction.
+class EmptyIterator final : public InternalIterator {
+ public:
+  explicit EmptyIterator(absl::Status status) : status_(std::move(status)) {}
+
+  void SeekToFirst() override {}
+  void SeekToLast() override {}
+  void Seek(std::string_view, Tag) override {}
+  void SeekForPrev(std::string_view, Tag) override {}
+  void Next() override {}
+  void Prev() override {}
+  absl::Status status() const override { return status_; }
+
+ private:
+  const absl::Status status_;
+};
 
 // Thread-compatible.
 class MergingIterator final : public InternalIterator {
@@ -187,6 +202,10 @@ class MergingIterator final : public InternalIterator {
 };
 
 }  // namespace
+
+std::unique_ptr<InternalIterator> NewEmptyIterator(absl::Status status) {
+  return std::make_unique<EmptyIterator>(std::move(status));
+}
 
 std::unique_ptr<InternalIterator> NewMergingIterator(
     const KeyOrder& order, std::vector<std::unique_ptr<InternalIterator>> children) {

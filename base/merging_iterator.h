@@ -22,6 +22,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "base/internal_iterator.h"
 #include "base/keys.h"
 
@@ -31,6 +32,9 @@ namespace cambium {
 // child ends the walk at once: Valid() is false and status() the error, until the next seek.
 std::unique_ptr<InternalIterator> NewMergingIterator(
     const KeyOrder& order, std::vector<std::unique_ptr<InternalIterator>> children);
+
+// The iterator over nothing: never Valid(); status() is `status`.
+std::unique_ptr<InternalIterator> NewEmptyIterator(absl::Status status = absl::OkStatus());
 
 }  // namespace cambium
 

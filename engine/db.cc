@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/empty_iterator.h"
 #include "base/merging_iterator.h"
 #include "engine/db_impl.h"
 #include "engine/read/db_iterator.h"

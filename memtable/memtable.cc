@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 
-#include "memtable/list_iterator.h"
+#include "absl/status/status.h"
 
 namespace cambium::memtable {
 namespace {
@@ -20,6 +21,116 @@ std::unique_ptr<HashIndex> MakeIndex(const KeyOrder& order, ChunkPool* pool, siz
   if (!order.comparator_identical()) return nullptr;
   return std::make_unique<HashIndex>(pool, capacity);
 }
+
+// A walk over the skiplist, in both directions. It stands in a copy of one leaf (LeafCopy), so that
+// a step is an index moved by one, whatever is inserted meanwhile, and so that the cache misses of
+// the entries to come are under way before they are needed. Going back over the beginning of a leaf
+// is a search.
+//
+// Invariants: while Valid(), leaf_.entries[position_] is the entry it stands on. An entry inserted
+// after the last Seek* may be passed over or seen; one inserted before is always seen.
+// Thread-compatible; the list must outlive it.
+class ListIterator final : public InternalIterator {
+ public:
+  explicit ListIterator(const SkipList* list) : list_(list) {}
+
+  void SeekToFirst() override {
+    list_->CopyFirst(&leaf_);
+    position_ = 0;
+    SettleForward();
+  }
+
+  void SeekToLast() override {
+    list_->CopyLast(&leaf_);
+    position_ = leaf_.count;
+    PrefetchLeaf(Direction::kBackward);
+    SettleBackward();
+  }
+
+  void Seek(std::string_view key, Tag tag) override {
+    position_ = list_->Find({key, tag}, Bias::kBelow, &leaf_);
+    SettleForward();
+  }
+
+  void SeekForPrev(std::string_view key, Tag tag) override {
+    position_ = list_->Find({key, tag}, Bias::kAtOrBelow, &leaf_);
+    PrefetchLeaf(Direction::kBackward);
+    SettleBackward();
+  }
+
+  void Next() override {
+    assert(Valid());
+    ++position_;
+    if (position_ + kEntriesAhead < leaf_.count) PrefetchEntry(position_ + kEntriesAhead);
+    if (position_ < leaf_.count) {
+      Show();
+    } else {
+      SettleForward();
+    }
+  }
+
+  void Prev() override {
+    assert(Valid());
+    if (position_ == 0) {
+      // The first entry of a leaf: the one before it is at the end of another.
+      const Target here = TargetOf(*leaf_.entries[0]);
+      position_ = list_->Find(here, Bias::kBelow, &leaf_);
+      PrefetchLeaf(Direction::kBackward);
+    } else if (position_ > kEntriesAhead) {
+      PrefetchEntry(position_ - 1 - kEntriesAhead);
+    }
+    SettleBackward();
+  }
+
+  absl::Status status() const override { return absl::OkStatus(); }
+
+ private:
+  enum class Direction { kForward, kBackward };
+
+  // Entries whose misses are under way at a time: about as many as the machine keeps in flight.
+  static constexpr size_t kEntriesAhead = 12;
+
+  // Stands on the entry at position_, in the next leaf where that is past this one's end.
+  void SettleForward() {
+    if (position_ == leaf_.count) {
+      position_ = 0;
+      if (!list_->CopyNext(&leaf_)) return SetInvalid();
+    }
+    PrefetchLeaf(Direction::kForward);
+    Show();
+  }
+
+  // Stands on the entry before position_.
+  void SettleBackward() {
+    if (position_ == 0) return SetInvalid();
+    --position_;
+    Show();
+  }
+
+  void Show() {
+    const Entry& entry = *leaf_.entries[position_];
+    SetEntry(entry.key(), entry.tag(), entry.value());
+  }
+
+  // The entries about position_ that a walk in this direction comes to first, and, going forward,
+  // the leaf after.
+  void PrefetchLeaf(Direction direction) const {
+    if (direction == Direction::kForward) {
+      if (leaf_.next != nullptr) leaf_.next->Prefetch();
+      const size_t end = std::min(leaf_.count, position_ + kEntriesAhead);
+      for (size_t i = position_; i < end; ++i) PrefetchEntry(i);
+    } else {
+      const size_t begin = position_ > kEntriesAhead ? position_ - kEntriesAhead : 0;
+      for (size_t i = position_; i > begin; --i) PrefetchEntry(i - 1);
+    }
+  }
+
+  void PrefetchEntry(size_t position) const { __builtin_prefetch(leaf_.entries[position]); }
+
+  const SkipList* const list_;
+  LeafCopy leaf_;
+  size_t position_ = 0;
+};
 
 }  // namespace
 

@@ -74,11 +74,12 @@ namespace {
 class Registry {
  public:
   Slot* TakeSlot() {
-    for (Slot* slot = slots_.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
+    while (Slot* const free = OldestFreeSlot()) {
       bool taken = false;
-      if (slot->taken.compare_exchange_strong(taken, true, std::memory_order_acq_rel)) return slot;
+      if (free->taken.compare_exchange_strong(taken, true, std::memory_order_acq_rel)) return free;
     }
     Slot* const slot = new Slot;
+    slot->number = slot_count_.fetch_add(1, std::memory_order_relaxed);
     slot->retired = new RetireList;
     slot->has_barrier = has_barrier_;
     slot->next = slots_.load(std::memory_order_relaxed);
@@ -141,6 +142,15 @@ class Registry {
   }
 
  private:
+  // The one of the smallest number; null where every slot has its thread.
+  Slot* OldestFreeSlot() const {
+    Slot* free = nullptr;
+    for (Slot* slot = slots_.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
+      if (!slot->taken.load(std::memory_order_relaxed)) free = slot;
+    }
+    return free;
+  }
+
   // The smallest number that an open guard shows.
   uint64_t OldestGuard() const {
     // A guard that opens from here on sees whatever was unlinked before the stamps below `oldest`.
@@ -173,7 +183,8 @@ class Registry {
   }
 
   const bool has_barrier_ = RegisterBarrier();
-  std::atomic<Slot*> slots_{nullptr};
+  std::atomic<Slot*> slots_{nullptr};  // newest first
+  std::atomic<uint32_t> slot_count_{0};
   std::atomic<bool> backlog_{false};
   mutable Mutex mutex_;
   CondVar deleted_;

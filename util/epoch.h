@@ -41,6 +41,7 @@ struct alignas(128) Slot {
   uint32_t depth = 0;              // open guards, the thread's own business
   bool has_barrier = false;        // whether membarrier stands in for the guard's own
   std::atomic<bool> taken{true};   // by a living thread
+  uint32_t number = 0;             // constant once the slot is listed
   Slot* next = nullptr;            // all slots ever made, constant once the slot is listed
   RetireList* retired = nullptr;   // the thread's own list, constant
 };
@@ -61,6 +62,11 @@ inline Slot* CurrentSlot() {
 }
 
 }  // namespace epoch_internal
+
+// A small number that no other living thread has, given out again when its thread has ended: what
+// is kept a thread apart, such as the shards of a counter, is found by it. Whoever has a number
+// next sees all that its last owner wrote. Thread-safe.
+inline uint32_t ThreadIndex() { return epoch_internal::CurrentSlot()->number; }
 
 // While it lives, nothing that was reachable when it opened is deleted. Guards nest. Confined to
 // the thread that made it.

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "util/thread_index.h"
+#include "util/epoch.h"
 
 namespace cambium {
 

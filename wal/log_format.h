@@ -1,33 +1,8 @@
-// The bytes of a log segment. The whole story: docs/format/log.md.
+// The bytes of a log segment: docs/format/log.md has every one.
 //
 // A segment is a file of fixed size, zeros where nothing was written:
 //
 //   header | record | record | … | [end record] | zeros
-//
-// Segment header, 88 bytes:
-//
-//   offset  size  meaning
-//   0       8     magic
-//   8       4     format version, 1
-//   12      4     features that a reader must understand
-//   16      4     features that a reader may ignore
-//   20      4     zero
-//   24      16    UUID of the database
-//   40      8     number of the segment, as in its file name
-//   48      8     first sequence number: no record here begins below it
-//   56      8     number of the previous segment, 0 where there is none
-//   64      8     where the previous segment ends: what stands there behind this offset is void
-//   72      8     synced-up-to: a packed LogPosition, as in a record
-//   80      8     XXH3-64 of bytes 0…79, seeded with the segment's number and offset 0
-//
-// Record, 8-byte aligned:
-//
-//   0       4     checksum: low half of XXH3-64 of bytes 4…23 and the payload, seeded with the
-//                 segment's number and the record's offset
-//   4       4     payload length
-//   8       8     bits 63…56 kind, bits 55…0 first sequence number (0 in an end record)
-//   16      8     synced-up-to: how far the log was known to be synced when this was written
-//   24      …     payload, then zeros up to the next multiple of 8
 //
 // The checksum is stored last: a record that was not written to its end does not check.
 #ifndef CAMBIUM_WAL_LOG_FORMAT_H_

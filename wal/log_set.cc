@@ -34,7 +34,7 @@ LogSet::LogSet(LogSetOptions options, LogStart start)
     : options_(std::move(options)),
       preparer_(std::make_shared<SegmentPreparer>(options_)),
       sync_queue_([this](LogPosition position) { return SyncSegments(position); }) {
-  for (const uint64_t number : start.previous_segments) previous_.push_back({number, false});
+  previous_ = std::move(start.previous_segments);
 }
 
 LogSet::~LogSet() {
@@ -195,26 +195,18 @@ absl::Status LogSet::SyncPrevious() {
   std::vector<uint64_t> unsynced;
   {
     MutexLock lock(&mu_);
-    for (const Previous& segment : previous_) {
-      if (!segment.synced) unsynced.push_back(segment.number);
-    }
+    if (!previous_synced_) unsynced = previous_;
   }
   for (const uint64_t number : unsynced) {
     absl::Status status = options_.file_system->SyncFile(options_.segment_path(number));
-    // One that was retired meanwhile need not be synced any more.
-    if (!status.ok() && Holds(number)) return status;
+    if (status.ok()) continue;
     MutexLock lock(&mu_);
-    for (Previous& segment : previous_) {
-      if (segment.number == number) segment.synced = true;
-    }
+    // One that was retired meanwhile need not be synced any more.
+    if (std::find(previous_.begin(), previous_.end(), number) != previous_.end()) return status;
   }
-  return absl::OkStatus();
-}
-
-bool LogSet::Holds(uint64_t segment) const {
   MutexLock lock(&mu_);
-  return std::any_of(previous_.begin(), previous_.end(),
-                     [segment](const Previous& previous) { return previous.number == segment; });
+  previous_synced_ = true;
+  return absl::OkStatus();
 }
 
 std::shared_ptr<Segment> LogSet::Active() const {
@@ -235,9 +227,9 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   {
     MutexLock lock(&mu_);
     std::swap(doomed, doomed_);
-    std::erase_if(previous_, [&](const Previous& segment) {
-      if (segment.number >= position.segment) return false;
-      doomed.push_back(segment.number);
+    std::erase_if(previous_, [&](uint64_t number) {
+      if (number >= position.segment) return false;
+      doomed.push_back(number);
       return true;
     });
     while (segments_.size() > 1 && segments_.front()->number() < position.segment) {
@@ -263,8 +255,7 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
 
 std::vector<uint64_t> LogSet::LiveSegments() const {
   MutexLock lock(&mu_);
-  std::vector<uint64_t> numbers;
-  for (const Previous& segment : previous_) numbers.push_back(segment.number);
+  std::vector<uint64_t> numbers = previous_;
   for (const auto& segment : segments_) numbers.push_back(segment->number());
   return numbers;
 }

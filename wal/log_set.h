@@ -139,12 +139,6 @@ class LogSet {
   [[nodiscard]] absl::Status Close();
 
  private:
-  // A segment of an earlier process.
-  struct Previous {
-    uint64_t number = 0;
-    bool synced = false;
-  };
-
   LogSet(LogSetOptions options, LogStart start);
 
   absl::Status Begin(uint64_t first_sequence, LogPosition previous_end);
@@ -156,7 +150,6 @@ class LogSet {
   absl::Status OpenSegment(const LogReservation& reservation, uint64_t first_sequence);
   absl::Status SyncSegments(LogPosition position);
   absl::Status SyncPrevious();
-  bool Holds(uint64_t segment) const;
   LogPosition LastKnownGood(std::span<const std::shared_ptr<Segment>> segments) const;
   void FailAll(const absl::Status& cause);
   std::shared_ptr<Segment> Active() const;
@@ -172,8 +165,10 @@ class LogSet {
   uint64_t populate_at_ = 0;    // the tail at which more of it is to be made resident
   bool prepare_asked_ = false;  // for the segment after the active one
 
-  mutable Mutex mu_;                                                     // a leaf: no I/O under it
-  std::vector<Previous> previous_ ABSL_GUARDED_BY(mu_);                  // live, oldest first
+  mutable Mutex mu_;  // a leaf: no I/O under it
+  // Live segments of an earlier process, oldest first, and whether all of them are synced.
+  std::vector<uint64_t> previous_ ABSL_GUARDED_BY(mu_);
+  bool previous_synced_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::shared_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);  // live, oldest first
   std::vector<uint64_t> doomed_ ABSL_GUARDED_BY(mu_);  // retired, their files not yet removed
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

@@ -33,10 +33,15 @@ void SegmentPreparer::RunScheduled() {
   }
   absl::StatusOr<std::shared_ptr<Segment>> made = Make(options_.segment_size);
   if (made.ok()) (*made)->PopulateTo(kPopulateAheadBytes);
+  Keep(std::move(made)).IgnoreError();  // MakeReady meets it again
+}
+
+absl::Status SegmentPreparer::Keep(absl::StatusOr<std::shared_ptr<Segment>> made) {
   MutexLock lock(&mu_);
   state_ = made.ok() ? State::kReady : State::kIdle;
   if (made.ok()) ready_ = *std::move(made);
   changed_.SignalAll();
+  return made.status();
 }
 
 std::shared_ptr<Segment> SegmentPreparer::TakeReady(uint64_t size) {
@@ -56,18 +61,9 @@ absl::Status SegmentPreparer::MakeReady(uint64_t size) {
     too_small = std::move(ready_);
     state_ = State::kMaking;
   }
-  absl::Status status;
-  if (too_small != nullptr) status = Discard(too_small.get());
-  absl::StatusOr<std::shared_ptr<Segment>> made(nullptr);
-  if (status.ok()) {
-    made = Make(std::max(size, options_.segment_size));
-    status = made.status();
-  }
-  MutexLock lock(&mu_);
-  state_ = status.ok() ? State::kReady : State::kIdle;
-  if (status.ok()) ready_ = *std::move(made);
-  changed_.SignalAll();
-  return status;
+  const absl::Status discarded = too_small == nullptr ? absl::OkStatus() : Discard(too_small.get());
+  if (!discarded.ok()) return Keep(discarded);
+  return Keep(Make(std::max(size, options_.segment_size)));
 }
 
 absl::Status SegmentPreparer::Shutdown() {

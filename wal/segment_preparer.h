@@ -50,6 +50,8 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
 
   void RunScheduled();
   absl::StatusOr<std::shared_ptr<Segment>> Make(uint64_t size);
+  // Ends "making", with what came of it.
+  absl::Status Keep(absl::StatusOr<std::shared_ptr<Segment>> made);
 
   const LogSetOptions options_;
 

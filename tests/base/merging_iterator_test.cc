@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/empty_iterator.h"
 #include "tests/support/vector_iterator.h"
 #include "util/random.h"
 

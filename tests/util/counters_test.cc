@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "util/epoch.h"
 #include "util/sharded_counter.h"
-#include "util/thread_index.h"
 
 namespace cambium {
 namespace {
