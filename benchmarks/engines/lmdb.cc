@@ -46,6 +46,7 @@ struct Store {
   Env env;
   MDB_dbi table = 0;
   bool syncs = true;  // while a write transaction is open: its own
+  bool writes_by_map = false;
 };
 
 // A read transaction, and perhaps a cursor, that wait to be used again. Plain data.
@@ -219,7 +220,11 @@ class LmdbEngine final : public Engine {
   absl::Status Flush() override { return absl::OkStatus(); }
   absl::Status Compact() override { return absl::OkStatus(); }
   absl::Status WaitForIdle() override { return absl::OkStatus(); }
-  EngineCounters Counters() override { return {}; }
+  EngineCounters Counters() override {
+    EngineCounters counters;
+    counters.writes_by_map = store_->writes_by_map;
+    return counters;
+  }
   std::string Describe(std::string_view what) override {
     MDB_stat stat;
     if (what != "stats" || mdb_env_stat(store_->env.get(), &stat) != MDB_SUCCESS) return {};
@@ -243,7 +248,8 @@ EngineKind ThisEngine() {
   return {"lmdb",
           std::to_string(MDB_VERSION_MAJOR) + "." + std::to_string(MDB_VERSION_MINOR) + "." +
               std::to_string(MDB_VERSION_PATCH),
-          "one transaction a write or batch, MDB_NOSYNC unless synced, MDB_NOTLS, a map of 1 TiB; "
+          "one transaction a write or batch, MDB_NOSYNC unless synced, MDB_NOTLS, a map of 1 TiB, "
+          "MDB_WRITEMAP where a run sets anything; "
           "read transactions are renewed; its cache is the system's page cache, without a bound",
           {"memory_budget", "write_buffer_size", "cache_size", "block_size",
            "target_file_size_base", "bloom_bits", "max_background_jobs"}};
@@ -253,12 +259,14 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
   RETURN_IF_ERROR(RefuseCompression(settings));
   RETURN_IF_ERROR(MakeDirectory(settings.path));
   auto store = std::make_unique<Store>();
+  store->writes_by_map = !AsItComes(settings);
+  const unsigned flags = MDB_NOTLS | (store->writes_by_map ? MDB_WRITEMAP : 0u);
   MDB_env* env = nullptr;
   RETURN_IF_ERROR(ToStatus("open", mdb_env_create(&env)));
   store->env.reset(env);
   RETURN_IF_ERROR(ToStatus("open", mdb_env_set_mapsize(env, kMapBytes)));
   RETURN_IF_ERROR(ToStatus("open", mdb_env_set_maxreaders(env, kMaxReaders)));
-  RETURN_IF_ERROR(ToStatus("open", mdb_env_open(env, settings.path.c_str(), MDB_NOTLS, 0644)));
+  RETURN_IF_ERROR(ToStatus("open", mdb_env_open(env, settings.path.c_str(), flags, 0644)));
   MDB_txn* begun = nullptr;
   RETURN_IF_ERROR(ToStatus("open", mdb_txn_begin(env, nullptr, 0, &begun)));
   Txn txn(begun);
