@@ -46,27 +46,21 @@ DB::Impl::~Impl() {
 
 absl::Status DB::Impl::Open() {
   const Options& options = context.options;
+  const bool may_create = options.create_if_missing && !options.read_only;
   const bool exists = context.fs()->Exists(CurrentPath(context.path));
-  if (!exists && (options.read_only || !options.create_if_missing)) {
+  if (!exists && !may_create) {
     return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
   }
   if (!exists) RETURN_IF_ERROR(MakeDirectory(context.fs(), context.path));
   const LockMode mode = options.read_only ? LockMode::kShared : LockMode::kExclusive;
   ASSIGN_OR_RETURN(lock, context.fs()->Lock(LockPath(context.path), mode));
-  ASSIGN_OR_RETURN(Recovered recovered, FindOrCreate());
-  return Start(std::move(recovered));
-}
-
-absl::StatusOr<Recovered> DB::Impl::FindOrCreate() {
   absl::StatusOr<Recovered> recovered = engine::Recover(&context);
-  if (recovered.ok() && context.options.error_if_exists) {
+  if (recovered.ok() && options.error_if_exists) {
     return absl::AlreadyExistsError(absl::StrCat("there is a database at ", context.path));
   }
-  if (!absl::IsNotFound(recovered.status())) return recovered;
-  if (context.options.read_only || !context.options.create_if_missing) {
-    return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
-  }
-  return engine::Create(&context);
+  if (absl::IsNotFound(recovered.status()) && may_create) recovered = engine::Create(&context);
+  RETURN_IF_ERROR(recovered.status());
+  return Start(*std::move(recovered));
 }
 
 absl::Status DB::Impl::Start(Recovered recovered) {
@@ -78,7 +72,8 @@ absl::Status DB::Impl::Start(Recovered recovered) {
   RETURN_IF_ERROR(versions.Start(recovered.state));
   if (!context.options.read_only) {
     ASSIGN_OR_RETURN(log, engine::StartLog(&context, recovered));
-    engine::RemoveLeftovers(&context, recovered);
+    // One that stays is the next Open's to remove.
+    for (const std::string& path : recovered.leftovers) context.fs()->Remove(path).IgnoreError();
   }
   writes = std::make_unique<engine::WritePath>(&context, &tree, &versions, std::move(log),
                                                recovered.last_sequence);

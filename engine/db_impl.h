@@ -36,7 +36,6 @@ class DB::Impl {
   std::unique_ptr<engine::WritePath> writes;
 
  private:
-  absl::StatusOr<engine::Recovered> FindOrCreate();
   absl::Status Start(engine::Recovered recovered);
 
   std::atomic<bool> closed_{false};

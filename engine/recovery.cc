@@ -202,12 +202,6 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context,
   return wal::LogSet::Create(std::move(options), std::move(start));
 }
 
-void RemoveLeftovers(Context* context, const Recovered& recovered) {
-  for (const std::string& path : recovered.leftovers) {
-    context->fs()->Remove(path).IgnoreError();
-  }
-}
-
 absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions) {
   for (const RunView& run : view.tables->runs) {
     for (const manifest::FileRef& file : run.run->files) {

@@ -29,7 +29,7 @@ struct Recovered {
   std::vector<std::shared_ptr<MemSlot>> memtables;  // oldest first, at least one
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
-  std::vector<std::string> leftovers;  // paths that nothing names
+  std::vector<std::string> leftovers;  // paths that nothing names: for the opener to remove
 };
 
 // Reads; changes nothing on disk. Sets context->next_file_number. NotFound where there is no
@@ -42,9 +42,6 @@ absl::StatusOr<Recovered> Create(Context* context);
 
 // The fresh log of a database that was recovered, or created.
 absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context, const Recovered& recovered);
-
-// Removes what nothing names. Failures are left to the next Open.
-void RemoveLeftovers(Context* context, const Recovered& recovered);
 
 // Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
 // may read and write meanwhile; memory: a block at a time.

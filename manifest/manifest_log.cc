@@ -186,7 +186,10 @@ class Replay {
 ManifestLog::ManifestLog(FileNumber number, std::string path, std::unique_ptr<WritableFile> file)
     : number_(number), path_(std::move(path)), file_(std::move(file)) {}
 
-ManifestLog::~ManifestLog() = default;
+ManifestLog::~ManifestLog() {
+  // Everything that was acknowledged is synced.
+  file_->Close().IgnoreError();
+}
 
 absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Create(FileSystem* file_system,
                                                                  const std::string& directory,
@@ -231,15 +234,6 @@ absl::Status ManifestLog::Append(const VersionEdit& edit) {
   RETURN_IF_ERROR(error_);
   error_ = AppendSealed({}, edit);
   return error_;
-}
-
-absl::Status ManifestLog::Close() {
-  if (closed_) return absl::OkStatus();
-  closed_ = true;
-  if (error_.ok()) {
-    error_ = absl::FailedPreconditionError(absl::StrCat("append to ", path_, ": it is closed"));
-  }
-  return file_->Close();
 }
 
 bool ManifestLog::ShouldRollOver() const {

@@ -53,12 +53,7 @@ class ManifestLog {
   // files that it adds or deletes must all stay.
   absl::Status Append(const VersionEdit& edit);
 
-  // Releases the file; everything is synced already. Idempotent.
-  absl::Status Close();
-
   FileNumber number() const { return number_; }
-  // Bytes of the file.
-  uint64_t size() const { return offset_; }
   // Whether enough was appended that a fresh manifest is worth its while.
   bool ShouldRollOver() const;
 
@@ -75,7 +70,6 @@ class ManifestLog {
   uint64_t offset_ = 0;
   uint64_t snapshot_size_ = 0;  // of what stood in it when it was made
   uint64_t edits_ = 0;
-  bool closed_ = false;
   absl::Status error_;
 };
 

@@ -30,17 +30,66 @@ class StatsRecorder {
   void Add(Counter counter, uint64_t amount) {
     counters_.Add(static_cast<size_t>(counter), amount);
   }
-  void AddFlush(const compaction::RunMergeResult& job, uint64_t micros);
-  void AddCompaction(const compaction::RunMergeResult& job, uint64_t bytes_read, uint64_t micros);
-  void AddTrivialMove();
-  void AddStall(uint64_t micros);
+  void AddFlush(const compaction::RunMergeResult& job, uint64_t micros) {
+    MutexLock lock(&mutex_);
+    ++jobs_.flushes;
+    jobs_.flush_bytes += manifest::TotalBytes(job.files);
+    AddEntries(job.counts);
+    flush_micros_.Record(micros);
+  }
+  void AddCompaction(const compaction::RunMergeResult& job, uint64_t bytes_read, uint64_t micros) {
+    MutexLock lock(&mutex_);
+    ++jobs_.compactions;
+    jobs_.compaction_bytes_read += bytes_read;
+    jobs_.compaction_bytes_written += manifest::TotalBytes(job.files);
+    AddEntries(job.counts);
+    compaction_micros_.Record(micros);
+  }
+  void AddTrivialMove() {
+    MutexLock lock(&mutex_);
+    ++jobs_.trivial_moves;
+  }
+  void AddStall(uint64_t micros) {
+    MutexLock lock(&mutex_);
+    ++jobs_.stalls;
+    jobs_.stall_micros += micros;
+    stall_micros_.Record(micros);
+  }
 
-  JobSpeeds MeasuredSpeeds() const;
+  JobSpeeds MeasuredSpeeds() const {
+    MutexLock lock(&mutex_);
+    const auto speed = [](uint64_t bytes, double micros) {
+      return micros <= 0 ? 0.0 : static_cast<double>(bytes) / micros * 1e6;
+    };
+    return {speed(jobs_.flush_bytes, flush_micros_.Summary().sum),
+            speed(jobs_.compaction_bytes_written, compaction_micros_.Summary().sum)};
+  }
   // Fills the counters and histograms that are kept here.
-  void Fill(Stats* stats) const;
+  void Fill(Stats* stats) const {
+    MutexLock lock(&mutex_);
+    *stats = jobs_;
+    const auto sum = [this](Counter counter) {
+      return counters_.Sum(static_cast<size_t>(counter));
+    };
+    stats->keys_written = sum(Counter::kKeysWritten);
+    stats->bytes_written = sum(Counter::kBytesWritten);
+    stats->gets = sum(Counter::kGets);
+    stats->gets_found = sum(Counter::kGetsFound);
+    stats->seeks = sum(Counter::kSeeks);
+    stats->log_bytes = sum(Counter::kLogBytes);
+    stats->log_syncs = sum(Counter::kLogSyncs);
+    stats->flush_micros = flush_micros_.Summary();
+    stats->compaction_micros = compaction_micros_.Summary();
+    stats->stall_histogram_micros = stall_micros_.Summary();
+  }
 
  private:
-  void AddEntries(const compaction::MergeCounts& counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddEntries(const compaction::MergeCounts& counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    jobs_.entries_in += counts.in;
+    jobs_.entries_out += counts.out;
+    jobs_.entries_shadowed += counts.shadowed;
+    jobs_.tombstones_dropped += counts.tombstones_dropped;
+  }
 
   ShardedCounters<kCounterCount> counters_;
   mutable Mutex mutex_;

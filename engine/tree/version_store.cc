@@ -60,11 +60,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   const std::unique_ptr<manifest::ManifestLog> old = std::move(log_);
   ASSIGN_OR_RETURN(log_, manifest::ManifestLog::Create(context_->fs(), context_->path, number,
                                                        manifest::SnapshotEdit(*next)));
-  if (old != nullptr) {
-    context_->reaper.Enqueue(ManifestPath(context_->path, old->number()));
-    // All of it was synced, and CURRENT names another one now.
-    old->Close().IgnoreError();
-  }
+  if (old != nullptr) context_->reaper.Enqueue(ManifestPath(context_->path, old->number()));
   return absl::OkStatus();
 }
 

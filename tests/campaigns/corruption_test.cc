@@ -297,10 +297,7 @@ class Campaign {
   Tally tally_;
 };
 
-bool Matters(const std::string& name) {
-  const FileType type = ParseFileName(name)->type;
-  return type != FileType::kLock && type != FileType::kReserve;
-}
+bool Matters(const std::string& name) { return ParseFileName(name)->type != FileType::kLock; }
 
 // Where a file's zeros at its end begin.
 size_t UsedBytes(const std::string& bytes) { return bytes.find_last_not_of('\0') + 1; }

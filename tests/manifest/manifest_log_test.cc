@@ -205,15 +205,6 @@ TEST(ManifestLog, AnswersTheFirstErrorFromThenOn) {
   EXPECT_EQ(files.Calls(OperationKind::kAppend), appends);
 }
 
-TEST(ManifestLog, AppendsNothingAfterClose) {
-  const auto files = NewDirectory();
-  Editor editor(files.get());
-  ASSERT_TRUE(editor.Create());
-  EXPECT_TRUE(editor.log()->Close().ok());
-  EXPECT_TRUE(editor.log()->Close().ok());
-  EXPECT_TRUE(absl::IsFailedPrecondition(editor.log()->Append(ParseEdit("log 5"))));
-}
-
 TEST(ManifestLog, RollsOverWhenItIsMostlyHistory) {
   const auto files = NewDirectory();
   Editor editor(files.get());
