@@ -15,6 +15,12 @@ void Histogram::Merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
+double Histogram::MiddleOf(size_t bucket) const {
+  const double middle = static_cast<double>(BucketStart(bucket)) +
+                        std::floor(static_cast<double>(BucketWidth(bucket)) / 2);
+  return std::clamp(middle, static_cast<double>(min_), static_cast<double>(max_));
+}
+
 double Histogram::Quantile(double quantile) const {
   if (count_ == 0) return 0;
   const double wanted = std::clamp(quantile, 0.0, 1.0) * static_cast<double>(count_);
@@ -23,9 +29,7 @@ double Histogram::Quantile(double quantile) const {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     passed += buckets_[i];
     if (passed < rank) continue;
-    const double value =
-        static_cast<double>(BucketStart(i)) + std::floor(static_cast<double>(BucketWidth(i)) / 2);
-    return std::clamp(value, static_cast<double>(min_), static_cast<double>(max_));
+    return MiddleOf(i);
   }
   return static_cast<double>(max_);
 }

@@ -61,11 +61,22 @@ class Histogram {
   // The value that a share `quantile` of the records does not exceed, within 2 %; 0 while empty.
   double Quantile(double quantile) const;
 
+  // Calls `visit(middle, count)` for each bucket that holds any, in order.
+  template <typename Visit>
+  void ForEachBucket(Visit visit) const {
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      if (buckets_[i] != 0) visit(MiddleOf(i), buckets_[i]);
+    }
+  }
+
   // All in units of `unit` recorded ones: 1000 where nanoseconds were recorded and microseconds are
   // wanted.
   HistogramSummary Summary(double unit = 1) const;
 
  private:
+  // Within what was recorded.
+  double MiddleOf(size_t bucket) const;
+
   std::array<uint64_t, histogram_internal::kBuckets> buckets_{};
   uint64_t count_ = 0;
   double sum_ = 0;

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "tools/words/nearest.h"
+
 namespace cambium::tool {
 namespace {
 
@@ -61,9 +63,9 @@ TEST(Terminal, ShowsNoControlCharacter) {
 }
 
 TEST(EditDistance, CountsChanges) {
-  EXPECT_EQ(EditDistance("scan", "scan"), 0u);
-  EXPECT_EQ(EditDistance("scna", "scan"), 2u);
-  EXPECT_EQ(EditDistance("", "get"), 3u);
+  EXPECT_EQ(words::EditDistance("scan", "scan"), 0u);
+  EXPECT_EQ(words::EditDistance("scna", "scan"), 2u);
+  EXPECT_EQ(words::EditDistance("", "get"), 3u);
 }
 
 }  // namespace

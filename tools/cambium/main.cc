@@ -5,11 +5,12 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cambium/db.h"
 #include "tools/cambium/commands.h"
 #include "tools/cambium/exit_code.h"
-#include "tools/cambium/text.h"
+#include "tools/words/nearest.h"
 
 namespace cambium::tool {
 namespace {
@@ -102,12 +103,10 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
   }
 }
 
-std::string_view NearestCommand(std::string_view word) {
-  std::string_view nearest = "help";
-  for (const Command& command : kCommands) {
-    if (EditDistance(command.name, word) < EditDistance(nearest, word)) nearest = command.name;
-  }
-  return nearest;
+std::string NearestCommand(std::string_view word) {
+  std::vector<std::string> names = {"help", "version"};
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  return words::Nearest(names, word);
 }
 
 bool IsCommand(std::string_view word) {
@@ -120,7 +119,7 @@ bool IsCommand(std::string_view word) {
 
 int UnknownCommand(const std::string& word) {
   return Fail(kUsage, "there is no command '" + word + "'",
-              "did you mean '" + std::string(NearestCommand(word)) + "'?");
+              "did you mean '" + NearestCommand(word) + "'?");
 }
 
 // Parses the command line; `cambium help COMMAND` is `cambium COMMAND --help`.

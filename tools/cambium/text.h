@@ -31,9 +31,6 @@ std::optional<std::string> UnescapeTsv(std::string_view text);
 // terminal.
 std::string EscapeForTerminal(std::string_view bytes);
 
-// The number of insertions, deletions and replacements between two words.
-size_t EditDistance(std::string_view a, std::string_view b);
-
 }  // namespace cambium::tool
 
 #endif  // CAMBIUM_TOOLS_CAMBIUM_TEXT_H_

@@ -1,0 +1,175 @@
+// Benchmarks that write and delete.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "benchmarks/harness/workloads/registry.h"
+
+namespace cambium::bench {
+namespace {
+
+constexpr int kFillBatch = 1000;
+// fillsync and fill100K write that many times less than the others.
+constexpr int64_t kDearWrites = 1000;
+
+// Keys and values of one batch. Confined to its thread.
+class BatchMaker {
+ public:
+  BatchMaker(Worker* worker, int size)
+      : worker_(worker), keys_(static_cast<size_t>(size)), entries_(static_cast<size_t>(size)) {}
+
+  template <typename NextNumber>
+  Outcome Put(NextNumber next) {
+    const Shared& shared = *worker_->shared;
+    Outcome outcome;
+    outcome.kind = Kind::kWrite;
+    outcome.count = static_cast<int64_t>(keys_.size());
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      const uint64_t number = next();
+      MakeKey(number, shared.settings->data.key_size, &keys_[i]);
+      entries_[i] = {keys_[i], shared.values->ValueOf(number)};
+      const uint64_t bytes = Bytes(entries_[i].key, entries_[i].value);
+      outcome.written += bytes;
+      if (shared.live != nullptr) shared.live->Put(number, bytes);
+    }
+    outcome.status = worker_->session->PutBatch(entries_, worker_->work().durability);
+    return outcome;
+  }
+
+ private:
+  Worker* const worker_;
+  std::vector<std::string> keys_;
+  std::vector<Entry> entries_;
+};
+
+// Puts the keys that `next` draws, in batches of `batch_size`.
+template <typename NextNumber>
+void Fill(Worker* worker, const Bounds& bounds, int batch_size, NextNumber next) {
+  if (batch_size == 1) {
+    Repeat(worker, bounds, [&] { return PutNumber(worker, next()); });
+    return;
+  }
+  BatchMaker maker(worker, batch_size);
+  Repeat(worker, bounds, [&] { return maker.Put(next); });
+}
+
+Bounds CountedWrites(const Work& work) { return {work.Writes(), 0}; }
+Bounds DearWrites(const Work& work) {
+  return {std::max<int64_t>(1, work.Writes() / kDearWrites), 0};
+}
+
+void FillSeq(Worker* worker) {
+  uint64_t number = 0;
+  Fill(worker, CountedWrites(worker->work()), worker->work().batch_size,
+       [&number] { return number++; });
+}
+
+void FillRandom(Worker* worker) {
+  Fill(worker, WriteBounds(worker->work()), worker->work().batch_size,
+       [worker] { return worker->RandomNumber(); });
+}
+
+// The threads share the keys: each is written once.
+void FillUniqueRandom(Worker* worker) {
+  const Work& work = worker->work();
+  const auto all = static_cast<uint64_t>(work.num);
+  const auto threads = static_cast<uint64_t>(work.threads);
+  const Permutation order(all, worker->shared->settings->data.seed);
+  auto index = static_cast<uint64_t>(worker->index);
+  const auto mine = static_cast<int64_t>((all - index + threads - 1) / threads);
+  Fill(worker, {std::min(mine, work.Writes()), 0}, work.batch_size, [&] {
+    const uint64_t number = order.At(index % all);
+    index += threads;
+    return number;
+  });
+}
+
+void FillBatch(Worker* worker) {
+  uint64_t number = 0;
+  Fill(worker, CountedWrites(worker->work()), kFillBatch, [&number] { return number++; });
+}
+
+void FillSync(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  Repeat(worker, DearWrites(worker->work()), [&] {
+    const uint64_t number = worker->RandomNumber();
+    worker->MakeKeyOf(number);
+    const Outcome put = PutKey(worker, shared.values->ValueOf(number), Durability::kMachine);
+    if (shared.live != nullptr) shared.live->Put(number, put.written);
+    return put;
+  });
+}
+
+void Fill100K(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  Repeat(worker, DearWrites(worker->work()), [&] {
+    const uint64_t number = worker->RandomNumber();
+    worker->MakeKeyOf(number);
+    const Outcome put =
+        PutKey(worker, shared.values->LongValueOf(number), worker->work().durability);
+    if (shared.live != nullptr) shared.live->PutLong(number, put.written);
+    return put;
+  });
+}
+
+void UpdateRandom(Worker* worker) {
+  Repeat(worker, WriteBounds(worker->work()), [worker] {
+    const uint64_t number = worker->RandomNumber();
+    const Outcome got = GetNumber(worker, number);
+    return Both(got, PutNumber(worker, number));
+  });
+}
+std::string UpdateMessage(const Measured& measured) {
+  return absl::StrCat("( updates:", measured.operations(), " found:", measured.totals.found, ")");
+}
+
+template <typename NextNumber>
+void DeleteKeys(Worker* worker, const Bounds& bounds, NextNumber next) {
+  const Shared& shared = *worker->shared;
+  Repeat(worker, bounds, [&] {
+    const uint64_t number = next();
+    worker->MakeKeyOf(number);
+    Outcome outcome;
+    outcome.kind = Kind::kDelete;
+    outcome.written = worker->key.size();
+    outcome.status = worker->session->Delete(worker->key, worker->work().durability);
+    if (shared.live != nullptr) {
+      shared.live->Delete(number, worker->key.size() + shared.values->SizeOf(number));
+    }
+    return outcome;
+  });
+}
+
+void DeleteSeq(Worker* worker) {
+  uint64_t number = 0;
+  DeleteKeys(worker, CountedWrites(worker->work()), [&number] { return number++; });
+}
+
+void DeleteRandom(Worker* worker) {
+  DeleteKeys(worker, WriteBounds(worker->work()), [worker] { return worker->RandomNumber(); });
+}
+
+constexpr std::array kWorkloads = {
+    Workload{"fillseq", Start::kFresh, Crew::kThreads, FillSeq},
+    Workload{"fillrandom", Start::kFresh, Crew::kThreads, FillRandom},
+    Workload{"filluniquerandom", Start::kFresh, Crew::kThreads, FillUniqueRandom},
+    Workload{"fillbatch", Start::kFresh, Crew::kThreads, FillBatch},
+    Workload{"fillsync", Start::kFresh, Crew::kThreads, FillSync},
+    Workload{"fill100K", Start::kFresh, Crew::kThreads, Fill100K},
+    Workload{"overwrite", Start::kAsItIs, Crew::kThreads, FillRandom},
+    Workload{"updaterandom", Start::kAsItIs, Crew::kThreads, UpdateRandom, nullptr, UpdateMessage},
+    Workload{"deleteseq", Start::kAsItIs, Crew::kThreads, DeleteSeq},
+    Workload{"deleterandom", Start::kAsItIs, Crew::kThreads, DeleteRandom},
+};
+
+}  // namespace
+
+std::span<const Workload> WriteWorkloads() { return kWorkloads; }
+
+void WriteBeside(Worker* worker, const std::atomic<bool>& over) {
+  RepeatUntil(worker, over, [worker] { return PutNumber(worker, worker->RandomNumber()); });
+}
+
+}  // namespace cambium::bench
