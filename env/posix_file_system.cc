@@ -14,19 +14,150 @@
 #include <cstdio>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "env/errno_status.h"
-#include "env/posix_files.h"
-#include "env/posix_lock.h"
+#include "env/posix_io.h"
+#include "util/absl_view.h"
 #include "util/status_macros.h"
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14
+#endif
+
 namespace cambium::env {
 namespace {
+
+void ReadOne(int fd, const std::string& path, ReadRequest* request) {
+  request->bytes_read = 0;
+  request->status = absl::OkStatus();
+  while (request->bytes_read < request->size) {
+    const size_t done = request->bytes_read;
+    const ssize_t count = ::pread(fd, request->buffer + done, request->size - done,
+                                  static_cast<off_t>(request->offset + done));
+    if (count == 0) return;
+    if (count > 0) {
+      request->bytes_read += static_cast<size_t>(count);
+    } else if (errno != EINTR) {
+      const int error = errno;
+      request->status =
+          ErrnoStatus(FromAbsl(absl::StrCat("read at offset ", request->offset)), path, error);
+      return;
+    }
+  }
+}
+
+absl::Status ClosedStatus(std::string_view operation, const std::string& path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(ToAbsl(operation), " ", path, ": the file was closed"));
+}
+
+// Thread-safe.
+class PosixRandomAccessFile final : public RandomAccessFile {
+ public:
+  PosixRandomAccessFile(std::string path, FileDescriptor fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  void Read(std::span<ReadRequest> requests) const override {
+    for (ReadRequest& request : requests) ReadOne(fd_.get(), path_, &request);
+  }
+
+  absl::StatusOr<uint64_t> Size() const override {
+    struct stat info;
+    if (::fstat(fd_.get(), &info) != 0) return ErrnoStatus("stat", path_, errno);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+ private:
+  const std::string path_;
+  const FileDescriptor fd_;
+};
+
+// Confined to one thread at a time.
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, FileDescriptor fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  absl::Status Append(std::string_view data) override {
+    if (!fd_.valid()) return ClosedStatus("append to", path_);
+    absl::Status status = WriteFully(fd_.get(), path_, data, end_);
+    if (status.ok()) end_ += data.size();
+    return status;
+  }
+
+  absl::Status Sync() override {
+    if (!fd_.valid()) return ClosedStatus("sync", path_);
+    return SyncData(fd_.get(), path_);
+  }
+
+  absl::Status Close() override { return fd_.Close(path_); }
+
+ private:
+  const std::string path_;
+  FileDescriptor fd_;
+  uint64_t end_ = 0;
+};
+
+// Close comes after the other calls have returned. Thread-safe.
+class PosixLogFile final : public LogFile {
+ public:
+  // `mapping` is the whole file, or null.
+  PosixLogFile(std::string path, FileDescriptor fd, uint64_t size, char* mapping)
+      : path_(std::move(path)), fd_(std::move(fd)), size_(size), mapping_(mapping) {}
+  ~PosixLogFile() override { Unmap(); }
+
+  char* Mapping() const override { return mapping_; }
+
+  void Populate(uint64_t offset, uint64_t size) override {
+    if (mapping_ == nullptr || offset >= size_) return;
+    const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t end = offset + std::min(size, size_ - offset);
+    const uint64_t begin = offset / page * page;
+    // A kernel without it answers EINVAL; then the stores fault pages in one by one.
+    (void)::madvise(mapping_ + begin, end - begin, MADV_POPULATE_WRITE);
+  }
+
+  absl::Status WriteAt(uint64_t offset, std::string_view data) override {
+    if (!fd_.valid()) return ClosedStatus("write to", path_);
+    if (offset > size_ || data.size() > size_ - offset) {
+      return absl::OutOfRangeError(absl::StrCat("write at offset ", offset, " ", path_, ": ",
+                                                data.size(), " bytes do not fit in ", size_));
+    }
+    return WriteFully(fd_.get(), path_, data, offset);
+  }
+
+  absl::Status Sync() override {
+    if (!fd_.valid()) return ClosedStatus("sync", path_);
+    return SyncData(fd_.get(), path_);
+  }
+
+  absl::Status Close(uint64_t final_size) override {
+    if (!fd_.valid()) return absl::OkStatus();
+    Unmap();
+    absl::Status status;
+    if (final_size < size_) {
+      status = StatusOf(::ftruncate(fd_.get(), static_cast<off_t>(final_size)), "truncate", path_);
+    }
+    status.Update(fd_.Close(path_));
+    return status;
+  }
+
+ private:
+  void Unmap() {
+    if (mapping_ != nullptr) ::munmap(std::exchange(mapping_, nullptr), size_);
+  }
+
+  const std::string path_;
+  FileDescriptor fd_;
+  const uint64_t size_;
+  char* mapping_;
+};
 
 // Whether a store into an allocated block of this file can't be refused for want of space.
 bool StoresCannotFail(int fd) {

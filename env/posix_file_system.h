@@ -3,20 +3,16 @@
 //
 // - Calls broken off by a signal are repeated; short reads and writes are carried on.
 // - WritableFile::Append goes to the system at once: what was appended survives a crash of the
-// process.
-// - WritableFile::Sync and LogFile::Sync are fdatasync, which writes a changed size too.
-// - CreateLog allocates with fallocate, and where the file system has none by writing zeros.
-// Segments filled
-//   with zeros beforehand were measured against segments merely allocated (ext4, 140-byte records,
-//   pwrite and fdatasync of each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32
-//   MiB takes; an append to a growing file takes 137 µs. So allocation it is.
+//   process. Its Sync and LogFile::Sync are fdatasync, which writes a changed size too.
+// - CreateLog allocates with fallocate, and where the file system has none by writing zeros. Zeros
+//   written beforehand were measured against allocation (ext4, 140-byte records, pwrite and
+//   fdatasync of each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32 MiB takes.
 // - A log is mapped only where an allocated block can't be refused at the store: on ext2/3/4, xfs
-// and
-//   tmpfs. Copy-on-write, network, stacked and user-space file systems answer a null Mapping().
+//   and tmpfs. Copy-on-write, network, stacked and user-space file systems answer a null Mapping().
 // - A lock is an open-file-description lock (fcntl) and an entry in a table of the process, keyed
-// by device and inode, so
-//   that two openers exclude each other whatever path, thread or PosixFileSystem they use. The lock
-//   file holds the holder's pid as text.
+// by
+//   device and inode, so that two openers exclude each other whatever path, thread or
+//   PosixFileSystem they use. The lock file holds the holder's pid as text.
 #ifndef CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 

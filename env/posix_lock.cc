@@ -1,22 +1,27 @@
-#include "env/posix_lock.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <map>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "env/errno_status.h"
 #include "env/lock_holders.h"
+#include "env/posix_io.h"
 #include "util/absl_view.h"
 #include "util/mutex.h"
 #include "util/status_macros.h"
 
 namespace cambium::env {
 namespace {
+
+// Device and inode: what a path leads to, whatever its spelling.
+using FileIdentity = std::pair<dev_t, ino_t>;
 
 // What a reader gets where there is no lock file and so no writer. Immutable after construction.
 class FreeLock final : public FileLock {};
@@ -48,6 +53,24 @@ HeldLocks& Held() {
   static HeldLocks& held = *std::make_unique<HeldLocks>().release();
   return held;
 }
+
+// An entry in the process's table and a descriptor that holds the file's lock, given back together
+// at its end. Immutable after construction.
+class PosixLock final : public FileLock {
+ public:
+  PosixLock(FileIdentity identity, FileDescriptor fd) : identity_(identity), fd_(std::move(fd)) {}
+  ~PosixLock() override {
+    // In this order, so that whoever finds the table free finds the file's lock free too.
+    (void)fd_.Close("lock file");
+    Held().Erase(identity_);
+  }
+
+  int fd() const { return fd_.get(); }
+
+ private:
+  const FileIdentity identity_;
+  FileDescriptor fd_;
+};
 
 // The pid that the holder wrote, or nothing where the file holds no number.
 std::string ReadPid(int fd) {
@@ -121,12 +144,6 @@ absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const std::string& path, L
 }
 
 }  // namespace
-
-PosixLock::~PosixLock() {
-  // In this order, so that whoever finds the table free finds the file's lock free too.
-  (void)fd_.Close("lock file");
-  Held().Erase(identity_);
-}
 
 absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const std::string& path, LockMode mode) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {

@@ -1,0 +1,63 @@
+// What the POSIX files and locks of this folder are made of.
+#ifndef CAMBIUM_ENV_POSIX_IO_H_
+#define CAMBIUM_ENV_POSIX_IO_H_
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cambium/file_system.h"
+
+namespace cambium::env {
+
+// Owns a file descriptor; -1 is none. Thread-compatible.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int value) : value_(value) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&&) = delete;
+  ~FileDescriptor();
+
+  int get() const { return value_; }
+  bool valid() const { return value_ >= 0; }
+  // Closes it now. `path` is for the message.
+  [[nodiscard]] absl::Status Close(const std::string& path);
+
+ private:
+  int value_;
+};
+
+// A system call, repeated while a signal breaks it off.
+template <typename Call>
+auto AfterSignals(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+// ok for 0; otherwise what errno says.
+[[nodiscard]] absl::Status StatusOf(int result, std::string_view operation,
+                                    const std::string& path);
+
+// open(2) with O_CLOEXEC, repeated after signals. Mode 0644 for a new file.
+absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const std::string& path,
+                                              int flags);
+
+// Writes all of `data` at `offset`, or says why not.
+[[nodiscard]] absl::Status WriteFully(int fd, const std::string& path, std::string_view data,
+                                      uint64_t offset);
+
+// fdatasync(2), repeated after signals only: after any other error the kernel may have dropped the
+// pages, and a second call would lie.
+[[nodiscard]] absl::Status SyncData(int fd, const std::string& path);
+
+// FileSystem::Lock (posix_lock.cc): an exclusive holder writes this process's pid into the file,
+// and the error of whoever he keeps out names it.
+absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const std::string& path, LockMode mode);
+
+}  // namespace cambium::env
+
+#endif  // CAMBIUM_ENV_POSIX_IO_H_
