@@ -158,7 +158,7 @@ def _table(rows):
         part = (spread["max"] - spread["min"]) / spread["median"] if spread and spread["median"] else 0
         body.append(f"<tr><th>{_text(row['label'])}{' (defaults)' if row['profile'] != 'matched' else ''}</th>"
                     f"{''.join(cells)}<td>{100 * part:.0f} %</td></tr>")
-    return f"<table><thead><tr><th>workload</th>{head}<th>spread of Cambium</th></tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return f"<table><thead><tr><th>workload</th>{head}<th>spread</th></tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _commands(document):
