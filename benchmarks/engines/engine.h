@@ -95,8 +95,8 @@ class Session {
 struct EngineCounters {
   std::optional<uint64_t> bytes_written;  // logs and tables, to the file system
   std::optional<uint64_t> stall_micros;   // writers held back
-  // It writes through a mapped file: the system's count of what it wrote says nothing.
-  bool writes_by_map = false;
+  // It reads or writes files through memory: what the system counts of that says nothing.
+  bool maps_reads = false, maps_writes = false;
 };
 
 // An open database. Thread-safe.

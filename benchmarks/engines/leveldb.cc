@@ -180,7 +180,11 @@ class LevelEngine final : public Engine {
     while (!Environment()->AtRest()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return absl::OkStatus();
   }
-  EngineCounters Counters() override { return {}; }
+  EngineCounters Counters() override {
+    EngineCounters counters;
+    counters.maps_reads = true;
+    return counters;
+  }
   std::string Describe(std::string_view what) override {
     std::string text;
     const bool known = what == "stats" || what == "levelstats";

@@ -46,7 +46,7 @@ struct Store {
   Env env;
   MDB_dbi table = 0;
   bool syncs = true;  // while a write transaction is open: its own
-  bool writes_by_map = false;
+  bool maps_writes = false;
 };
 
 // A read transaction, and perhaps a cursor, that wait to be used again. Plain data.
@@ -222,7 +222,8 @@ class LmdbEngine final : public Engine {
   absl::Status WaitForIdle() override { return absl::OkStatus(); }
   EngineCounters Counters() override {
     EngineCounters counters;
-    counters.writes_by_map = store_->writes_by_map;
+    counters.maps_reads = true;
+    counters.maps_writes = store_->maps_writes;
     return counters;
   }
   std::string Describe(std::string_view what) override {
@@ -259,8 +260,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
   RETURN_IF_ERROR(RefuseCompression(settings));
   RETURN_IF_ERROR(MakeDirectory(settings.path));
   auto store = std::make_unique<Store>();
-  store->writes_by_map = !AsItComes(settings);
-  const unsigned flags = MDB_NOTLS | (store->writes_by_map ? MDB_WRITEMAP : 0u);
+  store->maps_writes = !AsItComes(settings);
+  const unsigned flags = MDB_NOTLS | (store->maps_writes ? MDB_WRITEMAP : 0u);
   MDB_env* env = nullptr;
   RETURN_IF_ERROR(ToStatus("open", mdb_env_create(&env)));
   store->env.reset(env);

@@ -30,6 +30,7 @@ struct Finalize {
 struct Store {
   std::string file;
   std::string pragmas;
+  bool maps_reads = false;
   std::mutex writing;
 };
 
@@ -300,7 +301,11 @@ class SqliteEngine final : public Engine {
     return connection_->Execute("checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)");
   }
   absl::Status WaitForIdle() override { return absl::OkStatus(); }
-  EngineCounters Counters() override { return {}; }
+  EngineCounters Counters() override {
+    EngineCounters counters;
+    counters.maps_reads = store_->maps_reads;
+    return counters;
+  }
   std::string Describe(std::string_view) override { return {}; }
   absl::Status Close() override {
     connection_.reset();
@@ -350,6 +355,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
       "PRAGMA journal_mode=WAL;"
       "CREATE TABLE IF NOT EXISTS entries(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID;";
   store->pragmas += PragmasFor(settings);
+  store->maps_reads = !AsItComes(settings);
   auto connection = std::make_unique<Connection>();
   RETURN_IF_ERROR(connection->Open(*store));
   return std::make_unique<SqliteEngine>(std::move(store), std::move(connection));

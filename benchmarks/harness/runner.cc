@@ -52,8 +52,7 @@ Runner::Runner(const Settings& settings)
 
 absl::Status Runner::Prepare(const Workload& workload) {
   RETURN_IF_ERROR(interval_file_.status());
-  const bool is_fresh = workload.start == Start::kFresh && !settings_.use_existing_db;
-  if (is_fresh) {
+  if (workload.start == Start::kFresh) {
     RETURN_IF_ERROR(database_.Destroy());
     records_.emplace(static_cast<uint64_t>(settings_.work.num));
     live_.Clear();
@@ -105,14 +104,16 @@ void Runner::CountResources(const Before& before, Result* result) {
   if (result->beside != nullptr) foreground += result->beside->CpuSeconds();
   result->background_seconds =
       std::max(0.0, result->user_seconds + result->system_seconds - foreground);
-  result->system_bytes_written = usage.bytes_written - before.usage.bytes_written;
   result->device_bytes_written = usage.device_bytes_written - before.usage.device_bytes_written;
-  result->bytes_read = usage.bytes_read - before.usage.bytes_read;
   result->peak_memory_bytes = PeakMemoryBytes();
   result->memory_bytes = PrivateMemoryBytes();
   result->disk_bytes = AllocatedBytes(settings_.engine.path);
   if (knows_live_) result->live_bytes = live_.bytes();
   const EngineCounters counters = database_.engine()->Counters();
+  if (!counters.maps_writes) {
+    result->system_bytes_written = usage.bytes_written - before.usage.bytes_written;
+  }
+  if (!counters.maps_reads) result->bytes_read = usage.bytes_read - before.usage.bytes_read;
   // Counts begin again where the database was opened meanwhile.
   const auto since = [](std::optional<uint64_t> now, std::optional<uint64_t> then) {
     if (now.has_value() && then.has_value() && *now >= *then) *now -= *then;
@@ -157,6 +158,11 @@ absl::Status Runner::Run(const Task& task) {
   if (workload.crew == Crew::kPrinter) {
     RETURN_IF_ERROR(Prepare(workload));
     workload.run(NewWorker(0).get());
+    return absl::OkStatus();
+  }
+  if (workload.start == Start::kFresh && settings_.use_existing_db) {
+    std::printf("%-12s : skipped (--use_existing_db is true)\n",
+                std::string(workload.name).c_str());
     return absl::OkStatus();
   }
   std::printf("DB path: [%s]\n", settings_.engine.path.c_str());

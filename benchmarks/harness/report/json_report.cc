@@ -80,7 +80,10 @@ Json BenchmarkJson(const Settings& settings, const Result& result) {
     user_written += result.beside->totals.written;
   }
   const bool looked_up = totals.found >= 0;
-  const uint64_t written = result.engine_bytes_written.value_or(result.system_bytes_written);
+  const std::optional<uint64_t> written =
+      result.engine_bytes_written ? result.engine_bytes_written : result.system_bytes_written;
+  std::optional<const char*> source;
+  if (written) source = result.engine_bytes_written ? "engine" : "system calls";
   return {
       {"name", result.name},
       {"run", result.run},
@@ -103,10 +106,10 @@ Json BenchmarkJson(const Settings& settings, const Result& result) {
         {"background", result.background_seconds}}},
       {"peak_memory_bytes", result.peak_memory_bytes},
       {"memory_bytes", result.memory_bytes},
-      {"bytes_written", written},
-      {"bytes_written_source", result.engine_bytes_written ? "engine" : "system calls"},
+      {"bytes_written", OrNull(written)},
+      {"bytes_written_source", OrNull(source)},
       {"device_bytes_written", result.device_bytes_written},
-      {"bytes_read", result.bytes_read},
+      {"bytes_read", OrNull(result.bytes_read)},
       {"write_amplification", Ratio(written, user_written)},
       {"read_amplification", Ratio(result.bytes_read, user_read)},
       {"disk_bytes", result.disk_bytes},

@@ -22,7 +22,8 @@ struct Result {
   double user_seconds = 0, system_seconds = 0, background_seconds = 0;
   uint64_t peak_memory_bytes = 0, memory_bytes = 0;
   std::optional<uint64_t> engine_bytes_written;
-  uint64_t system_bytes_written = 0, device_bytes_written = 0, bytes_read = 0;
+  std::optional<uint64_t> system_bytes_written, bytes_read;  // what system calls counted of all
+  uint64_t device_bytes_written = 0;
   uint64_t disk_bytes = 0;
   std::optional<uint64_t> live_bytes;
 };
