@@ -1,7 +1,6 @@
 #include "compaction/plan.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace cambium::compaction {
 namespace {

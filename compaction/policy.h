@@ -32,8 +32,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/keys.h"
 #include "base/limits.h"

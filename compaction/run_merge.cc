@@ -1,6 +1,5 @@
 #include "compaction/run_merge.h"
 
-#include <string>
 #include <string_view>
 #include <utility>
 

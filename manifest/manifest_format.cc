@@ -1,7 +1,5 @@
 #include "manifest/manifest_format.h"
 
-#include <charconv>
-
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "util/absl_view.h"

@@ -1,26 +1,8 @@
-// The bytes of a manifest and of CURRENT. The whole story: docs/format/manifest.md.
+// The bytes of a manifest and of CURRENT: docs/format/manifest.md has them all.
 //
-//   MANIFEST-000005 = header | record | record | …
-//
-// Header, 40 bytes:
-//
-//   offset  size  meaning
-//   0       8     magic
-//   8       4     format version, 1
-//   12      4     features that a reader must understand
-//   16      4     features that a reader may ignore
-//   20      4     zero
-//   24      8     number of the manifest, as in its file name
-//   32      8     XXH3-64 of bytes 0…31, seeded with the number and offset 0
-//
-// A record is framed as a record of the log (wal/log_format.h): 24 bytes of header, payload, zeros
-// up to the next multiple of 8. The manifest's number stands for the segment's, the count of edits
-// before it for the sequence number. Kinds: kFull, an encoded VersionEdit; kPad, a seal, no
-// payload. The first record is an edit that makes the whole state, and it was synced before CURRENT
-// named the file.
-//
-// CURRENT, one line of text: "cambium-manifest 1 MANIFEST-000005 <16 hex digits>\n", the digits
-// being the XXH3-64 of what stands before them.
+// A record is framed as a record of the log (wal/log_format.h): the manifest's number stands for
+// the segment's, the count of edits before it for the sequence number. Kinds: kFull, an encoded
+// VersionEdit; kPad, a seal, no payload.
 #ifndef CAMBIUM_MANIFEST_MANIFEST_FORMAT_H_
 #define CAMBIUM_MANIFEST_MANIFEST_FORMAT_H_
 

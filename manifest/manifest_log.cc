@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "manifest/manifest_format.h"
-#include "util/absl_view.h"
 #include "util/status_macros.h"
 
 namespace cambium::manifest {

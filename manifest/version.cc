@@ -63,8 +63,6 @@ absl::Status Contradiction(const char* what, int level, FileNumber number, const
       absl::StrCat("version edit: ", what, " L", level, " ", ToInteger(number), ": ", why));
 }
 
-bool IsLevel(int level) { return level >= 0 && level < kLevelCount; }
-
 }  // namespace
 
 void Run::Index(const KeyOrder& order) {
@@ -150,38 +148,26 @@ VersionBuilder::LevelFiles& VersionBuilder::Touch(int level) {
 }
 
 absl::Status VersionBuilder::Apply(const FamilyEdit& edit) {
-  for (const DeletedFile& deleted : edit.deleted) RETURN_IF_ERROR(Delete(deleted));
-  for (const AddedFile& added : edit.added) RETURN_IF_ERROR(Add(added));
-  for (const QuarantinedFile& file : edit.quarantined) RETURN_IF_ERROR(Quarantine(file));
-  return absl::OkStatus();
-}
-
-absl::Status VersionBuilder::Delete(const DeletedFile& deleted) {
-  if (!IsLevel(deleted.level) || Touch(deleted.level).erase(deleted.number) == 0) {
-    return Contradiction("delete", deleted.level, deleted.number, "no such file in that level");
+  for (const auto& [level, number] : edit.deleted) {
+    if (Touch(level).erase(number) == 0) {
+      return Contradiction("delete", level, number, "no such file in that level");
+    }
   }
-  return absl::OkStatus();
-}
-
-absl::Status VersionBuilder::Add(const AddedFile& added) {
-  const FileNumber number = added.file.number;
-  if (!IsLevel(added.level)) return Contradiction("add", added.level, number, "no such level");
-  PlacedFile placed{added.run, std::make_shared<const FileMetadata>(added.file)};
-  if (!Touch(added.level).try_emplace(number, std::move(placed)).second) {
-    return Contradiction("add", added.level, number, "it is there already");
+  for (const auto& [level, run, file] : edit.added) {
+    PlacedFile placed{run, std::make_shared<const FileMetadata>(file)};
+    if (!Touch(level).try_emplace(file.number, std::move(placed)).second) {
+      return Contradiction("add", level, file.number, "it is there already");
+    }
   }
-  return absl::OkStatus();
-}
-
-absl::Status VersionBuilder::Quarantine(const QuarantinedFile& quarantined) {
-  const auto& [level, number, reason] = quarantined;
-  if (!IsLevel(level) || !Touch(level).contains(number)) {
-    return Contradiction("quarantine", level, number, "no such file in that level");
+  for (const auto& [level, number, reason] : edit.quarantined) {
+    const auto position = Touch(level).find(number);
+    if (position == Touch(level).end()) {
+      return Contradiction("quarantine", level, number, "no such file in that level");
+    }
+    auto damaged = std::make_shared<FileMetadata>(*position->second.file);
+    damaged->damage = reason.empty() ? "damaged" : reason;
+    position->second.file = std::move(damaged);
   }
-  FileRef& file = Touch(level).at(number).file;
-  auto damaged = std::make_shared<FileMetadata>(*file);
-  damaged->damage = reason.empty() ? "damaged" : reason;
-  file = std::move(damaged);
   return absl::OkStatus();
 }
 

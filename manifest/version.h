@@ -21,7 +21,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -93,7 +92,7 @@ class VersionBuilder {
   VersionBuilder(std::shared_ptr<const Version> base, const KeyOrder& order);
 
   // Takes up one family's part of an edit; its `change` and `flushed_sequence` are the caller's
-  // business. DataLoss where it contradicts what was before.
+  // business. Its levels are levels of the tree. DataLoss where it contradicts what was before.
   absl::Status Apply(const FamilyEdit& edit);
 
   // The version after every edit applied so far; the base itself where none changed it. DataLoss
@@ -107,9 +106,6 @@ class VersionBuilder {
   };
   using LevelFiles = std::map<FileNumber, PlacedFile>;
 
-  absl::Status Delete(const DeletedFile& deleted);
-  absl::Status Add(const AddedFile& added);
-  absl::Status Quarantine(const QuarantinedFile& quarantined);
   // The files of `level` so far, taken from the base at the first call.
   LevelFiles& Touch(int level);
   std::vector<Run> BuildLevel(const LevelFiles& files) const;

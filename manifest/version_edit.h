@@ -1,34 +1,7 @@
-// VersionEdit: a change of the set of files, as one record of the manifest.
-//
-// A record is a sequence of fields, each
-//
-//   varint   tag << 1 | must-understand bit
-//   varint   length of the value
-//   bytes    the value
-//
-// A reader that meets a tag it does not know skips the field, or answers Unimplemented where the
-// must-understand bit is set. Fields of a column family begin their value with its id. Within one
-// record the deletions of a family are applied before its additions, so that a file may move.
-//
-//   tag  must  value
-//   1    yes   comparator name
-//   2    yes   database id, 16 bytes
-//   3    yes   varint next file number
-//   4    yes   varint last sequence number
-//   5    yes   varint number of the oldest log segment that recovery needs
-//   16   yes   family | name                                    the family exists from here on
-//   17   yes   family                                           … and no longer
-//   18   yes  family | varint sequence number     its operations up to here are in tables
-//   19   yes  family | u8 level | varint file number                delete file
-//   20   yes  family | u8 level | varint run id | file              add file
-//   21   yes  family | u8 level | varint file number | reason       quarantine file
-//
-//   family     varint id, below 65,536
-//   name, key, reason   varint length | bytes
-//   file       varint number | varint physical number | varint size | smallest key | largest key |
-//              varint smallest sequence | varint largest sequence - smallest | varint entries |
-//              varint tombstones | varint raw bytes | fixed64 digest | fields, tagged as above
-//   tag of a file's field: none yet (1 is kept for blob references)
+// VersionEdit: a change of the set of files, as one record of the manifest. Its bytes, fields that
+// say what they are and whether a reader must understand them, are in docs/format/manifest.md.
+// Within one edit the deletions of a family are applied before its additions, so that a file may
+// move.
 #ifndef CAMBIUM_MANIFEST_VERSION_EDIT_H_
 #define CAMBIUM_MANIFEST_VERSION_EDIT_H_
 

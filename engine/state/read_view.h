@@ -10,9 +10,7 @@
 #define CAMBIUM_ENGINE_STATE_READ_VIEW_H_
 
 #include <atomic>
-#include <cstdint>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "base/keys.h"

@@ -11,7 +11,6 @@
 #define CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
 
 #include <memory>
-#include <string>
 
 #include "absl/status/status.h"
 #include "engine/context.h"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <thread>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "util/status_copy.h"
