@@ -24,7 +24,6 @@
 #include "absl/status/statusor.h"
 #include "cambium/file_system.h"
 #include "wal/log_format.h"
-#include "wal/log_position.h"
 
 namespace cambium::wal {
 

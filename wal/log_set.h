@@ -38,7 +38,6 @@
 #include "cambium/file_system.h"
 #include "util/mutex.h"
 #include "wal/log_format.h"
-#include "wal/log_position.h"
 #include "wal/sync_queue.h"
 
 namespace cambium::wal {

@@ -24,7 +24,6 @@
 #include "cambium/file_system.h"
 #include "util/mutex.h"
 #include "wal/log_format.h"
-#include "wal/log_position.h"
 #include "wal/log_set.h"
 
 namespace cambium::wal {

@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 #include "util/mutex.h"
-#include "wal/log_position.h"
+#include "wal/log_format.h"
 
 namespace cambium::wal {
 

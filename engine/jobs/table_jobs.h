@@ -11,7 +11,7 @@
 #include "engine/context.h"
 #include "engine/tree/tree.h"
 #include "engine/tree/version_store.h"
-#include "wal/log_position.h"
+#include "wal/log_format.h"
 
 namespace cambium::engine {
 

@@ -19,7 +19,7 @@
 #include "util/checksum.h"
 #include "util/chunk_pool.h"
 #include "util/status_macros.h"
-#include "wal/log_position.h"
+#include "wal/log_format.h"
 
 namespace cambium::engine {
 
