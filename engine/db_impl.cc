@@ -1,3 +1,4 @@
+// Open, Close and DestroyDB.
 #include "engine/db_impl.h"
 
 #include <algorithm>
@@ -101,6 +102,33 @@ absl::StatusOr<SequenceNumber> DB::Impl::ReadSequence(const ReadOptions& read_op
     return absl::InvalidArgumentError("the snapshot is of another database");
   }
   return read_options.snapshot->sequence();
+}
+
+absl::Status DestroyDB(const std::string& path) {
+  const std::shared_ptr<FileSystem> file_system = DefaultFileSystem();
+  if (!file_system->Exists(path)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system->ListDirectory(path));
+  bool ours = false;
+  for (const std::string& name : names) ours = ours || ParseFileName(name).has_value();
+  if (!ours) return absl::OkStatus();
+  {
+    ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock,
+                     file_system->Lock(LockPath(path), LockMode::kExclusive));
+    // CURRENT goes last: while it stands, a destruction that was cut short shows as a database that
+    // lacks files, and can be repeated.
+    ASSIGN_OR_RETURN(const std::vector<std::string> files, file_system->ListDirectory(path));
+    for (const bool last : {false, true}) {
+      for (const std::string& name : files) {
+        const std::optional<ParsedFileName> file = ParseFileName(name);
+        if (!file.has_value() || file->type == FileType::kLock) continue;
+        if ((file->type == FileType::kCurrent) != last) continue;
+        RETURN_IF_ERROR(file_system->Remove(JoinPath(path, name)));
+      }
+    }
+    RETURN_IF_ERROR(file_system->Remove(LockPath(path)));
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> left, file_system->ListDirectory(path));
+  return left.empty() ? file_system->RemoveDirectory(path) : absl::OkStatus();
 }
 
 }  // namespace cambium

@@ -88,13 +88,6 @@ void JobScheduler::EndJob(const compaction::Plan* plan) {
   changed_.SignalAll();
 }
 
-bool JobScheduler::Idle() {
-  if (flush_running_ || !running_.empty()) return false;
-  const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-  if (!view->frozen.empty()) return false;
-  return !compaction::Pick(*view->tables->version, Policy(), {}).has_value();
-}
-
 absl::Status JobScheduler::Failure() const {
   if (stopping_.load()) return absl::CancelledError("the database is closing");
   return world_.context->errors.WriteStatus();
@@ -117,40 +110,30 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
 absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
-    return Idle();
+    const std::shared_ptr<const ReadView> view = world_.tree->Pin();
+    return !flush_running_ && running_.empty() && view->frozen.empty() &&
+           !compaction::Pick(*view->tables->version, Policy(), {}).has_value();
   });
 }
 
-bool JobScheduler::StartManual(const compaction::ManualRequest& request) {
-  MutexLock lock(&mutex_);
-  const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-  std::optional<compaction::Plan> plan =
-      compaction::PickManual(*view->tables->version, Policy(), request);
-  if (!plan.has_value()) return false;
-  if (!compaction::ConflictsWithAny(*plan, running_, world_.context->order)) {
-    Start(*std::move(plan));
-  }
-  return true;
-}
-
 absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
-  compaction::ManualRequest request;
-  request.range = range;
-  request.newest_sequence = world_.versions->FlushedSequence();
-  request.first_new_file = FileNumber{world_.context->next_file_number.load()};
+  const compaction::ManualRequest request{
+      range, world_.versions->state().families.at(kDefaultFamily).flushed_sequence,
+      FileNumber{world_.context->next_file_number.load()}};
   {
     MutexLock lock(&mutex_);
     ++manual_requests_;
   }
-  absl::Status status;
-  const auto nothing_runs = [this] {
+  // One step after the other, each while nothing else runs, until there is none left.
+  const absl::Status status = Await([&] {
     mutex_.AssertHeld();
-    return running_.empty();
-  };
-  for (;;) {
-    status = Await(nothing_runs);
-    if (!status.ok() || !StartManual(request)) break;
-  }
+    if (!running_.empty() || !Failure().ok()) return false;
+    std::optional<compaction::Plan> step =
+        compaction::PickManual(*world_.tree->Pin()->tables->version, Policy(), request);
+    if (!step.has_value()) return true;
+    Start(*std::move(step));
+    return false;
+  });
   {
     MutexLock lock(&mutex_);
     --manual_requests_;

@@ -57,9 +57,6 @@ class JobScheduler {
   void Start(compaction::Plan plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What every job ends with; `plan` is null for a flush.
   void EndJob(const compaction::Plan* plan) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool Idle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The next step of a manual compaction; false where none is left.
-  bool StartManual(const compaction::ManualRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Failure() const;
   absl::Status DamageIn(const compaction::KeyRange& range) const;
 

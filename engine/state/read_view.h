@@ -50,7 +50,6 @@ using LiveTableRef = std::shared_ptr<const LiveTable>;
 
 // One sorted run: tables that do not overlap, ascending. Immutable after construction.
 struct RunView {
-  int level = 0;
   const manifest::Run* run = nullptr;  // of the version beside it in TablesView
   std::vector<LiveTableRef> tables;    // as run->files
 

@@ -68,7 +68,7 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
               file, tables_->GetHandle(file->number, file->file_size), reaper_));
         }
       }
-      view->runs.push_back({level, &run, std::move(tables)});
+      view->runs.push_back({&run, std::move(tables)});
     }
   }
   // Whatever the new version does not name goes with the last view that does.

@@ -49,11 +49,6 @@ manifest::ManifestState VersionStore::state() const {
   return state_;
 }
 
-SequenceNumber VersionStore::FlushedSequence() const {
-  MutexLock lock(&manifest_mu_);
-  return state_.families.at(kDefaultFamily).flushed_sequence;
-}
-
 absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   const FileNumber number = context_->NewFileNumber();
   next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);

@@ -42,8 +42,6 @@ class VersionStore {
   absl::Status Recover();
 
   manifest::ManifestState state() const;
-  // Writes up to here are in tables.
-  SequenceNumber FlushedSequence() const;
 
  private:
   absl::Status WriteFresh(manifest::ManifestState* next)
