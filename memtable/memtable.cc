@@ -152,11 +152,6 @@ void MemTable::Add(std::string_view key, Tag tag, std::string_view value, uint64
     if (index_ != nullptr) index_->PrefetchChain(hash);
   });
   if (index_ != nullptr) index_->Insert(entry, hash);
-  entry_count_.fetch_add(1, std::memory_order_relaxed);
-  const Kind kind = TagKind(tag);
-  if (kind == Kind::kDelete || kind == Kind::kSingleDelete) {
-    tombstone_count_.fetch_add(1, std::memory_order_relaxed);
-  }
 }
 
 KeyFold::Answer MemTable::Get(const LookupKey& lookup, KeyFold* fold,

@@ -14,7 +14,6 @@
 #ifndef CAMBIUM_MEMTABLE_MEMTABLE_H_
 #define CAMBIUM_MEMTABLE_MEMTABLE_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,8 +68,6 @@ class MemTable {
 
   // Bytes taken from the pool.
   size_t MemoryUsage() const;
-  uint64_t entry_count() const { return entry_count_.load(std::memory_order_relaxed); }
-  uint64_t tombstone_count() const { return tombstone_count_.load(std::memory_order_relaxed); }
 
   // About how much MemoryUsage() grows by one Add.
   static size_t ApproximateEntrySize(size_t key_size, size_t value_size);
@@ -83,8 +80,6 @@ class MemTable {
   Arena arena_;
   const std::unique_ptr<HashIndex> index_;  // null where hashes may not be used
   SkipList list_;
-  alignas(Arena::kCacheLine) std::atomic<uint64_t> entry_count_{0};
-  std::atomic<uint64_t> tombstone_count_{0};
 };
 
 }  // namespace cambium::memtable

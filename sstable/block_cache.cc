@@ -41,14 +41,12 @@ size_t BlockCache::Usage() const {
 BlockCacheStats BlockCache::Stats() const {
   MutexLock lock(&mutex_);
   BlockCacheStats stats;
-  stats.capacity = capacity_;
   stats.resident = resident_;
   const size_t charged = charged_.load(std::memory_order_relaxed);
   stats.detached = charged - std::min(charged, resident_);
   stats.reserved = reserved_.load(std::memory_order_relaxed);
   stats.table_memory = stats.reserved + resident_tables_;
   stats.frames = clock_.size();
-  stats.insertions = insertions_;
   stats.evictions = evictions_;
   stats.misses = misses_.load(std::memory_order_relaxed);
   return stats;
@@ -73,7 +71,6 @@ Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
       clock_.push_back(frame);
       resident_ += size;
       if (IsTableMemory(*frame)) resident_tables_ += size;
-      ++insertions_;
       slot->store(frame, std::memory_order_release);
     }
   }

@@ -29,13 +29,11 @@ namespace cambium::sstable {
 
 // A moment's figures. Plain data.
 struct BlockCacheStats {
-  size_t capacity = 0;
   size_t resident = 0;      // bytes of frames in the clock
   size_t detached = 0;      // bytes of frames outside it: evicted and in use, or never cached
   size_t reserved = 0;      // bytes that open tables hold besides frames
   size_t table_memory = 0;  // reserved, and the index and filter partitions in the clock
   uint64_t frames = 0;      // in the clock
-  uint64_t insertions = 0;
   uint64_t evictions = 0;
   uint64_t misses = 0;  // blocks read from files, cached or not
 };
@@ -96,7 +94,6 @@ class BlockCache {
   size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks
   size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;
   Frames clock_ ABSL_GUARDED_BY(mutex_);
-  uint64_t insertions_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> charged_{0};  // bytes of all frames there are
   std::atomic<size_t> reserved_{0};

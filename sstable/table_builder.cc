@@ -97,11 +97,6 @@ TableBuilder::TableBuilder(const TableBuilderOptions& options, std::unique_ptr<W
 TableBuilder::~TableBuilder() = default;
 
 absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value) {
-  return Add(key, tag, value, options_.order.comparator_identical() ? HashKey(key) : 0);
-}
-
-absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value,
-                               uint64_t hash) {
   RETURN_IF_ERROR(ended_);
   ended_ = CheckAdd(key, tag, value);
   RETURN_IF_ERROR(ended_);
@@ -111,6 +106,7 @@ absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view v
     RETURN_IF_ERROR(CloseBlock());
   }
   if (last_handle_.size != 0) IndexLastBlock(SeparatorBefore(key));
+  const uint64_t hash = options_.order.comparator_identical() ? HashKey(key) : 0;
   data_.Add(key, tag, value, hash);
   if (filter_ != nullptr) filter_->AddHash(hash);
   properties_.Count(key, tag, value);

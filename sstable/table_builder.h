@@ -65,9 +65,6 @@ class TableBuilder {
   // come after the last one in the order of entries; InvalidArgument past the limits on key and
   // value; else an error of the file. The bytes are copied.
   absl::Status Add(std::string_view key, Tag tag, std::string_view value);
-  // The same for a caller that has the key's hash: HashKey(key), not looked at where the order's
-  // comparator_identical() is false.
-  absl::Status Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash);
 
   // Any state. Bytes of the file if it were finished now, within a block or so.
   uint64_t EstimatedFileSize() const;

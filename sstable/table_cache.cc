@@ -53,9 +53,4 @@ void TableCache::Evict(FileNumber number) {
   handles_.erase(found);
 }
 
-size_t TableCache::handle_count() const {
-  MutexLock lock(&mutex_);
-  return handles_.size();
-}
-
 }  // namespace cambium::sstable

@@ -77,11 +77,9 @@ class TableCache {
   // Forgets a table: its file is closed when the last holder lets go of the handle.
   void Evict(FileNumber number);
 
-  size_t handle_count() const;
-
  private:
   const TableCacheOptions options_;
-  mutable Mutex mutex_;
+  Mutex mutex_;
   std::map<FileNumber, std::shared_ptr<TableHandle>> handles_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -121,8 +121,6 @@ class Scene {
   }
 
   void CheckAll() {
-    const auto total = static_cast<uint64_t>(entries_) * kWriters;
-    EXPECT_EQ(memtable_.entry_count(), total);
     CheckWalk(true);
     CheckWalk(false);
     for (int writer = 0; writer < kWriters; ++writer) {

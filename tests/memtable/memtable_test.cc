@@ -21,7 +21,6 @@ TEST(MemTable, FindsNothingWhenEmpty) {
   EXPECT_FALSE(checked.memtable().MayContain(HashKey("a")));
   checked.CheckWalks();
   checked.CheckSeeks("a", SeekTag(kNow));
-  EXPECT_EQ(checked.memtable().entry_count(), 0U);
 }
 
 TEST(MemTable, AnswersAsOfASequenceNumber) {
@@ -39,8 +38,6 @@ TEST(MemTable, AnswersAsOfASequenceNumber) {
   EXPECT_EQ(checked.Get("k", 5), "five");
   EXPECT_EQ(checked.Get("k", kNow), "five");
   EXPECT_EQ(checked.Get("ot", kNow), "?");
-  EXPECT_EQ(checked.memtable().entry_count(), 5U);
-  EXPECT_EQ(checked.memtable().tombstone_count(), 1U);
   checked.CheckWalks();
 }
 

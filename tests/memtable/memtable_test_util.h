@@ -114,7 +114,6 @@ class Checked {
     }
     EXPECT_FALSE(iterator->Valid());
     EXPECT_TRUE(iterator->status().ok());
-    EXPECT_EQ(memtable_.entry_count(), model_.size());
   }
 
   // Seeks to (key, tag) both ways, then a few steps there and back.

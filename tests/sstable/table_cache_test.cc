@@ -30,7 +30,6 @@ TEST_F(TableCacheTest, OpensOnceAtTheFirstUse) {
   TableCache tables(options_);
   const auto handle = tables.GetHandle(kTestNumber, size());
   EXPECT_EQ(tables.GetHandle(kTestNumber, size()), handle);
-  EXPECT_EQ(tables.handle_count(), 1u);
   EXPECT_EQ(handle->reader_if_open(), nullptr);
   EXPECT_EQ(faults_.Calls(env::OperationKind::kOpen), 0u);
   const auto reader = handle->reader();
@@ -97,7 +96,6 @@ TEST_F(TableCacheTest, ForgetsATableWhoseHoldersMayGoOn) {
   ASSERT_TRUE(reader.ok()) << reader.status();
   tables.Evict(kTestNumber);
   tables.Evict(kTestNumber);
-  EXPECT_EQ(tables.handle_count(), 0u);
   EXPECT_EQ(FindInTable(**reader, options_.order, "a", 9)->value, "1");
   EXPECT_NE(tables.GetHandle(kTestNumber, size()), handle);
 }

@@ -203,20 +203,6 @@ TEST(Table, SplitsIntoPartitions) {
   EXPECT_GT(table.Open().value()->properties().partitions, 2u);
 }
 
-TEST(Table, IsTheSameFileWhoeverHashes) {
-  const std::vector<OwnedEntry> entries = RandomEntries({}, KeyOrder(BytewiseComparator()));
-  TestTable table;
-  ASSERT_TRUE(table.Write(entries).ok());
-
-  TestTable other;
-  TableBuilder builder(other.options(), other.file_system().CreateWritable(kTestPath).value());
-  for (const OwnedEntry& entry : entries) {
-    ASSERT_TRUE(builder.Add(entry.key, entry.tag, entry.value, HashKey(entry.key)).ok());
-  }
-  ASSERT_TRUE(builder.Finish().ok());
-  EXPECT_EQ(table.Bytes(), other.Bytes());
-}
-
 TEST(Table, FilterKeepsMostMissesFromTheBlocks) {
   TestTable table;
   const Shape shape = {.count = 20'000, .keys = 1 << 20, .key_size = 16, .value_size = 10};
