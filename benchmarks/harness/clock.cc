@@ -22,6 +22,13 @@ bool HasInvariantCounter() {
 #endif
 }
 
+// A turn of a loop that waits, told to the processor where it can be.
+void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
 TickRate Measure() {
   if (!HasInvariantCounter()) return {false, 1};
   TickRate rate{true, 1};
@@ -45,7 +52,7 @@ void WaitUntil(uint64_t nanos) {
     if (nanos - now > kSpinNanos) {
       std::this_thread::sleep_for(std::chrono::nanoseconds(nanos - now - kSpinNanos));
     } else {
-      std::this_thread::yield();
+      Pause();
     }
   }
 }

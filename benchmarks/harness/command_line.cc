@@ -59,6 +59,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       absl::StrCat("measures ", absl::string_view(engine.name.data(), engine.name.size()),
                    "; flags and output lines are those of db_bench.\n"
                    "Example: --benchmarks=fillrandom,readrandom --num=1000000"));
+  LinkForeignFlags();
   CommandLine command;
   command.text = absl::StrJoin(argv, argv + argc, " ");
   std::vector<absl::CommandLineFlag*> set;
@@ -73,7 +74,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   for (const absl::CommandLineFlag* flag : set) {
     const std::string name(flag->Name());
     command.flags.emplace_back(name, flag->CurrentValue());
-    if (flag->Filename() == ForeignFlagsFile() || Contains(engine.without, name)) {
+    if (flag->Help() == kForeignFlagHelp || Contains(engine.without, name)) {
       std::printf("note: --%s means nothing to %s\n", name.c_str(),
                   std::string(engine.name).c_str());
     }

@@ -18,8 +18,10 @@ struct CommandLine {
 // and names the nearest; one of db_bench's that means nothing here is named in a note on stdout.
 CommandLine ParseCommandLine(int argc, char** argv);
 
-// The source file in which those flags of db_bench stand.
-const char* ForeignFlagsFile();
+// What the help says of those flags of db_bench, and by what they are known.
+inline constexpr char kForeignFlagHelp[] = "db_bench's; accepted, and without meaning here";
+// Makes them part of the program: a linker leaves out what nobody names.
+void LinkForeignFlags();
 
 // Ends the process with status 2 and `why` on stderr.
 [[noreturn]] void RefuseCommandLine(const std::string& why);

@@ -21,7 +21,8 @@ ABSL_FLAG(int64_t, num, 1000000, "keys are drawn from [0, num)");
 ABSL_FLAG(int64_t, reads, -1, "reads of each thread; negative: num");
 ABSL_FLAG(int64_t, writes, -1, "writes of each thread; negative: num");
 ABSL_FLAG(int32_t, threads, 1, "threads that work at once");
-ABSL_FLAG(double, duration, 0, "seconds that a random benchmark runs, whatever the counts; 0: off");
+ABSL_FLAG(double, duration, 0,
+          "seconds after which a random benchmark ends, whatever --num says; 0: none");
 ABSL_FLAG(double, rate, 0,
           "operations a second, of all threads, each timed from when it was due; 0: no pauses");
 ABSL_FLAG(uint64_t, benchmark_write_rate_limit, 0, "bytes a second of all writers; 0: no limit");
@@ -137,6 +138,8 @@ Reporting ParseReporting() {
   report.interval_seconds = absl::GetFlag(FLAGS_report_interval_seconds);
   report.interval_file = absl::GetFlag(FLAGS_report_file);
   report.stats_interval_seconds = absl::GetFlag(FLAGS_stats_interval_seconds);
+  Require(report.interval_seconds >= 0, "--report_interval_seconds must not be negative");
+  Require(report.stats_interval_seconds >= 0, "--stats_interval_seconds must not be negative");
   return report;
 }
 
@@ -148,7 +151,8 @@ EngineSettings ParseEngine() {
   engine.cache_bytes = absl::GetFlag(FLAGS_cache_size);
   engine.block_bytes = absl::GetFlag(FLAGS_block_size);
   engine.file_bytes = absl::GetFlag(FLAGS_target_file_size_base);
-  engine.filter_bits_per_key = absl::GetFlag(FLAGS_bloom_bits);
+  const std::optional<double> bits = absl::GetFlag(FLAGS_bloom_bits);
+  if (bits.value_or(-1) >= 0) engine.filter_bits_per_key = bits;  // below, db_bench's "as it comes"
   engine.compression = absl::GetFlag(FLAGS_compression_type);
   engine.background_threads = absl::GetFlag(FLAGS_max_background_jobs);
   Require(!engine.path.empty(), "--db must name a directory");
