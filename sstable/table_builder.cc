@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sstable/index_partition.h"
 #include "sstable/table/table_format.h"
-#include "sstable/table/top_index.h"
 #include "util/checksum.h"
 #include "util/compression.h"
 #include "util/status_macros.h"

@@ -27,7 +27,7 @@
 #include "sstable/block_builder.h"
 #include "sstable/filter_partition.h"
 #include "sstable/index_partition.h"
-#include "sstable/table/table_properties.h"
+#include "sstable/table/table_format.h"
 
 namespace cambium::sstable {
 

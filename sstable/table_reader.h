@@ -30,7 +30,7 @@
 #include "base/keys.h"
 #include "cambium/pinned_value.h"
 #include "sstable/table/table_blocks.h"
-#include "sstable/table/table_properties.h"
+#include "sstable/table/table_format.h"
 
 namespace cambium::sstable {
 

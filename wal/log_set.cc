@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "util/status_macros.h"
 #include "wal/segment.h"
-#include "wal/segment_preparer.h"
 
 namespace cambium::wal {
 namespace {

@@ -22,9 +22,9 @@
 #include "absl/status/statusor.h"
 #include "base/keys.h"
 #include "sstable/block_cache.h"
+#include "sstable/index_partition.h"
 #include "sstable/table/frame.h"
 #include "sstable/table/table_file.h"
-#include "sstable/table/top_index.h"
 
 namespace cambium::sstable {
 

@@ -1,4 +1,4 @@
-// The frame of an SSTable: block trailers and the footer.
+// The frame of an SSTable: block trailers, properties and the footer.
 //
 // Every block begins at a multiple of 8 and is followed at once by its trailer; the file ends with
 // the footer. Format: docs/format/sstable.md.
@@ -80,6 +80,31 @@ struct Footer {
   // DataLoss for what is no intact footer of that place, Unimplemented for a version or a feature
   // of a later release; without the file's name.
   static absl::StatusOr<Footer> Decode(std::string_view bytes, uint64_t offset);
+};
+
+// What a table says about itself: a block of records, ascending by tag (docs/format/sstable.md,
+// "Properties"). A tag that a reader does not know is skipped: what must be understood has a bit in
+// the footer instead. Plain data; thread-compatible.
+struct TableProperties {
+  uint64_t entries = 0;
+  uint64_t tombstones = 0;
+  uint64_t raw_key_bytes = 0;
+  uint64_t raw_value_bytes = 0;
+  uint64_t data_blocks = 0;
+  uint64_t partitions = 0;
+  std::string smallest_key, largest_key;  // user keys, inclusive
+  SequenceNumber smallest_sequence = 0, largest_sequence = 0;
+  uint64_t level = 0;
+  std::string comparator_name;
+  uint64_t filter_bits_per_key = 0;
+  Compression compression = Compression::kNone;
+
+  // Takes in the next entry of the table. The largest key is left to who knows the last one.
+  void Count(std::string_view key, Tag tag, std::string_view value);
+
+  std::string Encode() const;
+  // DataLoss, without a file name, where the bytes are no properties of a table.
+  static absl::StatusOr<TableProperties> Decode(std::string_view bytes);
 };
 
 }  // namespace cambium::sstable

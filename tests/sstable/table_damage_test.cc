@@ -1,9 +1,9 @@
 // Damaged, hostile and failing files: a right answer or an error that names the file, and nothing
 // else, ever.
 #include "env/testing/fault_file_system.h"
+#include "sstable/index_partition.h"
 #include "sstable/table/table_file.h"
 #include "sstable/table/table_format.h"
-#include "sstable/table/top_index.h"
 #include "tests/sstable/table_support.h"
 
 namespace cambium::sstable {
