@@ -1,6 +1,6 @@
 """Runs Cambium and its peers side by side and writes a report.
 
-    python3 benchmarks/compare [--size tiny|small|full] [--large] [--rounds N] [--engines A,B] [--out DIR]
+    python3 benchmarks/compare [--install] [--size tiny|small|full] [--large] [--rounds N] [--engines A,B] [--out DIR]
     python3 benchmarks/compare --from RESULTS.json [--out DIR]
     python3 benchmarks/compare --agree ONE.json OTHER.json
 
@@ -35,6 +35,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=2, help="times that each stage is run; medians are reported")
     parser.add_argument("--engines", default=",".join(machine.ENGINES), help="a comma between two")
     parser.add_argument("--stages", default="", help="only these; a comma between two")
+    parser.add_argument("--install", action="store_true", help="install first what the build and the peers need, by apt")
     parser.add_argument("--build", type=Path, help="a build that is there; otherwise a release is built")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm"), help="a folder whose files are in memory")
     parser.add_argument("--disk", type=Path, help="a folder on the disk that the disk stage measures")
@@ -80,6 +81,8 @@ def commands(stages):
 
 def compare(arguments):
     build = arguments.build
+    if arguments.install:
+        machine.install()
     if build is None:
         build = machine.ROOT / "build" / "compare"
         print(f"building a release in {build.relative_to(machine.ROOT)}", flush=True)

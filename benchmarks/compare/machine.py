@@ -14,6 +14,11 @@ class Failure(Exception):
     """One line for the user."""
 
 
+def install():
+    """What the build and the peers need, from Debian's archive."""
+    _run([str(ROOT / "tools" / "setup"), "bench", "peers"])
+
+
 def build(folder, programs=ENGINES):
     """Configures and builds a release of the benchmark programs in `folder`."""
     # A peer that is not installed has no target: what is there is known after the first command alone.
@@ -40,7 +45,7 @@ def find_programs(folder, wanted):
         if program.exists():
             programs[name] = program
         else:
-            print(f"note: {name} is left out: its package is not installed (tools/setup peers)")
+            print(f"note: {name} is left out: its package is not installed (--install brings it)")
     if not programs:
         raise Failure(f"no benchmark program in {folder}/benchmarks")
     return programs
