@@ -15,6 +15,7 @@
 
 #include "base/key_fold.h"
 #include "base/keys.h"
+#include "benchmarks/kernels/kernel.h"
 #include "memtable/memtable.h"
 #include "memtable/skip_list.h"
 #include "util/arena.h"
@@ -25,7 +26,9 @@
 namespace cambium::memtable {
 namespace {
 
-constexpr size_t kEntries = 520'000;
+using bench::Order;
+
+const auto kEntries = static_cast<size_t>(bench::Sized(520'000));
 constexpr size_t kKeySize = 16;
 constexpr size_t kCapacity = size_t{64} << 20;
 
@@ -35,6 +38,7 @@ enum KeyShape : int64_t {
   kDecimal,        // sixteen digits of a small number: the first eight bytes hardly differ
   kPrefixed,       // "user/profile/" and three random bytes
   kSequential,     // sixteen digits, ascending
+  kOverwritten,    // as kBinary, each key about sixteen times
   kKeyShapeCount,  // how many there are
 };
 
@@ -53,6 +57,8 @@ std::string MakeKey(KeyShape shape, uint64_t i) {
     case kSequential:
       std::snprintf(text, sizeof(text), "%016u", static_cast<unsigned>(i));
       return text;
+    case kOverwritten:
+      return MakeKey(kBinary, random % (kEntries / 16));
     default: {
       std::string key(16, '0');
       StoreFixed64(key.data(), random);
@@ -110,11 +116,6 @@ ChunkPool& Pool() {
   return pool;
 }
 
-const KeyOrder& Order() {
-  static const KeyOrder order(BytewiseComparator());
-  return order;
-}
-
 const std::string& Value() {
   static const std::string value(100, 'v');
   return value;
@@ -145,7 +146,7 @@ void BM_Insert(benchmark::State& state) {
     state.ResumeTiming();
   }
   state.SetItemsProcessed(static_cast<int64_t>(kEntries) * state.iterations());
-  state.counters["bytes/entry"] = static_cast<double>(bytes) / kEntries;
+  state.counters["bytes/entry"] = static_cast<double>(bytes) / static_cast<double>(kEntries);
 }
 BENCHMARK(BM_Insert)->DenseRange(0, kKeyShapeCount - 1)->Unit(benchmark::kMillisecond);
 

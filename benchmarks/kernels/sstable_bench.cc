@@ -1,37 +1,41 @@
-// Kernels of sstable/: data block, filter partition, index partition.
+// Kernels of sstable/: data block, filter partition, index partition, whole table.
 //
-// The argument of a benchmark is how many blocks (or partitions) it is spread over: few stay in the
-// cache, 8,192 blocks of 8 KiB do not.
+// The argument of a block's benchmark is how many blocks (or partitions) it is spread over: few
+// stay in the cache, 8,192 blocks of 8 KiB do not.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
+#include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "benchmarks/kernels/kernel.h"
+#include "cambium/file_system.h"
+#include "cambium/pinned_value.h"
 #include "sstable/block.h"
 #include "sstable/block_builder.h"
+#include "sstable/block_cache.h"
 #include "sstable/filter_partition.h"
 #include "sstable/index_partition.h"
+#include "sstable/table_builder.h"
+#include "sstable/table_reader.h"
 #include "util/checksum.h"
+#include "util/epoch.h"
+#include "util/random.h"
 
 namespace cambium::sstable {
 namespace {
 
+using bench::KeyOf;
+using bench::Order;
+using bench::Require;
+using bench::Sized;
+
 constexpr size_t kEntriesInBlock = 70;
 constexpr size_t kQueries = 1 << 14;
-
-const KeyOrder& Order() {
-  static const KeyOrder order(BytewiseComparator());
-  return order;
-}
-
-std::string KeyOf(uint64_t i) {
-  char key[32];
-  std::snprintf(key, sizeof(key), "%016llu", static_cast<unsigned long long>(i));
-  return key;
-}
 
 // `block_count` neighbouring blocks of 16-byte keys (even numbers) and 100-byte values.
 struct Blocks {
@@ -94,8 +98,8 @@ void GetFrom(benchmark::State& state, uint64_t odd) {
 }
 void BM_BlockGet(benchmark::State& state) { GetFrom(state, 0); }
 void BM_BlockGetAbsent(benchmark::State& state) { GetFrom(state, 1); }
-BENCHMARK(BM_BlockGet)->Arg(16)->Arg(8192);
-BENCHMARK(BM_BlockGetAbsent)->Arg(16)->Arg(8192);
+BENCHMARK(BM_BlockGet)->Arg(16)->Arg(Sized(8192));
+BENCHMARK(BM_BlockGetAbsent)->Arg(16)->Arg(Sized(8192));
 
 void BM_BlockSeek(benchmark::State& state) {
   const auto block_count = static_cast<size_t>(state.range(0));
@@ -109,7 +113,7 @@ void BM_BlockSeek(benchmark::State& state) {
   }
   benchmark::DoNotOptimize(sum);
 }
-BENCHMARK(BM_BlockSeek)->Arg(16)->Arg(8192);
+BENCHMARK(BM_BlockSeek)->Arg(16)->Arg(Sized(8192));
 
 // A step, with the look at key, tag and value that a scan takes.
 template <bool kForward>
@@ -131,8 +135,8 @@ void Walk(benchmark::State& state) {
 }
 void BM_BlockNext(benchmark::State& state) { Walk<true>(state); }
 void BM_BlockPrev(benchmark::State& state) { Walk<false>(state); }
-BENCHMARK(BM_BlockNext)->Arg(16)->Arg(8192);
-BENCHMARK(BM_BlockPrev)->Arg(16)->Arg(8192);
+BENCHMARK(BM_BlockNext)->Arg(16)->Arg(Sized(8192));
+BENCHMARK(BM_BlockPrev)->Arg(16)->Arg(Sized(8192));
 
 void BM_BlockParse(benchmark::State& state) {
   const auto block_count = static_cast<size_t>(state.range(0));
@@ -177,7 +181,7 @@ void BM_FilterProbe(benchmark::State& state) {
   for (auto _ : state) sum += view.MayContain(hashes[i++ % kQueries]) ? 1 : 0;
   benchmark::DoNotOptimize(sum);
 }
-BENCHMARK(BM_FilterProbe)->ArgsProduct({{10'000, 20'000'000}, {0, 1}});
+BENCHMARK(BM_FilterProbe)->ArgsProduct({{10'000, Sized(20'000'000)}, {0, 1}});
 
 void BM_FilterBuild(benchmark::State& state) {
   constexpr size_t kKeys = 9'000;
@@ -224,7 +228,141 @@ void BM_IndexFind(benchmark::State& state) {
   benchmark::DoNotOptimize(sum);
 }
 BENCHMARK(BM_IndexFind)->Args({64, 1})->Args({128, 1})->Args({512, 1})->Args({4096, 1});
-BENCHMARK(BM_IndexFind)->Args({128, 4096});
+BENCHMARK(BM_IndexFind)->Args({128, Sized(4096)});
+
+// A table of even keys in a ScratchDirectory, opened. Immutable after construction.
+class Table {
+ public:
+  Table(uint64_t entries, Compression compression, size_t cache_bytes) : cache_(cache_bytes) {
+    TableBuilderOptions options = Options(compression);
+    auto made = files_->CreateWritable(options.path);
+    Require(made.status());
+    TableBuilder builder(options, std::move(*made));
+    for (uint64_t i = 0; i < entries; ++i) {
+      Require(builder.Add(KeyOf(2 * i), MakeTag(1, Kind::kValue), ValueOf(i)));
+    }
+    const auto summary = builder.Finish();
+    Require(summary.status());
+    auto file = files_->OpenRandomAccess(options.path);
+    Require(file.status());
+    auto reader = TableReader::Open(
+        {options.order, &cache_, options.number, options.path, summary->file_size},
+        std::move(*file));
+    Require(reader.status());
+    reader_ = std::move(*reader);
+  }
+
+  // A hundred bytes, half of them compressible.
+  static std::string ValueOf(uint64_t i) {
+    std::string value(100, 'v');
+    for (size_t at = 0; at < 48; at += 8) StoreFixed64(value.data() + at, MixBits(i + at));
+    return value;
+  }
+  TableBuilderOptions Options(Compression compression) const {
+    TableBuilderOptions options;
+    options.order = Order();
+    options.compression = compression;
+    options.number = FileNumber{1};
+    options.path = directory_.path() + "/1.sst";
+    return options;
+  }
+  FileSystem* files() const { return files_.get(); }
+  const TableReader& reader() const { return *reader_; }
+
+ private:
+  const bench::ScratchDirectory directory_;
+  const std::shared_ptr<FileSystem> files_ = DefaultFileSystem();
+  BlockCache cache_;
+  std::unique_ptr<TableReader> reader_;
+};
+
+// Random keys of `entries`: present ones, or (odd) absent ones.
+template <typename Reader>
+void LookUp(benchmark::State& state, const Reader& reader, uint64_t entries, uint64_t odd) {
+  Random random(6 + static_cast<uint64_t>(state.thread_index()));
+  PinnedValue value;
+  uint64_t found = 0;
+  for (auto _ : state) {
+    const std::string key = KeyOf(2 * random.Uniform(entries) + odd);
+    const EpochGuard guard;
+    const LookupKey lookup(key, kMaxSequenceNumber, Order());
+    KeyFold fold(kMaxSequenceNumber);
+    Require(reader()->Get(lookup, {}, &fold, &value));
+    found += fold.answer() == KeyFold::Answer::kValue ? 1 : 0;
+  }
+  state.counters["found"] = benchmark::Counter(
+      static_cast<double>(found) / static_cast<double>(std::max<int64_t>(state.iterations(), 1)),
+      benchmark::Counter::kAvgThreads);
+}
+
+// A cache hit, whole: index, filter, slot, block. Arguments: entries; 1 for keys that are there.
+void BM_CachedGet(benchmark::State& state) {
+  static std::unique_ptr<Table> table;
+  const auto entries = static_cast<uint64_t>(state.range(0));
+  if (state.thread_index() == 0) {
+    table = std::make_unique<Table>(entries, Compression::kNone, size_t{1} << 30);
+    const auto it = table->reader().NewIterator({});
+    for (it->SeekToFirst(); it->Valid();) it->Next();
+  }
+  // Another thread sees the table once the first begins the loop.
+  const auto reader = [] { return &table->reader(); };
+  LookUp(state, reader, entries, state.range(1) == 1 ? 0 : 1);
+  if (state.thread_index() == 0) table.reset();
+}
+BENCHMARK(BM_CachedGet)
+    ->ArgsProduct({{10'000, Sized(2'000'000)}, {0, 1}})
+    ->Threads(1)
+    ->Threads(2)
+    ->UseRealTime();
+
+// A miss: a block read from the page cache, checked, uncompressed, parsed, put into the cache and
+// another taken out. Argument: the compression.
+void BM_UncachedGet(benchmark::State& state) {
+  const auto entries = static_cast<uint64_t>(Sized(500'000));
+  const Table table(entries, static_cast<Compression>(state.range(0)), size_t{2} << 20);
+  LookUp(
+      state, [&table] { return &table.reader(); }, entries, 0);
+}
+BENCHMARK(BM_UncachedGet)->Arg(0)->Arg(1);
+
+// Argument: the compression.
+void BM_TableScan(benchmark::State& state) {
+  const auto entries = static_cast<uint64_t>(Sized(500'000));
+  const Table table(entries, static_cast<Compression>(state.range(0)), size_t{1} << 20);
+  TableIteratorOptions options;
+  options.readahead_bytes = size_t{256} << 10;
+  uint64_t sum = 0;
+  for (auto _ : state) {
+    const auto it = table.reader().NewIterator(options);
+    for (it->SeekToFirst(); it->Valid(); it->Next()) sum += it->tag() + it->value().size();
+  }
+  benchmark::DoNotOptimize(sum);
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(entries));
+}
+BENCHMARK(BM_TableScan)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+void BM_TableBuild(benchmark::State& state) {
+  const auto entries = static_cast<uint64_t>(Sized(500'000));
+  const Table place(1, Compression::kNone, size_t{1} << 20);
+  TableBuilderOptions options = place.Options(static_cast<Compression>(state.range(0)));
+  options.path += ".new";
+  std::vector<std::string> values;
+  for (uint64_t i = 0; i < 1000; ++i) values.push_back(Table::ValueOf(i));
+  std::vector<std::string> keys;
+  for (uint64_t i = 0; i < entries; ++i) keys.push_back(KeyOf(2 * i));
+  for (auto _ : state) {
+    auto file = place.files()->CreateWritable(options.path);
+    Require(file.status());
+    TableBuilder builder(options, std::move(*file));
+    for (uint64_t i = 0; i < entries; ++i) {
+      Require(builder.Add(keys[i], MakeTag(1, Kind::kValue), values[i % values.size()]));
+    }
+    Require(builder.Finish().status());
+    Require(place.files()->Remove(options.path));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(entries));
+}
+BENCHMARK(BM_TableBuild)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace cambium::sstable

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -297,6 +298,43 @@ TEST_F(EngineTest, ThreadsReadAndWriteAtOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(All().size(), static_cast<size_t>(kThreads * kEach));
+}
+
+// The other process is this program begun anew, so that no engine meets a fork.
+TEST(EngineDeathTest, AProcessThatEndsLosesNothingThatItWasPromised) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  constexpr const char* kPlace = "CAMBIUM_ENGINE_TEST_PLACE";
+  constexpr int kEach = 100;
+  std::optional<test::TempDir> dir;
+  if (std::getenv(kPlace) == nullptr) {
+    ::setenv(kPlace, dir.emplace().Sub("db").c_str(), 1);
+  }
+  EngineSettings settings;
+  settings.path = std::getenv(kPlace);
+  const auto write_and_end = [&] {
+    auto engine = OpenEngine(settings);
+    bool ok = engine.ok();
+    const std::unique_ptr<Session> session = ok ? (*engine)->NewSession() : nullptr;
+    for (int i = 0; ok && i < kEach; ++i) {
+      const std::string key = KeyOf(2 * i), other = KeyOf(2 * i + 1);
+      const Entry entries[] = {{other, "batch"}};
+      ok = session->Put(key, "one", Durability::kProcess).ok() &&
+           session->PutBatch(entries, Durability::kProcess).ok();
+    }
+    std::_Exit(ok ? 0 : 1);
+  };
+  EXPECT_EXIT(write_and_end(), testing::ExitedWithCode(0), "");
+  ::unsetenv(kPlace);
+
+  auto engine = OpenEngine(settings);
+  CAMBIUM_ASSERT_OK(engine);
+  std::unique_ptr<Session> session = (*engine)->NewSession();
+  std::unique_ptr<Cursor> cursor = session->NewCursor();
+  cursor->SeekToFirst();
+  EXPECT_EQ(cursor->Read(kAll, Direction::kForward, nullptr).entries, size_t{2} * kEach);
+  cursor.reset();
+  session.reset();
+  CAMBIUM_EXPECT_OK((*engine)->Close());
 }
 
 }  // namespace
