@@ -23,9 +23,7 @@ absl::Status Damaged(std::string_view what, uint64_t found) {
   return absl::DataLossError(absl::StrCat("data block: ", ToAbsl(what), ": found ", found));
 }
 
-// ---------------------------------------------------------------------------------------------
-// Parsing
-// ---------------------------------------------------------------------------------------------
+// ---- Parsing
 
 // Fills the fields that the header holds, and checks those that mean something alone.
 absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* layout) {
@@ -122,9 +120,7 @@ absl::Status CheckKinds(std::string_view kinds) {
   return absl::UnimplementedError("data block: an entry of an unknown kind");
 }
 
-// ---------------------------------------------------------------------------------------------
-// Searching
-// ---------------------------------------------------------------------------------------------
+// ---- Searching
 
 // Short keys are compared by loads that overlap rather than by a call.
 inline bool SameBytes(const char* a, const char* b, size_t size) {

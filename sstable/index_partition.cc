@@ -28,9 +28,7 @@ absl::Status Damaged(std::string_view what, uint64_t found) {
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------
-// IndexBuilder
-// ---------------------------------------------------------------------------------------------
+// ---- IndexBuilder
 
 std::string_view IndexBuilder::SeparatorAt(size_t index) const {
   const size_t begin = index == 0 ? 0 : ends_[index - 1];
@@ -89,9 +87,7 @@ std::string IndexBuilder::Finish() {
   return out;
 }
 
-// ---------------------------------------------------------------------------------------------
-// IndexView
-// ---------------------------------------------------------------------------------------------
+// ---- IndexView
 
 absl::StatusOr<IndexView> IndexView::Parse(std::string_view bytes, const KeyOrder& order) {
   if (bytes.size() > UINT32_MAX) return Damaged("larger than 4 GiB", bytes.size());
@@ -252,9 +248,7 @@ std::string_view IndexView::RestAt(size_t index) const {
   return {data_ + layout_.rests + begin, end - begin};
 }
 
-// ---------------------------------------------------------------------------------------------
-// TopIndex
-// ---------------------------------------------------------------------------------------------
+// ---- TopIndex
 
 void TopIndexBuilder::Add(std::string_view separator, const Partition& partition) {
   index_.Add(separator, partition.index, 0);

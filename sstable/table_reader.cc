@@ -32,18 +32,12 @@ absl::StatusOr<Footer> ReadFooter(const TableFile& file) {
   }
   char bytes[kFooterSize];
   RETURN_IF_ERROR(file.ReadBytes(file.footer_offset(), kFooterSize, bytes));
-  const absl::StatusOr<Footer> footer = Footer::Decode({bytes, kFooterSize}, file.footer_offset());
-  if (!footer.ok()) {
-    return absl::Status(footer.status().code(),
-                        absl::StrCat("read footer of ", options.path, " at offset ",
-                                     file.footer_offset(), ": ", footer.status().message()));
+  absl::StatusOr<Footer> footer = Footer::Decode({bytes, kFooterSize}, file.footer_offset());
+  if (footer.ok() && footer->number != options.number) {
+    footer = absl::DataLossError(absl::StrCat("found file number ", ToInteger(footer->number),
+                                              ", expected ", ToInteger(options.number)));
   }
-  if (footer->number != options.number) {
-    return absl::DataLossError(absl::StrCat("read footer of ", options.path, " at offset ",
-                                            file.footer_offset(), ": found file number ",
-                                            ToInteger(footer->number), ", expected ",
-                                            ToInteger(options.number)));
-  }
+  if (!footer.ok()) return file.Annotate(footer.status(), "footer", file.footer_offset());
   return footer;
 }
 
@@ -54,9 +48,9 @@ absl::StatusOr<TopIndex> ReadTopIndex(const TableFile& file, const BlockHandle& 
   // What stands in for each block in memory is bounded by the file's size.
   const uint64_t most = file.footer_offset() / kMinBlockFootprint;
   if (top->block_count() <= most) return top;
-  return file.Annotate(absl::DataLossError(absl::StrCat("found ", top->block_count(),
-                                                        " data blocks, expected at most ", most)),
-                       BlockKind::kTopIndex, handle.offset);
+  return file.Damaged(
+      absl::StrCat("found ", top->block_count(), " data blocks, expected at most ", most),
+      BlockKind::kTopIndex, handle.offset);
 }
 
 absl::StatusOr<TableProperties> ReadProperties(const TableFile& file, const BlockHandle& handle,
@@ -68,11 +62,11 @@ absl::StatusOr<TableProperties> ReadProperties(const TableFile& file, const Bloc
   }
   if (properties->data_blocks != top.block_count() ||
       properties->partitions != top.partition_count()) {
-    return file.Annotate(absl::DataLossError(absl::StrCat(
-                             "found ", properties->data_blocks, " data blocks in ",
-                             properties->partitions, " partitions, expected the top index's ",
-                             top.block_count(), " in ", top.partition_count())),
-                         BlockKind::kProperties, handle.offset);
+    return file.Damaged(
+        absl::StrCat("found ", properties->data_blocks, " data blocks in ", properties->partitions,
+                     " partitions, expected the top index's ", top.block_count(), " in ",
+                     top.partition_count()),
+        BlockKind::kProperties, handle.offset);
   }
   const char* const name = file.options().order.comparator()->Name();
   if (properties->comparator_name != name) {
@@ -111,7 +105,7 @@ absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& opti
   RETURN_IF_ERROR(Locate(key, &place, &index));
   if (!index) return absl::OkStatus();
   RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), FillOf(options), &data));
-  return Search({key, fold, value, FillOf(options)}, place, std::move(index), std::move(data));
+  return Search({&key, fold, value, {}}, FillOf(options), place, std::move(index), std::move(data));
 }
 
 absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const {
@@ -125,12 +119,12 @@ absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place, FrameLe
   return absl::OkStatus();
 }
 
-absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLease index,
-                                 FrameLease data) const {
+absl::Status TableReader::Search(const LookupRequest& sought, CacheFill fill, DataPlace place,
+                                 FrameLease index, FrameLease data) const {
   for (;;) {
     BlockHit hit;
     const KeyFold::Answer answer =
-        data->block().Get(sought.key, blocks_.order(), sought.fold, &hit);
+        data->block().Get(*sought.key, blocks_.order(), sought.fold, &hit);
     if (answer == KeyFold::Answer::kValue) Deliver(hit.value, data.get(), sought.value);
     if (answer != KeyFold::Answer::kMore || !hit.continues) return absl::OkStatus();
     if (++place.index == index->index().count()) {
@@ -138,7 +132,7 @@ absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLea
       if (place.partition == blocks_.partition_count()) return absl::OkStatus();
       RETURN_IF_ERROR(blocks_.HoldIndex(place.partition, &index));
     }
-    RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), sought.fill, &data));
+    RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), fill, &data));
   }
 }
 
@@ -169,9 +163,8 @@ void TableReader::MultiGet(std::span<LookupRequest> requests,
   const std::vector<BlockRead> reads = ReadMissing(lookups, fill);
   for (Lookup& lookup : lookups) {
     if (!lookup.data) continue;
-    LookupRequest& request = *lookup.request;
-    request.status = Search({*request.key, request.fold, request.value, fill}, lookup.place,
-                            std::move(lookup.index), std::move(lookup.data));
+    lookup.request->status = Search(*lookup.request, fill, lookup.place, std::move(lookup.index),
+                                    std::move(lookup.data));
   }
 }
 

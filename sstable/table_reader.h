@@ -99,20 +99,8 @@ class TableReader {
   absl::Status Verify(std::optional<uint64_t> expected_digest) const;
 
   const TableProperties& properties() const { return properties_; }
-  FileNumber number() const { return blocks_.file().options().number; }
-  const std::string& path() const { return blocks_.file().options().path; }
-  uint64_t file_size() const { return blocks_.file().options().file_size; }
-  // Bytes resident while the reader is open, cached blocks not counted.
-  size_t MemoryUsage() const { return blocks_.MemoryUsage(); }
 
  private:
-  // One key on its way through the blocks.
-  struct Sought {
-    const LookupKey& key;
-    KeyFold* fold;
-    PinnedValue* value;
-    CacheFill fill;
-  };
   // One key of a MultiGet and the leases that it holds.
   struct Lookup;
 
@@ -128,8 +116,8 @@ class TableReader {
   absl::Status Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const;
   // Searches the block at `place`, which is `data`, and the blocks after it while the key's
   // versions go on.
-  absl::Status Search(const Sought& sought, DataPlace place, FrameLease index,
-                      FrameLease data) const;
+  absl::Status Search(const LookupRequest& sought, CacheFill fill, DataPlace place,
+                      FrameLease index, FrameLease data) const;
   // The steps of MultiGet, each over all lookups; an error ends its lookup.
   void LocateAll(std::span<Lookup> lookups) const;
   std::vector<BlockRead> ReadMissing(std::span<Lookup> lookups, CacheFill fill) const;

@@ -74,10 +74,9 @@ absl::StatusOr<DataPlace> TableBlocks::Locate(std::string_view key, size_t parti
                                               const IndexView& index) const {
   const DataPlace place = {.partition = partition, .index = index.Find(key)};
   if (place.index < index.count()) return place;
-  const absl::Status status =
-      absl::DataLossError("found a last separator below that of the top index");
-  const uint64_t offset = top_.partition(partition).index.offset;
-  return WithKeyRange(file_.Annotate(status, BlockKind::kIndex, offset), partition);
+  return WithKeyRange(file_.Damaged("found a last separator below that of the top index",
+                                    BlockKind::kIndex, top_.partition(partition).index.offset),
+                      partition);
 }
 
 absl::StatusOr<FrameLease> TableBlocks::ReadFilter(size_t partition) const {
@@ -93,9 +92,10 @@ absl::StatusOr<FrameLease> TableBlocks::ReadIndex(size_t partition) const {
   if (!lease.ok()) return WithKeyRange(lease.status(), partition);
   const size_t found = (*lease)->index().count();
   if (found == about.block_count) return lease;
-  const absl::Status status = absl::DataLossError(
-      absl::StrCat("found ", found, " data blocks, expected ", about.block_count));
-  return WithKeyRange(file_.Annotate(status, BlockKind::kIndex, about.index.offset), partition);
+  return WithKeyRange(
+      file_.Damaged(absl::StrCat("found ", found, " data blocks, expected ", about.block_count),
+                    BlockKind::kIndex, about.index.offset),
+      partition);
 }
 
 void TableBlocks::Publish(FrameSlot* slot, FrameLease* lease) const {

@@ -75,11 +75,10 @@ absl::Status TableFile::CheckHandle(const BlockHandle& handle, BlockKind kind) c
       handle.offset <= end - footprint) {
     return absl::OkStatus();
   }
-  return Annotate(absl::DataLossError(absl::StrCat("found a size of ", handle.size,
-                                                   " stored bytes, expected an aligned block before"
-                                                   " the footer at ",
-                                                   end)),
-                  kind, handle.offset);
+  return Damaged(
+      absl::StrCat("found a size of ", handle.size,
+                   " stored bytes, expected an aligned block before the footer at ", end),
+      kind, handle.offset);
 }
 
 absl::StatusOr<BlockTrailer> TableFile::Check(std::string_view block_and_trailer,
@@ -96,19 +95,17 @@ absl::Status TableFile::Uncompress(std::string_view stored, const BlockTrailer& 
   return status.ok() ? status : Annotate(status, trailer.kind, handle.offset);
 }
 
-absl::Status TableFile::Annotate(const absl::Status& status, BlockKind kind,
+absl::Status TableFile::Annotate(const absl::Status& status, const char* what,
                                  uint64_t offset) const {
-  return absl::Status(status.code(),
-                      absl::StrCat("read ", BlockKindName(kind), " of ", options_.path,
-                                   " at offset ", offset, ": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat("read ", what, " of ", options_.path,
+                                                  " at offset ", offset, ": ", status.message()));
 }
 
 absl::Status TableFile::Outcome(const ReadRequest& request, BlockKind kind) const {
   RETURN_IF_ERROR(request.status);
   if (request.bytes_read == request.size) return absl::OkStatus();
-  return Annotate(absl::DataLossError(absl::StrCat("found ", request.bytes_read,
-                                                   " bytes, expected ", request.size)),
-                  kind, request.offset);
+  return Damaged(absl::StrCat("found ", request.bytes_read, " bytes, expected ", request.size),
+                 kind, request.offset);
 }
 
 absl::StatusOr<FrameLease> TableFile::NewFrame(BlockKind kind, size_t size) const {

@@ -20,6 +20,7 @@
 #include "sstable/block_cache.h"
 #include "sstable/table/frame.h"
 #include "sstable/table/table_format.h"
+#include "util/absl_view.h"
 
 namespace cambium::sstable {
 
@@ -82,7 +83,14 @@ class TableFile {
   absl::Status Uncompress(std::string_view stored, const BlockTrailer& trailer,
                           const BlockHandle& handle, char* raw) const;
   // `status`, with what was being read put before its message.
-  absl::Status Annotate(const absl::Status& status, BlockKind kind, uint64_t offset) const;
+  absl::Status Annotate(const absl::Status& status, const char* what, uint64_t offset) const;
+  absl::Status Annotate(const absl::Status& status, BlockKind kind, uint64_t offset) const {
+    return Annotate(status, BlockKindName(kind), offset);
+  }
+  // DataLoss, the same way.
+  absl::Status Damaged(std::string_view message, BlockKind kind, uint64_t offset) const {
+    return Annotate(absl::DataLossError(ToAbsl(message)), kind, offset);
+  }
 
   // The file's end as blocks see it: the footer begins there.
   uint64_t footer_offset() const { return options_.file_size - kFooterSize; }
