@@ -14,7 +14,7 @@ ABSL_FLAG(std::string, benchmarks,
           "multireadrandom",
           "benchmarks to run, in order, separated by commas; name[X3-W1] runs one three times and "
           "once before that for warmth");
-ABSL_FLAG(std::string, db, "/tmp/cambium_bench", "directory of the database");
+ABSL_FLAG(std::string, db, "", "directory of the database; empty: /tmp and the program's name");
 ABSL_FLAG(bool, use_existing_db, false,
           "run on the database that is there; otherwise it is removed first");
 ABSL_FLAG(int64_t, num, 1000000, "keys are drawn from [0, num)");
@@ -146,6 +146,7 @@ Reporting ParseReporting() {
 EngineSettings ParseEngine() {
   EngineSettings engine;
   engine.path = absl::GetFlag(FLAGS_db);
+  if (engine.path.empty()) engine.path = "/tmp/" + std::string(ThisEngine().name) + "_bench";
   engine.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget);
   engine.write_buffer_bytes = absl::GetFlag(FLAGS_write_buffer_size);
   engine.cache_bytes = absl::GetFlag(FLAGS_cache_size);
@@ -155,7 +156,6 @@ EngineSettings ParseEngine() {
   if (bits.value_or(-1) >= 0) engine.filter_bits_per_key = bits;  // below, db_bench's "as it comes"
   engine.compression = absl::GetFlag(FLAGS_compression_type);
   engine.background_threads = absl::GetFlag(FLAGS_max_background_jobs);
-  Require(!engine.path.empty(), "--db must name a directory");
   return engine;
 }
 

@@ -9,6 +9,8 @@
 namespace cambium::bench {
 namespace {
 
+constexpr int kOperationsALook = 16;  // at the clock, which takes as long as a fast operation
+
 Bounds BoundsOf(const Work& work, int64_t asked) {
   Bounds bounds;
   bounds.seconds = work.duration_seconds;
@@ -36,15 +38,20 @@ bool Loop::More() {
   const Measured& measured = worker_->measured;
   if (ended_ || !measured.totals.error.empty()) return false;
   if (measured.operations() >= bounds_.operations) return false;
-  if (deadline_ != 0 && SteadyNanos() >= deadline_) return false;
-  if (nanos_between_ > 0) {
-    // The threads take turns.
-    const double turn = static_cast<double>(worker_->index) / worker_->work().threads;
-    const double place = static_cast<double>(measured.operations()) + turn;
-    due_ = started_ + static_cast<uint64_t>(place * nanos_between_);
-    WaitUntil(due_);
-  }
+  if (nanos_between_ == 0) return deadline_ == 0 || !IsPastDeadline();
+  // The threads take turns.
+  const double turn = static_cast<double>(worker_->index) / worker_->work().threads;
+  const double place = static_cast<double>(measured.operations()) + turn;
+  due_ = started_ + static_cast<uint64_t>(place * nanos_between_);
+  if (deadline_ != 0 && due_ >= deadline_) return false;
+  WaitUntil(due_);
   return true;
+}
+
+bool Loop::IsPastDeadline() {
+  if (--until_look_ > 0) return false;
+  until_look_ = kOperationsALook;
+  return SteadyNanos() >= deadline_;
 }
 
 void Loop::Done(const Outcome& outcome) {

@@ -82,6 +82,7 @@ class Loop {
   int64_t Left() const { return bounds_.operations - worker_->measured.operations(); }
 
  private:
+  bool IsPastDeadline();
   // Writers wait here for their part of --benchmark_write_rate_limit.
   void PayForWrite(uint64_t bytes);
 
@@ -90,6 +91,7 @@ class Loop {
   const bool with_latencies_;
   const uint64_t started_;
   uint64_t deadline_ = 0;     // 0: none
+  int until_look_ = 0;        // operations until the next look at the clock for it
   double nanos_between_ = 0;  // of the starts of this thread's operations; 0: no pace
   bool ended_ = false;        // the operation said so
   uint64_t due_ = 0;          // start of the operation that runs, where there is a pace
