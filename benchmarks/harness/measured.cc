@@ -1,24 +1,10 @@
 #include "benchmarks/harness/measured.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
+#include "benchmarks/harness/report/process.h"
+
 namespace cambium::bench {
-namespace {
-
-double Seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-double ThreadCpuSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
-}
-
-}  // namespace
-
 std::string_view Word(Kind kind) {
   constexpr std::array<std::string_view, kKinds> kWords = {
       "read", "write", "delete", "seek", "update", "compress", "uncompress", "crc", "op"};
@@ -53,6 +39,7 @@ void Measured::Merge(const Measured& other) {
   thread_seconds_ += other.thread_seconds_;
   cpu_seconds_ += other.cpu_seconds_;
   slow_nanos_ += other.slow_nanos_;
+  is_from_due_ |= other.is_from_due_;
   for (size_t i = 0; i < kKinds; ++i) {
     if (other.latencies_[i] == nullptr) continue;
     if (latencies_[i] == nullptr) latencies_[i] = std::make_unique<Histogram>();

@@ -53,13 +53,14 @@ class Measured {
     operations_.store(operations() + count, std::memory_order_relaxed);
     span_ = count > span_ ? count : span_;
   }
-  // They took from the end of those before, or from `began`, a time of steady_clock.
+  // They took from the end of those before, or from `began`, when they were due by steady_clock.
   void Time(Kind kind) {
     const uint64_t now = NowTicks(*ticks_);
     Record(kind, static_cast<double>(now - last_) * ticks_->nanos_per_tick);
     last_ = now;
   }
   void TimeFrom(Kind kind, uint64_t began) {
+    is_from_due_ = true;
     Record(kind, static_cast<double>(SteadyNanos() - began));
   }
 
@@ -76,6 +77,7 @@ class Measured {
   // Nanoseconds; null where none of that kind was timed.
   const Histogram* Latencies(Kind kind) const { return latencies_[Index(kind)].get(); }
   Histogram AllLatencies() const;
+  bool IsFromDue() const { return is_from_due_; }
   // What lies between the thread's CPU time at Start and at Stop.
   double CpuSeconds() const { return cpu_seconds_; }
 
@@ -93,6 +95,7 @@ class Measured {
   uint64_t started_nanos_ = 0, finished_nanos_ = 0;
   uint64_t last_ = 0;  // ticks
   double thread_seconds_ = 0, cpu_seconds_ = 0, slow_nanos_ = 0;
+  bool is_from_due_ = false;
   std::array<std::unique_ptr<Histogram>, kKinds> latencies_;
 };
 

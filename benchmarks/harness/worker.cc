@@ -31,7 +31,7 @@ Loop::Loop(Worker* worker, const Bounds& bounds)
       started_(SteadyNanos()) {
   const Work& work = worker->work();
   if (bounds.seconds > 0) deadline_ = started_ + static_cast<uint64_t>(bounds.seconds * 1e9);
-  if (work.rate > 0) nanos_between_ = 1e9 * work.threads / work.rate;
+  if (bounds.is_paced && work.rate > 0) nanos_between_ = 1e9 * work.threads / work.rate;
 }
 
 bool Loop::More() {

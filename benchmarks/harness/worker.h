@@ -64,6 +64,7 @@ struct Outcome {
 struct Bounds {
   int64_t operations = INT64_MAX;
   double seconds = 0;
+  bool is_paced = true;  // by --rate, where it is set
 };
 // `count` operations, as a flag gave them or --num did; where --duration is set, its seconds, and
 // the operations only if a flag gave them.
@@ -104,10 +105,10 @@ void Repeat(Worker* worker, const Bounds& bounds, Operation operation) {
   while (loop.More()) loop.Done(operation());
 }
 
-// The same beside other threads, until they have ended.
+// The same beside other threads, until they have ended, at its own pace.
 template <typename Operation>
 void RepeatUntil(Worker* worker, const std::atomic<bool>& over, Operation operation) {
-  Repeat(worker, {}, [&] {
+  Repeat(worker, {.is_paced = false}, [&] {
     Outcome outcome = operation();
     outcome.is_last |= over.load(std::memory_order_relaxed);
     return outcome;

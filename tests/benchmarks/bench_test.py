@@ -169,13 +169,13 @@ class Bench(unittest.TestCase):
         entry = report["benchmarks"][0]
         self.assertEqual(entry["latency_from"], "intended start")
         self.assertEqual(entry["operations"], 800)
-        self.assertGreater(entry["seconds"], 0.79)
-        self.assert_plausible_start(entry)
-
-    def assert_plausible_start(self, entry):
-        # Each of the 800 is timed alone, though all wait for their turn together.
         self.assertEqual(entry["latency_micros"]["count"], 800)
-        self.assertLess(entry["latency_micros"]["p50"], 1000)
+        self.assertGreater(entry["seconds"], 0.79)
+        # More than any engine can do: the later an operation, the longer it has waited.
+        report = self.report_of("--benchmarks=fillrandom,compact", "--num=20000", "--rate=1000000000")
+        entry, compact = report["benchmarks"]
+        self.assertGreater(entry["latency_micros"]["max"], entry["seconds"] * 1e6 * 0.9)
+        self.assertEqual(compact["latency_from"], "call")
 
     def test_writes_keep_to_their_limit(self):
         report = self.report_of("--benchmarks=fillrandom", "--num=1000", "--benchmark_write_rate_limit=232000")
@@ -198,7 +198,7 @@ class Bench(unittest.TestCase):
         with open(self.path("rates.csv"), encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
         self.assertEqual(rows[0], ["secs_elapsed", "interval_qps"])
-        self.assertEqual([row[0] for row in rows[1:]], ["1", "2"])
+        self.assertEqual([row[0] for row in rows[1:3]], ["1", "2"])
         self.assertTrue(all(int(row[1]) > 0 for row in rows[1:]), rows)
         self.assertRegex(result.stderr, r"thread 1: \(\d+,\d+\) ops and \([\d.]+,[\d.]+\) ops/second in \(1\.0+,2\.0+\)")
 
@@ -210,6 +210,12 @@ class Bench(unittest.TestCase):
             filled, forward, backward, _ = report["benchmarks"]
             self.assertTrue(filled["bytes"] == filled["live_bytes"] == forward["bytes"] == backward["bytes"])
             self.assertAlmostEqual(filled["bytes"] / 2000, 16 + 505, delta=30)
+
+    def test_batches_are_one_latency_each(self):
+        report = self.report_of("--benchmarks=fillrandom,fillbatch,multireadrandom", "--num=3000", "--batch_size=10", "--verify")
+        for entry, size in zip(report["benchmarks"], (10, 1000, 10)):
+            self.assertEqual((entry["operations"], entry["latency_operations"]), (3000, size))
+            self.assertEqual(entry["latency_micros"]["count"], 3000 // size)
 
     def test_scans_can_go_backwards(self):
         flags = ("--benchmarks=fillseq,seekrandom", "--num=2000", "--verify", "--seek_nexts=3")

@@ -68,5 +68,11 @@ TEST(EditDistance, CountsChanges) {
   EXPECT_EQ(words::EditDistance("", "get"), 3u);
 }
 
+TEST(Nearest, IsTheFirstOfTheLeastDistant) {
+  EXPECT_EQ(words::Nearest({"stat", "scan", "get"}, "scna"), "scan");
+  EXPECT_EQ(words::Nearest({"b", "a"}, "c"), "a");
+  EXPECT_EQ(words::Nearest({}, "c"), "");
+}
+
 }  // namespace
 }  // namespace cambium::tool

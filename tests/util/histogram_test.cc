@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "util/random.h"
@@ -116,6 +117,19 @@ TEST(Histogram, SummaryIsInTheUnitAskedFor) {
   EXPECT_EQ(micros.p50, 50);
   EXPECT_EQ(micros.p9999, 50);
   EXPECT_EQ(micros.max, 50);
+}
+
+TEST(Histogram, ShowsItsBucketsInOrder) {
+  Histogram histogram;
+  for (const uint64_t value : {7, 1000, 7, 999'999}) histogram.Record(value);
+  std::vector<std::pair<double, uint64_t>> buckets;
+  histogram.ForEachBucket(
+      [&buckets](double middle, uint64_t count) { buckets.emplace_back(middle, count); });
+  ASSERT_EQ(buckets.size(), 3u);
+  EXPECT_EQ(buckets[0], std::pair(7.0, uint64_t{2}));
+  EXPECT_NEAR(buckets[1].first, 1000, 20);
+  EXPECT_NEAR(buckets[2].first, 999'999, 20'000);
+  EXPECT_EQ(buckets[2].second, 1u);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ Json Ratio(std::optional<uint64_t> part, std::optional<uint64_t> whole) {
   return static_cast<double>(*part) / static_cast<double>(*whole);
 }
 
-Json BenchmarkJson(const Settings& settings, const Result& result) {
+Json BenchmarkJson(const Result& result) {
   const Measured& measured = *result.measured;
   const Measured::Totals& totals = measured.totals;
   uint64_t user_read = totals.read, user_written = totals.written;
@@ -96,7 +96,7 @@ Json BenchmarkJson(const Settings& settings, const Result& result) {
       {"asked", looked_up ? Json(totals.asked) : Json(nullptr)},
       {"beside", Beside(result)},
       {"latency_micros", Latencies(measured)},
-      {"latency_from", settings.work.rate > 0 ? "intended start" : "call"},
+      {"latency_from", measured.IsFromDue() ? "intended start" : "call"},
       {"latency_operations", measured.span()},
       {"stall_seconds", OrNull(result.stall_seconds)},
       {"slow_operation_seconds", measured.SlowSeconds()},
@@ -145,7 +145,7 @@ absl::Status WriteJsonReport(const Settings& settings, const std::vector<Result>
                              const std::string& error) {
   Json report = Header(settings);
   Json benchmarks = Json::array();
-  for (const Result& result : results) benchmarks.push_back(BenchmarkJson(settings, result));
+  for (const Result& result : results) benchmarks.push_back(BenchmarkJson(result));
   report["benchmarks"] = benchmarks;
   if (!error.empty()) report["error"] = error;
   std::ofstream out(settings.report.json_file);

@@ -3,7 +3,6 @@
 #define CAMBIUM_BENCHMARKS_HARNESS_REPORT_PROCESS_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 namespace cambium::bench {
@@ -16,6 +15,8 @@ struct ProcessUsage {
   uint64_t bytes_read = 0;  // by system calls
 };
 ProcessUsage UsageNow();
+// What the calling thread has used, user and system together.
+double ThreadCpuSeconds();
 
 // Forgets the peak so far, where that is allowed; otherwise the peak is that of the whole run.
 void ResetPeakMemory();

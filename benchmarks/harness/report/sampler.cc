@@ -1,11 +1,22 @@
 #include "benchmarks/harness/report/sampler.h"
 
 #include <chrono>
+#include <ctime>
+#include <string>
 
 namespace cambium::bench {
 namespace {
 
 bool IsWanted(const Reporting& report) { return report.interval_seconds > 0; }
+
+std::string TimeOfDay() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y/%m/%d-%H:%M:%S", &parts);
+  return text;
+}
 
 }  // namespace
 

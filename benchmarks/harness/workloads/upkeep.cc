@@ -20,7 +20,7 @@ constexpr int64_t kOpens = 5;
 Engine* EngineOf(Worker* worker) { return worker->shared->database->engine(); }
 
 void Once(Worker* worker, absl::Status (Engine::*operation)()) {
-  Repeat(worker, {1, 0}, [&] {
+  Repeat(worker, {1, 0, /*is_paced=*/false}, [&] {
     Outcome outcome;
     outcome.status = (EngineOf(worker)->*operation)();
     return outcome;
@@ -43,7 +43,8 @@ void PrintLevels(Worker* worker) { Print(worker, "levelstats"); }
 void Open(Worker* worker) {
   Database* const database = worker->shared->database;
   const int64_t reads = worker->work().reads;
-  Repeat(worker, {reads < 0 ? kOpens : std::max<int64_t>(reads, 1), 0}, [&] {
+  const Bounds bounds{reads < 0 ? kOpens : std::max<int64_t>(reads, 1), 0, /*is_paced=*/false};
+  Repeat(worker, bounds, [&] {
     Outcome outcome;
     const uint64_t closing = SteadyNanos();
     outcome.status = database->Close();
