@@ -85,7 +85,7 @@ void Sampler::PrintThreads(double seconds) {
     printed_[i] = all;
     std::fprintf(
         stderr,
-        "... thread %zu: (%lld,%lld) ops and (%.1f,%.1f) ops/second in (%.6f,%.6f) seconds\n", i,
+        "%s ... thread %zu: (%lld,%lld) ops and (%.1f,%.1f) ops/second in (%.6f,%.6f) seconds\n", i,
         static_cast<long long>(fresh), static_cast<long long>(all),
         static_cast<double>(fresh) / between, static_cast<double>(all) / seconds, between, seconds);
   }
