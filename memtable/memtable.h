@@ -60,7 +60,6 @@ class MemTable {
   void Prefetch(uint64_t hash) const {
     if (index_ != nullptr) index_->Prefetch(hash);
   }
-  void PrefetchFor(const LookupKey& lookup) const { Prefetch(lookup.hash); }
 
   // In both directions, over all versions. It sees every entry added before its last Seek* call and
   // any of those added since. The memtable must outlive it.

@@ -83,11 +83,10 @@ class Block {
   static absl::StatusOr<Block> Parse(std::string_view bytes);
 
   size_t count() const { return layout_.count; }
-  bool has_tombstones() const { return HasFlag(kBlockHasTombstones); }
+  uint8_t flags() const { return layout_.flags; }
   // A user key has more than one version in this block.
   bool has_duplicates() const { return HasFlag(kBlockHasDuplicates); }
   bool all_sequences_zero() const { return HasFlag(kBlockSequencesZero); }
-  bool has_value_pointers() const { return HasFlag(kBlockHasValuePointers); }
   bool has_fingerprints() const { return HasFlag(kBlockHasFingerprints); }
 
   // What every key begins and ends with.
@@ -164,7 +163,6 @@ class BlockIterator final : public InternalIterator {
   // Walks `block` from now on; stands nowhere. Allocates only where the block's keys are longer
   // than those of every block before.
   void SetBlock(const Block& block);
-  const Block& block() const { return block_; }
 
   void SeekToFirst() override { MoveTo(0); }
   void SeekToLast() override { MoveTo(block_.count() - 1); }
@@ -174,8 +172,6 @@ class BlockIterator final : public InternalIterator {
   void Prev() override { MoveTo(index_ - 1); }
   absl::Status status() const override { return absl::OkStatus(); }
 
-  // Requires Valid().
-  size_t index() const { return index_; }
   // To entry `index`; stands nowhere where index >= count().
   void MoveTo(size_t index) {
     index_ = index;

@@ -48,7 +48,6 @@ class TableHandle {
   // The same, or null where it is not open.
   const TableReader* reader_if_open() const { return open_.load(std::memory_order_acquire); }
 
-  FileNumber number() const { return number_; }
   uint64_t file_size() const { return file_size_; }
 
  private:

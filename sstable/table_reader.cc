@@ -213,25 +213,12 @@ std::vector<BlockRead> TableReader::ReadMissing(std::span<Lookup> lookups, Cache
   return reads;
 }
 
-void TableReader::Prefetch(const LookupKey& key) const {
-  const size_t partition = blocks_.top().Find(key.key);
-  if (partition < blocks_.partition_count()) Prefetch(key, partition);
-}
-
 void TableReader::Prefetch(const LookupKey& key, size_t partition) const {
   if (HasFilter(partition)) {
     const Frame* const frame = blocks_.CachedFilter(partition);
     if (frame != nullptr) frame->filter().Prefetch(key.hash);
   }
   if (const Frame* const frame = blocks_.CachedIndex(partition)) __builtin_prefetch(frame);
-}
-
-bool TableReader::MayContain(const LookupKey& key) const {
-  const size_t partition = blocks_.top().Find(key.key);
-  if (partition == blocks_.partition_count()) return false;
-  if (!HasFilter(partition)) return true;
-  const Frame* const frame = blocks_.CachedFilter(partition);
-  return frame == nullptr || frame->filter().MayContain(key.hash);
 }
 
 uint64_t TableReader::ApproximateOffsetOf(std::string_view key) const {

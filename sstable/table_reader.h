@@ -79,14 +79,6 @@ class TableReader {
   // are not cached are read by one call of the file. The caller holds an EpochGuard.
   void MultiGet(std::span<LookupRequest> requests, const TableReadOptions& options) const;
 
-  // Brings into the processor's caches what Get(key) will touch first. The caller holds an
-  // EpochGuard.
-  void Prefetch(const LookupKey& key) const;
-
-  // False only where no version of the key is here. True without a look at the disk where the
-  // filter is not cached. The caller holds an EpochGuard.
-  bool MayContain(const LookupKey& key) const;
-
   // The reader must outlive the iterator. Both directions; one block pinned at a time.
   std::unique_ptr<InternalIterator> NewIterator(const TableIteratorOptions& options) const;
 
@@ -110,6 +102,7 @@ class TableReader {
     return blocks_.top().partition(partition).filter.size != 0 &&
            blocks_.order().comparator_identical();
   }
+  // Brings into the processor's caches what a lookup in the partition will touch first.
   void Prefetch(const LookupKey& key, size_t partition) const;
   // Sets `place` to the first block of its partition to look into, and holds that partition's
   // index; leaves `index` null where the filter says that the key is not there.

@@ -81,7 +81,6 @@ struct LogReservation {
   bool populate_ahead = false;  // Fill has memory ahead made resident
   bool prepare_next = false;    // Fill has the next segment prepared
 
-  LogPosition begin() const { return {segment_number, offset}; }
   LogPosition end() const { return {segment_number, offset + RecordSize(payload_size)}; }
 };
 

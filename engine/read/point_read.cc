@@ -110,7 +110,7 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
   for (size_t i = 0; i < keys.size(); ++i) {
     Pending& read = pending.emplace_back(keys[i], at.sequence, context->order);
     read.index = i;
-    at.view->active->table.PrefetchFor(read.lookup);
+    at.view->active->table.Prefetch(read.lookup.hash);
   }
   std::erase_if(pending, [&](Pending& read) {
     if (!ReadMemTables(*at.view, read.lookup, &read.fold, &values[read.index])) return false;

@@ -81,7 +81,7 @@ class Checked {
     const LookupKey lookup(key, sequence, order_);
     KeyFold fold(sequence);
     std::string_view value = "unchanged";
-    memtable_.PrefetchFor(lookup);
+    memtable_.Prefetch(lookup.hash);
     const KeyFold::Answer answer = memtable_.Get(lookup, &fold, &value);
     EXPECT_EQ(answer, fold.answer());
     if (answer == KeyFold::Answer::kValue) {

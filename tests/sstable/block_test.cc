@@ -137,10 +137,10 @@ class Model {
       zero &= TagSequence(entries_[i].tag) == 0;
       duplicates |= i > 0 && order_.Equal(entries_[i].key, entries_[i - 1].key);
     }
-    EXPECT_EQ(block_.has_tombstones(), tombstones);
+    EXPECT_EQ((block_.flags() & kBlockHasTombstones) != 0, tombstones);
     EXPECT_EQ(block_.has_duplicates(), duplicates);
     EXPECT_EQ(block_.all_sequences_zero(), zero);
-    EXPECT_EQ(block_.has_value_pointers(), pointers);
+    EXPECT_EQ((block_.flags() & kBlockHasValuePointers) != 0, pointers);
     EXPECT_EQ(block_.has_fingerprints(), order_.comparator_identical());
   }
 

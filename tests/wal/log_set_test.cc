@@ -126,7 +126,8 @@ TEST_P(LogSetTest, NextSegmentIsPreparedWhenTheActiveOneIsHalfFull) {
   // Rotation takes it without a call that makes a file.
   LogReservation reservation;
   EXPECT_TRUE(log->TryReserve(kSegmentSize / 2, &reservation));
-  EXPECT_EQ(reservation.begin(), (LogPosition{2, kSegmentHeaderSize}));
+  EXPECT_EQ((LogPosition{reservation.segment_number, reservation.offset}),
+            (LogPosition{2, kSegmentHeaderSize}));
   ASSERT_OK(log->Fill(reservation, 2, {}, Durability::kProcess));
   EXPECT_THAT(log->LiveSegments(), ElementsAre(1, 2));
 }
