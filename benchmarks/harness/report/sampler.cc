@@ -83,11 +83,12 @@ void Sampler::PrintThreads(double seconds) {
     const int64_t all = (*workers_)[i]->measured.operations();
     const int64_t fresh = all - printed_[i];
     printed_[i] = all;
-    std::fprintf(
-        stderr,
-        "%s ... thread %zu: (%lld,%lld) ops and (%.1f,%.1f) ops/second in (%.6f,%.6f) seconds\n", i,
-        static_cast<long long>(fresh), static_cast<long long>(all),
-        static_cast<double>(fresh) / between, static_cast<double>(all) / seconds, between, seconds);
+    std::fprintf(stderr,
+                 "%s ... thread %zu: (%lld,%lld) ops and (%.1f,%.1f) ops/second in (%.6f,%.6f) "
+                 "seconds\n",
+                 TimeOfDay().c_str(), i, static_cast<long long>(fresh), static_cast<long long>(all),
+                 static_cast<double>(fresh) / between, static_cast<double>(all) / seconds, between,
+                 seconds);
   }
 }
 
