@@ -1,7 +1,7 @@
 """Runs Cambium and its peers side by side and writes a report.
 
     python3 benchmarks/compare [--install] [--size tiny|small|full] [--large] [--rounds N] [--engines A,B] [--out DIR]
-    python3 benchmarks/compare --from RESULTS.json [--out DIR]
+    python3 benchmarks/compare --from RESULTS.json… [--out DIR]
     python3 benchmarks/compare --agree ONE.json OTHER.json
 
 Leaves DIR/results.json, DIR/report.html and DIR/table.md. Exit code 0; 1: the engines disagree on what they found, or two
@@ -24,8 +24,9 @@ import summary  # noqa: E402
 import table  # noqa: E402
 from runner import Runner, flags_of, run_all  # noqa: E402
 
-# What a key and its value take in the engine that takes most, and room for two generations of it.
-BYTES_A_KEY = 1200
+# What a run may take: of a key and its value twice over, and of logs that are laid out before they are written.
+BYTES_A_KEY = 500
+BYTES_BESIDES = 1 << 29
 
 
 def parse():
@@ -41,7 +42,8 @@ def parse():
     parser.add_argument("--disk", type=Path, help="a folder on the disk that the disk stage measures")
     parser.add_argument("--seed", type=int, default=301)
     parser.add_argument("--out", type=Path, default=Path("compare-report"), help="folder of the report")
-    parser.add_argument("--from", dest="results", type=Path, help="write the report of these results again")
+    parser.add_argument("--from", dest="results", nargs="+", type=Path, metavar="RESULTS",
+                        help="write the report of runs of one build again, their rounds together")
     parser.add_argument("--agree", nargs=2, type=Path, metavar="RESULTS", help="compare the ratios of two runs")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.engines.split(",") if name not in machine.ENGINES]
@@ -70,15 +72,6 @@ def chosen_stages(arguments):
     return kept
 
 
-def commands(stages):
-    """One line a stage, without the places of this machine."""
-    lines = []
-    for stage in stages:
-        flags = " ".join(f"--{name}={value}" for name, value in flags_of(stage).items())
-        lines.append(f"ENGINE_bench {flags} --db=DB --json=FILE")
-    return lines
-
-
 def compare(arguments):
     build = arguments.build
     if arguments.install:
@@ -91,23 +84,54 @@ def compare(arguments):
     stages = chosen_stages(arguments)
     disk = arguments.disk or build
     keys = plan.LARGE_KEYS if arguments.large else plan.SIZES[arguments.size]
-    machine.need_space(arguments.memory, keys * BYTES_A_KEY)
-    machine.need_space(disk, plan.SIZES[arguments.size] * BYTES_A_KEY)
+    machine.need_space(arguments.memory, keys * BYTES_A_KEY + BYTES_BESIDES)
+    machine.need_space(disk, plan.SIZES[arguments.size] * BYTES_A_KEY + BYTES_BESIDES)
     started = datetime.datetime.now(datetime.timezone.utc)
     about = machine.describe()
     with Runner(programs, arguments.memory, disk, arguments.seed) as runner:
         measured = run_all(runner, stages, list(programs), arguments.rounds, lambda line: print(line, flush=True))
     words = [f"--size={arguments.size}", f"--rounds={arguments.rounds}"] + (["--large"] if arguments.large else [])
     words += [f"--stages={arguments.stages}"] if arguments.stages else []
-    engines = {name: next(run["result"]["engine"] for run in measured if run["engine"] == name) for name in programs}
-    return {"date": started.strftime("%Y-%m-%d %H:%M UTC"), "machine": about, "rounds": arguments.rounds,
-            "command": "python3 benchmarks/compare " + " ".join(words), "engines": engines, "commands": commands(stages),
-            "rows": summary.summarise(stages, measured), "disagreements": summary.disagreements(stages, measured)}
+    return {"date": started.strftime("%Y-%m-%d %H:%M UTC"), "machine": about, "size": arguments.size,
+            "stages": [stage.name for stage in stages], "commands": ["python3 benchmarks/compare " + " ".join(words)],
+            "measured": measured}
+
+
+def merge(documents):
+    """Runs of one build at one size as one: their rounds are numbered on."""
+    whole = documents[0]
+    for document in documents[1:]:
+        for key, what in (("size", "size"), ("machine", "machine and commit")):
+            mine, other = ({k: v for k, v in d[key].items() if k != "load"} if key == "machine" else d[key]
+                           for d in (whole, document))
+            if mine != other:
+                raise machine.Failure(f"these are runs of another {what}: {mine}, {other}")
+        done = max(run["round"] for run in whole["measured"])
+        whole["measured"] += [run | {"round": run["round"] + done} for run in document["measured"]]
+        whole["stages"] += [name for name in document["stages"] if name not in whole["stages"]]
+        whole["commands"] += document["commands"]
+    return whole
+
+
+def with_figures(document):
+    """What reports are made of: the measurements, and all that follows from them."""
+    stages = [stage for stage in plan.stages(document["size"], with_large=True) if stage.name in document["stages"]]
+    engines = {}
+    for run in document["measured"]:
+        engines.setdefault(run["engine"], run["result"]["engine"])
+    programs = [f"ENGINE_bench {' '.join(f'--{name}={value}' for name, value in flags_of(stage).items())} --db=DB --json=FILE"
+                for stage in stages]
+    return document | {"engines": engines, "programs": programs, "rows": summary.summarise(stages, document["measured"]),
+                       "disagreements": summary.disagreements(stages, document["measured"])}
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write(document, out):
     out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (out / "results.json").write_text(json.dumps(document), encoding="utf-8")
     (out / "report.html").write_text(report.render(document), encoding="utf-8")
     (out / "table.md").write_text(table.markdown(document["rows"]), encoding="utf-8")
     print(table.markdown(document["rows"]))
@@ -117,7 +141,7 @@ def write(document, out):
 
 
 def agree(paths):
-    one, other = (json.loads(path.read_text(encoding="utf-8"))["rows"] for path in paths)
+    one, other = (read(path)["rows"] for path in paths)
     apart = 0
     for stage, label, ratio, second, within in summary.agreement(one, other):
         apart += not within
@@ -131,7 +155,8 @@ def main():
     try:
         if arguments.agree:
             return agree(arguments.agree)
-        document = json.loads(arguments.results.read_text(encoding="utf-8")) if arguments.results else compare(arguments)
+        document = merge([read(path) for path in arguments.results]) if arguments.results else compare(arguments)
+        document = with_figures(document)
         write(document, arguments.out)
         return 1 if document["disagreements"] else 0
     except (machine.Failure, OSError) as error:

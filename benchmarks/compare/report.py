@@ -7,7 +7,7 @@ from string import Template
 
 from machine import ENGINES
 from summary import OURS
-from table import TITLES, cell, present, seconds, shown
+from table import TITLES, cell, costs, present, seconds, shown
 
 HERE = Path(__file__).resolve().parent
 
@@ -120,16 +120,8 @@ def _curves(rows):
 
 
 def _costs(rows):
-    written = [row for row in rows if row["profile"] == "matched" and _medians(row, "settled_cpu_micros")]
-    cards = []
-    for row in written:
-        label = row["label"]
-        cards.append(_bars(f"{label}: bytes written a byte", _medians(row, "settled_write_amplification"), "{:.2f}".format,
-                           lower_is_better=True))
-        cards.append(_bars(f"{label}: bytes on disk a live byte", _medians(row, "settled_space_amplification"),
-                           "{:.2f}".format, lower_is_better=True))
-        cards.append(_bars(f"{label}: CPU an operation", _medians(row, "settled_cpu_micros"), "{:.2f}".format, " µs",
-                           lower_is_better=True))
+    cards = (_bars(f"{row['label']}: {words}", _medians(row, figure), show, lower_is_better=True)
+             for row, figure, words, show, _ in costs(rows))
     return f"<div class='cards'>{''.join(cards)}</div>"
 
 
@@ -162,8 +154,8 @@ def _table(rows):
 
 
 def _commands(document):
-    blocks = "".join(f"{_text(line)}\n" for line in document["commands"])
-    return f"<details><summary>{len(document['commands'])} commands</summary><pre>{blocks}</pre></details>"
+    blocks = "".join(f"{_text(line)}\n" for line in document["programs"])
+    return f"<details><summary>what each engine's program was called with</summary><pre>{blocks}</pre></details>"
 
 
 def _engines(document):
@@ -175,9 +167,9 @@ def _engines(document):
 def render(document):
     machine = document["machine"]
     about = (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, "
-             f"Linux {machine['kernel']}; {document['rounds']} rounds, interleaved; Cambium {machine['commit']}")
+             f"Linux {machine['kernel']}; {max(run['round'] for run in document['measured'])} rounds, interleaved; Cambium {machine['commit']}")
     return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
-        date=_text(document["date"]), about=_text(about), command=_text(document["command"]),
+        date=_text(document["date"]), about=_text(about), command=_text("\n".join(document["commands"])),
         engines=_engines(document), table=_table(document["rows"]), sections=_sections(document["rows"]),
         curves=_curves(document["rows"]), costs=_costs(document["rows"]), upkeep=_upkeep(document["rows"]), memory=_memory(document["rows"]),
         commands=_commands(document),

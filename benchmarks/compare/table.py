@@ -1,6 +1,7 @@
 """The figures as a Markdown table."""
 
 from machine import ENGINES
+from summary import OURS
 
 TITLES = {"cambium": "Cambium", "rocksdb": "RocksDB", "leveldb": "LevelDB", "lmdb": "LMDB", "wiredtiger": "WiredTiger",
           "sqlite": "SQLite"}
@@ -34,25 +35,52 @@ def shown(row, value):
     return seconds(value / 1e6 if row["figure"].startswith("p") else value)
 
 
-def cell(row, engine):
+def _cell(medians, engine, lower_is_better, show, best):
     """The median, and in brackets how many times better than the best peer it is; the best peer in bold."""
-    figure = row["figure"]
-    medians = {name: figures[figure]["median"] for name, figures in row["engines"].items() if figures[figure]}
     if engine not in medians:
         return "–"
-    text = shown(row, medians[engine])
-    best = row["best_peer"]
-    if best is None or not medians[engine]:
+    text = show(medians[engine])
+    if best not in medians or not medians[engine]:
         return text
-    ratio = medians[engine] / medians[best] if figure == "rate" else medians[best] / medians[engine]
+    ratio = medians[best] / medians[engine] if lower_is_better else medians[engine] / medians[best]
     text += f" ({ratio:.2f})"
     return f"**{text}**" if engine == best else text
 
 
-def markdown(rows, stages=None, engines=None):
-    """A row a workload: operations a second, and in brackets the ratio to the best peer."""
-    rows = [row for row in rows if stages is None or row["stage"] in stages]
-    engines = [name for name in present(rows) if engines is None or name in engines]
+def _medians(row, metric):
+    return {name: figures[metric]["median"] for name, figures in row["engines"].items() if figures.get(metric)}
+
+
+def cell(row, engine):
+    figure = row["figure"]
+    return _cell(_medians(row, figure), engine, figure != "rate", lambda value: shown(row, value), row["best_peer"])
+
+
+# What is shown of a write benchmark and the background work that it left: (figure, words, how).
+COSTS = (("settled_write_amplification", "bytes written a byte", "{:.2f}".format),
+         ("settled_space_amplification", "bytes on disk a live byte", "{:.2f}".format),
+         ("settled_cpu_micros", "CPU an operation", "{:.2f} µs".format))
+
+
+def costs(rows):
+    """(row, figure, words, how, {engine: median}) of the matched runs."""
+    for row in rows:
+        for figure, words, show in COSTS:
+            medians = _medians(row, figure)
+            if row["profile"] == "matched" and medians:
+                yield row, figure, words, show, medians
+
+
+def _cost_line(row, words, show, medians, engines):
+    peers = {name: value for name, value in medians.items() if name != OURS}
+    best = min(peers, key=peers.get) if peers else None
+    cells = " | ".join(_cell(medians, name, True, show, best) for name in engines)
+    return f"| {row['label']}: {words} | {cells} |"
+
+
+def markdown(rows):
+    """A row a workload: operations a second, or a time, and in brackets the ratio to the best peer."""
+    engines = present(rows)
     lines = ["| workload | " + " | ".join(TITLES[name] for name in engines) + " |",
              "|---|" + "---|" * len(engines)]
     title = None
@@ -61,4 +89,6 @@ def markdown(rows, stages=None, engines=None):
             title = row["title"]
             lines.append(f"| *{title}* |" + " |" * len(engines))
         lines.append(f"| {row['label']} | " + " | ".join(cell(row, name) for name in engines) + " |")
+    lines.append("| *What writes cost, with the background work that they leave* |" + " |" * len(engines))
+    lines += [_cost_line(row, words, show, medians, engines) for row, _, words, show, medians in costs(rows)]
     return "\n".join(lines) + "\n"

@@ -69,6 +69,7 @@ class Compare(unittest.TestCase):
         self.assertEqual(row["engines"]["cambium"]["rate"]["values"], [3000] * 9)
         fill = next(row for row in document["rows"] if row["label"] == "fillrandom")
         self.assertEqual(fill["engines"]["rocksdb"]["settled_write_amplification"]["median"], 4)
+        self.assertIn("| fillrandom: bytes written a byte | 4.00 (1.00) |", (self.dir / "out" / "table.md").read_text())
         settle = next(row for row in document["rows"] if row["upkeep"])
         self.assertIsNone(settle["ratio"])
         table = (self.dir / "out" / "table.md").read_text()
@@ -86,6 +87,23 @@ class Compare(unittest.TestCase):
         again = self.compare("--from", self.dir / "out" / "results.json", "--out", self.dir / "again")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual((self.dir / "again" / "report.html").read_text(), page)
+
+    def test_runs_of_one_build_are_put_together(self):
+        for out, rate in (("one", 3000), ("two", 5000)):
+            self.fake("cambium", rate)
+            self.fake("rocksdb", 1000)
+            self.assertEqual(self.run_fakes(self.dir / out, "--rounds=1").returncode, 0)
+        results = [self.dir / out / "results.json" for out in ("one", "two")]
+        self.assertEqual(self.compare("--from", *results, "--out", self.dir / "both").returncode, 0)
+        document = json.loads((self.dir / "both" / "results.json").read_text())
+        row = next(row for row in document["rows"] if row["label"] == "readmissing")
+        self.assertEqual((row["ratio"], row["ratios"]), (4, [3, 5]))
+        other = json.loads(results[1].read_text())
+        other["machine"]["commit"] = "another"
+        results[1].write_text(json.dumps(other))
+        refused = self.compare("--from", *results, "--out", self.dir / "both")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("another machine and commit", refused.stderr)
 
     def test_a_wrong_answer_of_an_engine_is_seen(self):
         self.fake("cambium", 3000)
