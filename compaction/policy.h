@@ -19,10 +19,6 @@
 // overlaps none is moved. Level 0 is taken whole, but for what a quarantined file blocks: where
 // nothing may leave level 0, its newest runs are merged among themselves.
 //
-// When Pick() finds nothing while nothing runs, every level is inside its target, level 0 has fewer
-// runs than the trigger, and no file that may be improved is mostly tombstones; quarantined files,
-// and what overlaps them, aside.
-//
 // The alternative that lost for now: several runs in upper levels (fluid lazy leveling) writes
 // fewer bytes; the format and the plan allow it, the policy comes later.
 #ifndef CAMBIUM_COMPACTION_POLICY_H_

@@ -1,10 +1,14 @@
 #include "manifest/manifest_log.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
-#include "manifest/manifest_format.h"
+#include "util/absl_view.h"
+#include "util/byte_reader.h"
+#include "util/checksum.h"
+#include "util/coding.h"
 #include "util/status_macros.h"
 
 namespace cambium::manifest {
@@ -16,6 +20,144 @@ constexpr uint64_t kRollOverFactor = 4;
 
 // Offsets beyond this do not fit the positions in records.
 constexpr uint64_t kMaxManifestSize = wal::kMaxSegmentSize;
+
+// --- The bytes: docs/format/manifest.md
+// -----------------------------------------------------------
+
+constexpr uint64_t kManifestMagic = 0x314e414d4d424d43;  // "CMBMMAN1" in the file
+constexpr uint32_t kManifestFormatVersion = 1;
+constexpr size_t kManifestHeaderSize = 40;
+static_assert(kManifestHeaderSize % wal::kRecordAlignment == 0);
+
+// Longer than any CURRENT that was ever written.
+constexpr size_t kMaxCurrentSize = 128;
+
+constexpr std::string_view kCurrentPrefix = "cambium-manifest 1 ";
+constexpr size_t kCurrentDigits = 16;
+constexpr size_t kHeaderChecksumOffset = 32;
+static_assert(kHeaderChecksumOffset + sizeof(uint64_t) == kManifestHeaderSize);
+
+// The checksum of CURRENT is bound to no number: its content names one.
+std::string CurrentChecksum(std::string_view text) {
+  return absl::StrCat(absl::Hex(Checksum64(text, 0, 0), absl::kZeroPad16));
+}
+
+wal::LogPosition PositionIn(FileNumber manifest, uint64_t offset) {
+  return {ToInteger(manifest), offset};
+}
+
+// DataLoss that names the file, the place and what was found there.
+absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what) {
+  return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
+}
+
+std::string EncodeManifestHeader(FileNumber number) {
+  std::string header;
+  AppendFixed64(&header, kManifestMagic);
+  AppendFixed32(&header, kManifestFormatVersion);
+  AppendFixed32(&header, 0);  // must understand
+  AppendFixed32(&header, 0);  // may ignore
+  AppendFixed32(&header, 0);
+  AppendFixed64(&header, ToInteger(number));
+  AppendFixed64(&header, Checksum64(header, ToInteger(number), 0));
+  return header;
+}
+
+// DataLoss or Unimplemented.
+absl::Status CheckManifestHeader(std::string_view file, FileNumber number,
+                                 const std::string& path) {
+  ByteReader reader(file);
+  const uint64_t magic = reader.ReadFixed64();
+  const uint32_t version = reader.ReadFixed32();
+  const uint32_t must_understand = reader.ReadFixed32();
+  reader.ReadFixed32();  // may ignore
+  reader.ReadFixed32();
+  const uint64_t stored_number = reader.ReadFixed64();
+  const uint64_t checksum = reader.ReadFixed64();
+  if (!reader.ok()) {
+    return Damaged(
+        path, 0,
+        absl::StrCat("found ", file.size(), " bytes, expected a header of ", kManifestHeaderSize));
+  }
+  if (magic != kManifestMagic) {
+    return Damaged(
+        path, 0,
+        absl::StrCat("found magic ", absl::Hex(magic), ", expected ", absl::Hex(kManifestMagic)));
+  }
+  const uint64_t expected = Checksum64(file.substr(0, kHeaderChecksumOffset), ToInteger(number), 0);
+  if (checksum != expected || stored_number != ToInteger(number)) {
+    return Damaged(path, kHeaderChecksumOffset,
+                   absl::StrCat("found header checksum ", absl::Hex(checksum), ", expected ",
+                                absl::Hex(expected)));
+  }
+  if (version != kManifestFormatVersion || must_understand != 0) {
+    return absl::UnimplementedError(absl::StrCat("read ", path, ": format version ", version,
+                                                 " with features ", absl::Hex(must_understand),
+                                                 ": written by a newer release"));
+  }
+  return absl::OkStatus();
+}
+
+std::string EncodeCurrent(FileNumber number) {
+  std::string text(kCurrentPrefix);
+  text.append(ManifestPath("", number));
+  text.push_back(' ');
+  text.append(CurrentChecksum(text));
+  text.push_back('\n');
+  return text;
+}
+
+absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::string& path) {
+  const size_t tail = kCurrentDigits + 1;
+  if (bytes.size() < kCurrentPrefix.size() + tail || bytes.size() > kMaxCurrentSize ||
+      bytes.back() != '\n') {
+    return Damaged(path, 0,
+                   absl::StrCat("found ", bytes.size(), " bytes, expected a manifest's name"));
+  }
+  const std::string_view text = bytes.substr(0, bytes.size() - tail);
+  const std::string_view found = bytes.substr(text.size(), kCurrentDigits);
+  const std::string expected = CurrentChecksum(text);
+  if (found != expected) {
+    return Damaged(path, text.size(),
+                   absl::StrCat("found checksum ", ToAbsl(found), ", expected ", expected));
+  }
+  if (text.substr(0, kCurrentPrefix.size()) != kCurrentPrefix) {
+    return absl::UnimplementedError(
+        absl::StrCat("read ", path, ": a format that a newer release wrote"));
+  }
+  const auto name =
+      ParseFileName(text.substr(kCurrentPrefix.size(), text.size() - kCurrentPrefix.size() - 1));
+  if (!name || name->type != FileType::kManifest) {
+    return Damaged(path, kCurrentPrefix.size(), "expected the name of a manifest");
+  }
+  return name->number;
+}
+
+// A record that checks. Plain data; `payload` points into the bytes it was read from.
+struct ManifestRecord {
+  wal::RecordHeader
+      header;  // the manifest stands for the segment, edits before it for the sequence
+  std::string_view payload;
+  uint64_t end = 0;  // where the next record begins
+};
+
+// The record at `offset` of the manifest `file`; nullopt where none checks.
+std::optional<ManifestRecord> ReadRecord(std::string_view file, uint64_t offset,
+                                         FileNumber number) {
+  const std::string_view rest = file.substr(offset);
+  if (rest.size() < wal::kRecordHeaderSize) return std::nullopt;
+  const auto header = wal::DecodeRecordHeader(rest.data());
+  if (!header || header->payload_size > rest.size() - wal::kRecordHeaderSize) return std::nullopt;
+  const std::string_view bytes = rest.substr(0, wal::kRecordHeaderSize + header->payload_size);
+  if (LoadFixed32(bytes.data()) != wal::RecordChecksum(bytes, PositionIn(number, offset))) {
+    return std::nullopt;
+  }
+  return ManifestRecord{*header, bytes.substr(wal::kRecordHeaderSize),
+                        offset + wal::RecordSize(header->payload_size)};
+}
+
+// --- Writing and reading
+// ---------------------------------------------------------------------------
 
 // Removes what an earlier attempt may have left at `path`.
 absl::Status RemoveStale(FileSystem* file_system, const std::string& path) {
@@ -114,17 +256,17 @@ class Replay {
   }
 
   absl::Status Take(const ManifestRecord& record) {
-    if (record.edits_before != edits_ || record.synced_up_to > offset_) {
-      return Damaged(
-          path_, offset_,
-          absl::StrCat("found record ", record.edits_before, " synced up to ", record.synced_up_to,
-                       ", expected record ", edits_, " synced up to no more than ", offset_));
+    if (record.header.first_sequence != edits_ || record.header.synced_up_to.offset > offset_) {
+      return Damaged(path_, offset_,
+                     absl::StrCat("found record ", record.header.first_sequence, " synced up to ",
+                                  record.header.synced_up_to.offset, ", expected record ", edits_,
+                                  " synced up to no more than ", offset_));
     }
-    if (record.kind == wal::RecordKind::kPad) return absl::OkStatus();
-    if (record.kind != wal::RecordKind::kFull) {
-      return absl::UnimplementedError(absl::StrCat("read ", path_, " at ", offset_,
-                                                   ": record kind ", static_cast<int>(record.kind),
-                                                   ": written by a newer release"));
+    if (record.header.kind == wal::RecordKind::kPad) return absl::OkStatus();
+    if (record.header.kind != wal::RecordKind::kFull) {
+      return absl::UnimplementedError(
+          absl::StrCat("read ", path_, " at ", offset_, ": record kind ",
+                       static_cast<int>(record.header.kind), ": written by a newer release"));
     }
     const absl::StatusOr<VersionEdit> edit = VersionEdit::Decode(record.payload);
     if (!edit.ok()) return WithPlace(edit.status(), path_, offset_);
@@ -204,9 +346,23 @@ absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Create(FileSystem* fil
   return log;
 }
 
-absl::Status ManifestLog::AppendSealed(std::string prefix, const VersionEdit& edit) {
-  std::string bytes = std::move(prefix);
-  const RecordPlace place{number_, offset_ + bytes.size(), edits_};
+void ManifestLog::AddRecord(wal::RecordKind kind, std::string_view payload,
+                            std::string* out) const {
+  const size_t begin = out->size();
+  wal::RecordHeader header;
+  header.payload_size = static_cast<uint32_t>(payload.size());
+  header.kind = kind;
+  header.first_sequence = edits_;
+  header.synced_up_to = PositionIn(number_, offset_);
+  out->append(wal::kRecordHeaderSize, '\0');
+  wal::EncodeRecordHeader(header, out->data() + begin);
+  out->append(payload);
+  StoreFixed32(out->data() + begin, wal::RecordChecksum(std::string_view(*out).substr(begin),
+                                                        PositionIn(number_, offset_ + begin)));
+  out->resize(begin + wal::RecordSize(payload.size()), '\0');
+}
+
+absl::Status ManifestLog::AppendSealed(std::string bytes, const VersionEdit& edit) {
   const std::string payload = edit.Encode();
   const uint64_t size = bytes.size() + wal::RecordSize(payload.size()) + wal::RecordSize(0);
   if (size > kMaxManifestSize - offset_) {
@@ -214,11 +370,11 @@ absl::Status ManifestLog::AppendSealed(std::string prefix, const VersionEdit& ed
                                                      ": an edit of ", payload.size(),
                                                      " bytes does not fit"));
   }
-  AppendRecord(place, wal::RecordKind::kFull, payload, offset_, &bytes);
+  AddRecord(wal::RecordKind::kFull, payload, &bytes);
   RETURN_IF_ERROR(AppendSynced(bytes));
   ++edits_;
   std::string seal;
-  AppendRecord({number_, offset_, edits_}, wal::RecordKind::kPad, {}, offset_, &seal);
+  AddRecord(wal::RecordKind::kPad, {}, &seal);
   return AppendSynced(seal);
 }
 

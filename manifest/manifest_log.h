@@ -1,18 +1,14 @@
 // ManifestLog: the file that edits are appended to, the switch from one such file to the next, and
 // reading it back.
-//
-//   MANIFEST-000005 = header | edit (the whole state) | seal | edit | seal | edit | seal …
-//   CURRENT         = the name of one manifest and a checksum       (both: manifest_format.h)
+// The bytes of both MANIFEST-n and CURRENT are in docs/format/manifest.md.
 //
 // Each edit is one record, synced; behind it stands a seal, an empty record that says how far the
 // file was synced, and which is synced too before Append() returns. The seal tells damage from a
 // torn tail: a bad record in front of a seal that speaks of it was acknowledged, so it is damage;
 // any other bad record never was. It costs a second sync an edit, and edits are few.
 //
-//   sound ── Append ok ──▶ sound ── any error ──▶ broken     (Append answers the first error)
-//
-// A broken log is never appended to again (D10, D12): the caller stops deleting files and makes a
-// fresh manifest, under a new number, with the whole state in it.
+// After any error a log is never appended to again (D10, D12), and answers that error: the caller
+// stops deleting files and makes a fresh manifest, under a new number, with the whole state in it.
 #ifndef CAMBIUM_MANIFEST_MANIFEST_LOG_H_
 #define CAMBIUM_MANIFEST_MANIFEST_LOG_H_
 
@@ -27,6 +23,7 @@
 #include "cambium/file_system.h"
 #include "manifest/manifest_state.h"
 #include "manifest/version_edit.h"
+#include "wal/log_format.h"
 
 namespace cambium::manifest {
 
@@ -60,8 +57,10 @@ class ManifestLog {
  private:
   ManifestLog(FileNumber number, std::string path, std::unique_ptr<WritableFile> file);
 
-  // Appends `prefix`, an edit and its seal.
-  absl::Status AppendSealed(std::string prefix, const VersionEdit& edit);
+  // Adds to `out`, which will stand at the end of the file, a record.
+  void AddRecord(wal::RecordKind kind, std::string_view payload, std::string* out) const;
+  // Appends what is in `bytes`, an edit and its seal.
+  absl::Status AppendSealed(std::string bytes, const VersionEdit& edit);
   absl::Status AppendSynced(std::string_view bytes);
 
   const FileNumber number_;

@@ -38,25 +38,15 @@ WritePath::WritePath(Context* context, Tree* tree, VersionStore* versions,
       log_(std::move(log)),
       pipeline_(this, last_sequence),
       controller_(context->clock(), LimitsFor(*context)),
-      jobs_(MakeJobWorld()),
+      jobs_({context, tree, versions,
+             [this](SequenceNumber sequence) { return pipeline_.WaitUntilPublished(sequence); },
+             [this](wal::LogPosition position) { return log_->RetireBefore(position); },
+             [this] { UpdateLoad(); }}),
       active_(tree->Pin()->active.get()) {
   UpdateLoad();
 }
 
 WritePath::~WritePath() { jobs_.Stop(); }
-
-JobWorld WritePath::MakeJobWorld() {
-  JobWorld world;
-  world.context = context_;
-  world.tree = tree_;
-  world.versions = versions_;
-  world.await_published = [this](SequenceNumber sequence) {
-    return pipeline_.WaitUntilPublished(sequence);
-  };
-  world.retire_log = [this](wal::LogPosition position) { return log_->RetireBefore(position); };
-  world.load_changed = [this] { UpdateLoad(); };
-  return world;
-}
 
 absl::Status WritePath::Write(CommitRequest request, const WriteOptions& options) {
   if (options.sync && options.disable_wal) {

@@ -60,7 +60,6 @@ class WritePath final : private CommitTarget {
   absl::Status Apply(const CommitRequest& request, const CommitSlot& slot) override;
   absl::Status SyncTo(wal::LogPosition position) override;
 
-  JobWorld MakeJobWorld();
   absl::Status Admit(size_t bytes);
   // Freezes the active memtable, unless another thread has done so since it was `expected`.
   absl::Status SwitchMemTable(const MemSlot* expected) ABSL_LOCKS_EXCLUDED(switch_mu_);

@@ -15,8 +15,8 @@
 #include "env/testing/trace_file_system.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "manifest/manifest_format.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "util/coding.h"
 
 namespace cambium::manifest {
 namespace {
@@ -276,6 +276,18 @@ TEST(ManifestLog, DropsAnAppendThatWasNeverAcknowledged) {
   }
 }
 
+// A seal at `at`, behind so many edits.
+std::string Seal(wal::LogPosition at, uint64_t edits, uint64_t synced_up_to) {
+  wal::RecordHeader header;
+  header.kind = wal::RecordKind::kPad;
+  header.first_sequence = edits;
+  header.synced_up_to = {at.segment, synced_up_to};
+  std::string bytes(wal::kRecordHeaderSize, '\0');
+  wal::EncodeRecordHeader(header, bytes.data());
+  StoreFixed32(bytes.data(), wal::RecordChecksum(bytes, at));
+  return bytes;
+}
+
 TEST(ManifestLog, TellsATornTailFromDamageByWhatLaterRecordsPromise) {
   const auto files = NewDirectory();
   Editor editor(files.get());
@@ -286,7 +298,7 @@ TEST(ManifestLog, TellsATornTailFromDamageByWhatLaterRecordsPromise) {
   const uint64_t bad = content.size();
   for (const uint64_t synced_up_to : {bad, bad + wal::kRecordHeaderSize}) {
     std::string longer = content + std::string(wal::kRecordHeaderSize, 'x');
-    AppendRecord({number, longer.size(), 2}, wal::RecordKind::kPad, {}, synced_up_to, &longer);
+    longer.append(Seal({ToInteger(number), longer.size()}, 2, synced_up_to));
     ReplaceFile(files.get(), path, longer);
     const auto found = Recover(files.get());
     if (synced_up_to == bad) {
