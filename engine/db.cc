@@ -97,27 +97,23 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
 
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                   std::span<absl::Status> statuses, const ReadOptions& options) {
-  const size_t count = std::min({keys.size(), values.size(), statuses.size()});
-  const bool mismatch = keys.size() != values.size() || keys.size() != statuses.size();
-  for (size_t i = 0; i < count; ++i) values[i].Reset();
+  for (PinnedValue& value : values) value.Reset();
   const EpochGuard guard;
   const engine::ReadView& view = impl_->tree.Current();
   const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
-  if (mismatch || !sequence.ok()) {
-    const absl::Status error =
-        mismatch ? absl::InvalidArgumentError("keys, values and statuses differ in size")
-                 : sequence.status();
-    std::fill(statuses.begin(), statuses.end(), error);
-    return;
+  absl::Status status = sequence.status();
+  if (keys.size() != values.size() || keys.size() != statuses.size()) {
+    status = absl::InvalidArgumentError("keys, values and statuses differ in size");
   }
-  std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
+  std::fill(statuses.begin(), statuses.end(), status);
+  if (!status.ok()) return;
   engine::MultiPointRead(&impl_->context, {&view, *sequence, options.fill_cache}, keys, values,
                          statuses);
-  impl_->context.stats.Add(engine::Counter::kGets, count);
+  impl_->context.stats.Add(engine::Counter::kGets, keys.size());
   impl_->context.stats.Add(
       engine::Counter::kGetsFound,
       static_cast<uint64_t>(std::count_if(statuses.begin(), statuses.end(),
-                                          [](const absl::Status& status) { return status.ok(); })));
+                                          [](const absl::Status& one) { return one.ok(); })));
 }
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {

@@ -560,6 +560,35 @@ TEST_F(DBTest, CompactRangeOfAPartLeavesTheRest) {
   CAMBIUM_EXPECT_OK(db_->Verify());
 }
 
+// Runs above a quarantined one can only be merged among themselves, and keep the sequence numbers
+// by which level 0 is ordered.
+TEST_F(DBTest, Level0IsMergedAboveADamagedRun) {
+  Open();
+  const auto write_run = [this](int run) {
+    CAMBIUM_ASSERT_OK(db_->Put(Key(0), Noise(100, run)));
+    CAMBIUM_ASSERT_OK(db_->Put(Key(run), Noise(100, run)));
+    CAMBIUM_ASSERT_OK(db_->Flush());
+  };
+  write_run(1);
+  for (auto& [name, bytes] : Image()) {
+    if (!name.ends_with(".sst")) continue;
+    const std::string path = absl::StrCat(kPath, "/", name);
+    bytes[10] = static_cast<char>(~bytes[10]);
+    CAMBIUM_ASSERT_OK(files_->Remove(path));
+    const auto file = files_->CreateWritable(path);
+    CAMBIUM_ASSERT_OK(file);
+    CAMBIUM_ASSERT_OK((*file)->Append(bytes));
+    CAMBIUM_ASSERT_OK((*file)->Close());
+  }
+  for (int run = 2; run <= 12; ++run) write_run(run);
+  CAMBIUM_ASSERT_OK(db_->WaitForIdle());
+  EXPECT_EQ(db_->GetHealth().state, Health::State::kDamaged);
+  EXPECT_LT(db_->GetStats().levels[0].runs, 6u);
+  for (int run = 2; run <= 12; ++run) EXPECT_EQ(Get(Key(run)), Noise(100, run));
+  EXPECT_EQ(Get(Key(0)), Noise(100, 12));
+  CAMBIUM_EXPECT_CODE(db_->Get(Key(1)), kDataLoss);
+}
+
 TEST_F(DBTest, StatsAccountForEveryEntry) {
   Open();
   for (int i = 0; i < 8000; ++i) {
