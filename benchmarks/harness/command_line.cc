@@ -3,11 +3,13 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
-#include "absl/flags/usage.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "benchmarks/engines/engine.h"
@@ -39,6 +41,32 @@ absl::CommandLineFlag* FindFlag(std::string_view name) {
   std::exit(2);
 }
 
+// The flags that all engines share; db_bench's others are in its own help.
+[[noreturn]] void PrintHelp(const EngineKind& engine) {
+  const std::string name(engine.name);
+  std::printf(
+      "Measures %s; flags and output lines are those of RocksDB's db_bench.\n\n"
+      "usage: %s_bench [--flag=value]...\n"
+      "  e.g. %s_bench --benchmarks=fillrandom,readrandom --num=1000000\n\n",
+      name.c_str(), name.c_str(), name.c_str());
+  std::map<std::string, const absl::CommandLineFlag*> sorted;
+  for (const auto& [known, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "harness/settings.cc")) sorted[std::string(known)] = flag;
+  }
+  for (const auto& [known, flag] : sorted) {
+    const std::string value = flag->DefaultValue();
+    std::printf("  --%s\n      %s%s%s%s\n", known.c_str(), flag->Help().c_str(),
+                value.empty() ? "" : " [", value.c_str(), value.empty() ? "" : "]");
+  }
+  std::exit(0);
+}
+
+[[noreturn]] void PrintVersion(const EngineKind& engine) {
+  std::printf("%s_bench: %s %s\n", std::string(engine.name).c_str(),
+              std::string(engine.name).c_str(), engine.version.c_str());
+  std::exit(0);
+}
+
 bool Contains(const std::vector<std::string_view>& names, std::string_view name) {
   for (const std::string_view one : names) {
     if (one == name) return true;
@@ -55,10 +83,6 @@ void RefuseCommandLine(const std::string& why) {
 
 CommandLine ParseCommandLine(int argc, char** argv) {
   const EngineKind engine = ThisEngine();
-  absl::SetProgramUsageMessage(
-      absl::StrCat("measures ", absl::string_view(engine.name.data(), engine.name.size()),
-                   "; flags and output lines are those of db_bench.\n"
-                   "Example: --benchmarks=fillrandom,readrandom --num=1000000"));
   LinkForeignFlags();
   CommandLine command;
   command.text = absl::StrJoin(argv, argv + argc, " ");
@@ -66,6 +90,8 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = FlagName(argv[i]);
     if (name.empty()) continue;
+    if (name == "help") PrintHelp(engine);
+    if (name == "version") PrintVersion(engine);
     set.push_back(FindFlag(name));
     if (set.back() == nullptr) RefuseFlag(name);
   }

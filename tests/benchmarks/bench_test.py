@@ -238,6 +238,14 @@ class Bench(unittest.TestCase):
             self.assertEqual(result.returncode, 2)
             self.assertIn("did you mean " + nearest, result.stderr)
 
+    def test_help_names_every_flag_of_ours_and_version_the_engine(self):
+        help_text = self.run_bench("--help")
+        self.assertEqual(help_text.returncode, 0)
+        for flag in ("--benchmarks\n", "--num\n", "--json\n", "--rate\n", "[16]"):
+            self.assertIn(flag, help_text.stdout)
+        version = self.run_bench("--version")
+        self.assertEqual((version.returncode, version.stdout), (0, "cambium_bench: cambium 1.0.0\n"))
+
     def test_flags_are_checked(self):
         for flag in ("--num=0", "--key_size=3", "--threads=0", "--batch_size=0", "--readwritepercent=101", "--rate=-1",
                      "--value_size_distribution_type=pareto", "--compression_ratio=0", "--num=many", "x",
