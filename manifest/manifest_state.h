@@ -1,8 +1,5 @@
 // ManifestState: all that a manifest says, and the edit that says it anew.
 //
-//   state 0 ── edit ──▶ state 1 ── edit ──▶ …        in memory: the engine, under its manifest lock
-//   snapshot   record   snapshot'  record            on disk: ManifestLog
-//
 // The engine applies each edit to its state, appends it to the manifest log, and publishes the new
 // versions only when the append is synced; recovery applies the same edits with the same code. So
 // an edit that adds a file says next_file_number and last_sequence anew where the file is beyond

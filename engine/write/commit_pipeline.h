@@ -1,10 +1,7 @@
 // CommitPipeline: the order of writes, and the moment at which each becomes visible.
 //
-// Every write of the database passes here. What is serial is a few instructions: sequence numbers
-// and a place in the log, handed out together under commit_mu. Copying the record and inserting
-// into the memtable run in parallel; publishing is one compare-and-swap a commit.
-//
-//   order     commit_mu: ticket t, sequence numbers [first, last], CommitTarget::Reserve
+//   order     a few instructions under commit_mu: ticket t, sequence numbers [first, last],
+//             CommitTarget::Reserve
 //   copy      no lock, in parallel: WriteLog, then Apply
 //   publish   in ticket order: visible goes from first - 1 to last; whoever finishes also publishes
 //             those behind it that finished before
