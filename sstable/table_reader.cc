@@ -97,6 +97,19 @@ absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
 TableReader::TableReader(TableFile file, TopIndex top, TableProperties properties)
     : blocks_(std::move(file), std::move(top)), properties_(std::move(properties)) {}
 
+inline absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place,
+                                        FrameLease* index) const {
+  if (HasFilter(place->partition)) {
+    FrameLease filter;
+    RETURN_IF_ERROR(blocks_.HoldFilter(place->partition, &filter));
+    if (!filter->filter().MayContain(key.hash)) return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(blocks_.HoldIndex(place->partition, index));
+  place->index = (*index)->index().Find(key.key);
+  if (place->index < (*index)->index().count()) return absl::OkStatus();
+  return blocks_.EndsEarly(place->partition);
+}
+
 absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
                               PinnedValue* value) const {
   DataPlace place = {.partition = blocks_.top().Find(key.key)};
@@ -105,26 +118,15 @@ absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& opti
   RETURN_IF_ERROR(Locate(key, &place, &index));
   if (!index) return absl::OkStatus();
   RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), FillOf(options), &data));
-  return Search({&key, fold, value, {}}, FillOf(options), place, std::move(index), std::move(data));
+  return Search({key, fold, value, FillOf(options)}, place, std::move(index), std::move(data));
 }
 
-absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const {
-  if (HasFilter(place->partition)) {
-    FrameLease filter;
-    RETURN_IF_ERROR(blocks_.HoldFilter(place->partition, &filter));
-    if (!filter->filter().MayContain(key.hash)) return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(blocks_.HoldIndex(place->partition, index));
-  ASSIGN_OR_RETURN(*place, blocks_.Locate(key.key, place->partition, (*index)->index()));
-  return absl::OkStatus();
-}
-
-absl::Status TableReader::Search(const LookupRequest& sought, CacheFill fill, DataPlace place,
-                                 FrameLease index, FrameLease data) const {
+absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLease index,
+                                 FrameLease data) const {
   for (;;) {
     BlockHit hit;
     const KeyFold::Answer answer =
-        data->block().Get(*sought.key, blocks_.order(), sought.fold, &hit);
+        data->block().Get(sought.key, blocks_.order(), sought.fold, &hit);
     if (answer == KeyFold::Answer::kValue) Deliver(hit.value, data.get(), sought.value);
     if (answer != KeyFold::Answer::kMore || !hit.continues) return absl::OkStatus();
     if (++place.index == index->index().count()) {
@@ -132,7 +134,7 @@ absl::Status TableReader::Search(const LookupRequest& sought, CacheFill fill, Da
       if (place.partition == blocks_.partition_count()) return absl::OkStatus();
       RETURN_IF_ERROR(blocks_.HoldIndex(place.partition, &index));
     }
-    RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), fill, &data));
+    RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), sought.fill, &data));
   }
 }
 
@@ -163,8 +165,9 @@ void TableReader::MultiGet(std::span<LookupRequest> requests,
   const std::vector<BlockRead> reads = ReadMissing(lookups, fill);
   for (Lookup& lookup : lookups) {
     if (!lookup.data) continue;
-    lookup.request->status = Search(*lookup.request, fill, lookup.place, std::move(lookup.index),
-                                    std::move(lookup.data));
+    LookupRequest& request = *lookup.request;
+    request.status = Search({*request.key, request.fold, request.value, fill}, lookup.place,
+                            std::move(lookup.index), std::move(lookup.data));
   }
 }
 

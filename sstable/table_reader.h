@@ -93,6 +93,13 @@ class TableReader {
   const TableProperties& properties() const { return properties_; }
 
  private:
+  // One key on its way through the blocks.
+  struct Sought {
+    const LookupKey& key;
+    KeyFold* fold;
+    PinnedValue* value;
+    CacheFill fill;
+  };
   // One key of a MultiGet and the leases that it holds.
   struct Lookup;
 
@@ -109,8 +116,8 @@ class TableReader {
   absl::Status Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const;
   // Searches the block at `place`, which is `data`, and the blocks after it while the key's
   // versions go on.
-  absl::Status Search(const LookupRequest& sought, CacheFill fill, DataPlace place,
-                      FrameLease index, FrameLease data) const;
+  absl::Status Search(const Sought& sought, DataPlace place, FrameLease index,
+                      FrameLease data) const;
   // The steps of MultiGet, each over all lookups; an error ends its lookup.
   void LocateAll(std::span<Lookup> lookups) const;
   std::vector<BlockRead> ReadMissing(std::span<Lookup> lookups, CacheFill fill) const;

@@ -70,10 +70,7 @@ absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index
   return Pin(DataSlot(place), lease) ? absl::OkStatus() : LoadData(place, index, fill, lease);
 }
 
-absl::StatusOr<DataPlace> TableBlocks::Locate(std::string_view key, size_t partition,
-                                              const IndexView& index) const {
-  const DataPlace place = {.partition = partition, .index = index.Find(key)};
-  if (place.index < index.count()) return place;
+absl::Status TableBlocks::EndsEarly(size_t partition) const {
   return WithKeyRange(file_.Damaged("found a last separator below that of the top index",
                                     BlockKind::kIndex, top_.partition(partition).index.offset),
                       partition);

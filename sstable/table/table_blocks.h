@@ -16,7 +16,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -70,9 +69,8 @@ class TableBlocks {
   absl::Status PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                        FrameLease* lease) const;
 
-  // The first block of `index`, the partition's, to look into for `key`.
-  absl::StatusOr<DataPlace> Locate(std::string_view key, size_t partition,
-                                   const IndexView& index) const;
+  // What is wrong where the top index sends a key to a partition whose index has no block for it.
+  absl::Status EndsEarly(size_t partition) const;
 
   // Past the cache: as the file has them. The index is checked against the top index.
   absl::StatusOr<FrameLease> ReadFilter(size_t partition) const;

@@ -99,8 +99,8 @@ class TableIterator final : public InternalIterator {
       return false;
     }
     if (!MoveToPartition(partition)) return false;
-    const absl::StatusOr<DataPlace> place = blocks_->Locate(key, partition, index());
-    return place.ok() ? MoveToBlock(place->index) : Fail(place.status());
+    const size_t block = index().Find(key);
+    return block < index().count() ? MoveToBlock(block) : Fail(blocks_->EndsEarly(partition));
   }
 
   bool MoveToNeighbour(Direction direction) {
