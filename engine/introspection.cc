@@ -74,7 +74,10 @@ std::string StatsText(const Stats& stats) {
   row("entries out", stats.entries_out);
   row("entries shadowed", stats.entries_shadowed);
   row("tombstones dropped", stats.tombstones_dropped);
+  row("filter negatives", stats.filter_negatives);
+  row("block cache hits", stats.block_cache_hits);
   row("block cache misses", stats.block_cache_misses);
+  row("block bytes read", stats.block_bytes_read);
   row("stalls", stats.stalls);
   row("stall micros", stats.stall_micros);
   row("memtable bytes", stats.memtable_bytes_now);
@@ -86,6 +89,7 @@ std::string StatsText(const Stats& stats) {
   row("snapshots", stats.snapshots_now);
   AppendHistogram("flush micros", stats.flush_micros, &text);
   AppendHistogram("compaction micros", stats.compaction_micros, &text);
+  AppendHistogram("sync micros", stats.sync_micros, &text);
   AppendHistogram("stall micros", stats.stall_histogram_micros, &text);
   return text;
 }
@@ -108,7 +112,10 @@ Stats DB::GetStats() const {
   Stats stats;
   context.stats.Fill(&stats);
   const sstable::BlockCacheStats cache = context.cache.Stats();
+  stats.filter_negatives = cache.filter_negatives;
+  stats.block_cache_hits = cache.hits;
   stats.block_cache_misses = cache.misses;
+  stats.block_bytes_read = cache.bytes_read;
   stats.block_cache_bytes_now = cache.resident;
   stats.table_memory_bytes_now = cache.table_memory;
   stats.memtable_bytes_now = MemTableUsage(*view);

@@ -48,7 +48,11 @@ BlockCacheStats BlockCache::Stats() const {
   stats.table_memory = stats.reserved + resident_tables_;
   stats.frames = clock_.size();
   stats.evictions = evictions_;
-  stats.misses = misses_.load(std::memory_order_relaxed);
+  const auto sum = [this](ReadCounter counter) { return reads_.Sum(static_cast<size_t>(counter)); };
+  stats.hits = sum(ReadCounter::kHit);
+  stats.misses = sum(ReadCounter::kMiss);
+  stats.filter_negatives = sum(ReadCounter::kFilterNegative);
+  stats.bytes_read = sum(ReadCounter::kByteRead);
   return stats;
 }
 

@@ -24,6 +24,7 @@
 #include "absl/base/thread_annotations.h"
 #include "sstable/table/frame.h"
 #include "util/mutex.h"
+#include "util/sharded_counter.h"
 
 namespace cambium::sstable {
 
@@ -35,8 +36,13 @@ struct BlockCacheStats {
   size_t table_memory = 0;  // reserved, and the index and filter partitions in the clock
   uint64_t frames = 0;      // in the clock
   uint64_t evictions = 0;
-  uint64_t misses = 0;  // blocks read from files, cached or not
+  // Data blocks found in the cache, and read from files; keys that a filter ruled out; bytes of
+  // blocks of any kind read from files.
+  uint64_t hits = 0, misses = 0, filter_negatives = 0, bytes_read = 0;
 };
+
+// What reads of tables count.
+enum class ReadCounter { kHit, kMiss, kFilterNegative, kByteRead };
 
 // Thread-safe. Destroyed after every table that uses it.
 class BlockCache {
@@ -72,8 +78,9 @@ class BlockCache {
   // Counts the memory of a frame that comes or goes; for Frame.
   void Charge(size_t bytes) { charged_.fetch_add(bytes, std::memory_order_relaxed); }
   void Uncharge(size_t bytes) { charged_.fetch_sub(bytes, std::memory_order_relaxed); }
-  // Counts a block read from a file.
-  void CountMiss() { misses_.fetch_add(1, std::memory_order_relaxed); }
+  void Count(ReadCounter counter, uint64_t amount = 1) {
+    reads_.Add(static_cast<size_t>(counter), amount);
+  }
 
  private:
   using Frames = std::vector<Frame*>;
@@ -97,7 +104,7 @@ class BlockCache {
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> charged_{0};  // bytes of all frames there are
   std::atomic<size_t> reserved_{0};
-  std::atomic<uint64_t> misses_{0};
+  ShardedCounters<4> reads_;  // by ReadCounter
 };
 
 }  // namespace cambium::sstable

@@ -102,7 +102,10 @@ inline absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place,
   if (HasFilter(place->partition)) {
     FrameLease filter;
     RETURN_IF_ERROR(blocks_.HoldFilter(place->partition, &filter));
-    if (!filter->filter().MayContain(key.hash)) return absl::OkStatus();
+    if (!filter->filter().MayContain(key.hash)) {
+      blocks_.Count(ReadCounter::kFilterNegative);
+      return absl::OkStatus();
+    }
   }
   RETURN_IF_ERROR(blocks_.HoldIndex(place->partition, index));
   place->index = (*index)->index().Find(key.key);

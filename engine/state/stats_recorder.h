@@ -49,6 +49,11 @@ class StatsRecorder {
     MutexLock lock(&mutex_);
     ++jobs_.trivial_moves;
   }
+  void AddSync(uint64_t micros) {
+    Add(Counter::kLogSyncs, 1);
+    MutexLock lock(&mutex_);
+    sync_micros_.Record(micros);
+  }
   void AddStall(uint64_t micros) {
     MutexLock lock(&mutex_);
     ++jobs_.stalls;
@@ -80,6 +85,7 @@ class StatsRecorder {
     stats->log_syncs = sum(Counter::kLogSyncs);
     stats->flush_micros = flush_micros_.Summary();
     stats->compaction_micros = compaction_micros_.Summary();
+    stats->sync_micros = sync_micros_.Summary();
     stats->stall_histogram_micros = stall_micros_.Summary();
   }
 
@@ -96,6 +102,7 @@ class StatsRecorder {
   Stats jobs_ ABSL_GUARDED_BY(mutex_);
   Histogram flush_micros_ ABSL_GUARDED_BY(mutex_);
   Histogram compaction_micros_ ABSL_GUARDED_BY(mutex_);
+  Histogram sync_micros_ ABSL_GUARDED_BY(mutex_);
   Histogram stall_micros_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -170,8 +170,9 @@ absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& sl
 }
 
 absl::Status WritePath::SyncTo(wal::LogPosition position) {
-  context_->stats.Add(Counter::kLogSyncs, 1);
+  const uint64_t start = context_->options.clock->NowMicros();
   absl::Status status = log_->SyncTo(position);
+  context_->stats.AddSync(context_->options.clock->NowMicros() - start);
   if (!status.ok()) {
     context_->errors.NoteWriteError(status);
     pipeline_.Stop(status);

@@ -38,8 +38,9 @@ struct Stats {
   uint64_t trivial_moves = 0;
   // Entries that flush and compaction took in, and what became of them (D18: in = out + dropped).
   uint64_t entries_in = 0, entries_out = 0, entries_shadowed = 0, tombstones_dropped = 0;
-  // Reads.
-  uint64_t filter_checks = 0, filter_negatives = 0;
+  // Reads of SSTables, compaction's included: keys that a filter ruled out, data blocks found in
+  // the cache and read from files, and bytes of blocks of any kind read from files.
+  uint64_t filter_negatives = 0;
   uint64_t block_cache_hits = 0, block_cache_misses = 0, block_bytes_read = 0;
   // Stalls.
   uint64_t stall_micros = 0, stalls = 0;

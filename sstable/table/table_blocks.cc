@@ -58,6 +58,7 @@ absl::Status TableBlocks::HoldData(const DataPlace& place, const IndexView& inde
                                    FrameLease* lease) const {
   if (!Borrow(DataSlot(place), lease)) return LoadData(place, index, fill, lease);
   (*lease)->Prefetch();
+  Count(ReadCounter::kHit);
   return absl::OkStatus();
 }
 
@@ -67,7 +68,9 @@ absl::Status TableBlocks::PinIndex(size_t partition, FrameLease* lease) const {
 
 absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                                   FrameLease* lease) const {
-  return Pin(DataSlot(place), lease) ? absl::OkStatus() : LoadData(place, index, fill, lease);
+  if (!Pin(DataSlot(place), lease)) return LoadData(place, index, fill, lease);
+  Count(ReadCounter::kHit);
+  return absl::OkStatus();
 }
 
 absl::Status TableBlocks::EndsEarly(size_t partition) const {

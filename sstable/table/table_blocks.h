@@ -56,7 +56,11 @@ class TableBlocks {
   // The cached frame, or null. The caller holds an EpochGuard and uses the frame inside it.
   Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
   Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
-  Frame* CachedData(const DataPlace& place) const { return Cached(DataSlot(place)); }
+  Frame* CachedData(const DataPlace& place) const {
+    Frame* const frame = Cached(DataSlot(place));
+    if (frame != nullptr) Count(ReadCounter::kHit);
+    return frame;
+  }
 
   // Each leases the frame of a block, reading it where it is not cached. Hold…: the caller holds an
   // EpochGuard, and drops the lease inside it. HoldFilter requires a filter.
@@ -82,6 +86,8 @@ class TableBlocks {
   absl::Status WithKeyRange(const absl::Status& status, const DataPlace& place,
                             const IndexView& index) const;
   absl::Status WithKeyRange(const absl::Status& status, size_t partition) const;
+
+  void Count(ReadCounter counter) const { file_.options().cache->Count(counter); }
 
   // Bytes that stay in memory, beside the object itself.
   size_t MemoryUsage() const;

@@ -116,8 +116,9 @@ absl::StatusOr<FrameLease> TableFile::NewFrame(BlockKind kind, size_t size) cons
 }
 
 absl::StatusOr<FrameLease> TableFile::Finish(FrameLease frame, const BlockHandle& handle) const {
-  options_.cache->CountMiss();
   const BlockKind kind = frame->kind();
+  if (kind == BlockKind::kData) options_.cache->Count(ReadCounter::kMiss);
+  options_.cache->Count(ReadCounter::kByteRead, handle.size + kTrailerSize);
   const std::string_view stored(frame->buffer(), handle.size);
   ASSIGN_OR_RETURN(const BlockTrailer trailer,
                    Check({frame->buffer(), handle.size + kTrailerSize}, handle, kind));

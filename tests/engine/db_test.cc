@@ -531,6 +531,27 @@ TEST_F(DBTest, IteratorStaysInsideItsBounds) {
 
 // --- Upkeep --------------------------------------------------------------------------------------
 
+TEST_F(DBTest, StatsCountReadsOfTablesAndSyncs) {
+  Open();
+  for (int i = 0; i < 1000; i += 2) CAMBIUM_ASSERT_OK(db_->Put(Key(i), Noise(100, i)));
+  CAMBIUM_ASSERT_OK(db_->Put(Key(1000), "synced", {.sync = true}));
+  CAMBIUM_ASSERT_OK(db_->Flush());
+  const Stats before = db_->GetStats();
+  EXPECT_EQ(before.log_syncs, 1u);
+  EXPECT_EQ(before.sync_micros.count, 1u);
+  for (int i = 0; i < 1000; i += 2) EXPECT_EQ(Get(Key(i)), Noise(100, i));
+  for (int i = 1; i < 1000; i += 2) EXPECT_EQ(Get(Key(i)), "(none)");
+  const Stats after = db_->GetStats();
+  EXPECT_GT(after.filter_negatives - before.filter_negatives, 450u);
+  const uint64_t misses = after.block_cache_misses - before.block_cache_misses;
+  EXPECT_GT(misses, 0u);
+  EXPECT_GE(after.block_bytes_read - before.block_bytes_read, 50'000u);
+  // Each key that is there, and a few that the filter lets through.
+  const uint64_t looked = after.block_cache_hits - before.block_cache_hits + misses;
+  EXPECT_GE(looked, 500u);
+  EXPECT_LT(looked, 550u);
+}
+
 TEST_F(DBTest, CompactRangeDropsTombstonesAndOldVersions) {
   Open();
   for (int round = 0; round < 3; ++round) {
