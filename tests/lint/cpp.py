@@ -34,7 +34,6 @@ class Source:
     path: Path
     text: str
     code: str  # text with comments, literals and preprocessor lines blanked; the same offsets
-    code_lines: int = 0  # lines that are neither blank nor comment
     includes: list = field(default_factory=list)  # (line, name, is_quoted)
     functions: list = field(default_factory=list)
     classes: list = field(default_factory=list)
@@ -244,7 +243,7 @@ def parse(path, text=None):
     """The Source of a C++ file."""
     text = path.read_text(encoding="utf-8") if text is None else text
     code = _LITERALS.sub(_blank, text)
-    source = Source(path, text, code, sum(1 for line in code.split("\n") if line.strip()))
+    source = Source(path, text, code)
     # Comments go first: an include in a comment is none; a name inside quotes is read from the text.
     for match in _DIRECTIVE.finditer(code):
         include = _INCLUDE.match(text[match.start():match.end()])

@@ -15,7 +15,7 @@ LIMITS = {
     "public-options": 30,
     "bool-parameters": 0,  # of a function in a header of the library
     "friends": 0,
-    "library-lines": 15000,  # neither blank nor comment
+    "library-lines": 15000,  # with comments and blank lines
 }
 
 
@@ -58,7 +58,7 @@ def _measure(tree):
     if options.exists():
         members = sum(c.members for c in tree.source(options).classes if c.name.endswith("Options"))
         yield "public-options", tree.name(options), 0, members
-    yield "library-lines", "library", 0, sum(s.code_lines for s in _shipped(tree))
+    yield "library-lines", "library", 0, sum(s.text.count("\n") for s in _shipped(tree))
 
 
 def read_ratchet(text):
@@ -92,6 +92,4 @@ def check(tree, findings):
     for rule, key in sorted(ratchet):
         findings.add("docs/ratchet.txt", 0, f"{rule} {key} is not in the tree: remove the entry")
     lines = worst[("library-lines", "library")][0]
-    whole = sum(s.text.count("\n") for s in tree.library())
-    return (f"library: {lines} of {LIMITS['library-lines']} lines, {whole} with blank lines, comments and "
-            f"env/testing; {len(worst)} measures")
+    return f"library: {lines} lines, the limit is {LIMITS['library-lines']}; {len(worst)} measures"
