@@ -66,7 +66,7 @@ class Compare(unittest.TestCase):
         document = json.loads((self.dir / "out" / "results.json").read_text())
         row = next(row for row in document["rows"] if row["label"] == "readseq, as left")
         self.assertEqual((row["best_peer"], row["ratio"], row["ratios"]), ("lmdb", 1.5, [1.5, 1.5, 1.5]))
-        self.assertEqual(row["engines"]["cambium"]["rate"]["values"], [3000] * 9)
+        self.assertEqual(row["engines"]["cambium"]["rate"]["values"], [3000] * 45)
         fill = next(row for row in document["rows"] if row["label"] == "fillrandom")
         self.assertEqual(fill["engines"]["rocksdb"]["settled_write_amplification"]["median"], 4)
         self.assertIn("| fillrandom: bytes written a byte | 4.00 (1.00) |", (self.dir / "out" / "table.md").read_text())
