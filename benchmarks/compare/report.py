@@ -164,10 +164,15 @@ def _engines(document):
     return f"<ul>{items}</ul>"
 
 
+def _rounds(document):
+    taken = {(run["stage"], run["round"]) for run in document["measured"]}
+    return max(sum(stage == one for stage, _ in taken) for one in document["stages"])
+
+
 def render(document):
     machine = document["machine"]
     about = (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, "
-             f"Linux {machine['kernel']}; {max(run['round'] for run in document['measured'])} rounds, interleaved; Cambium {machine['commit']}")
+             f"Linux {machine['kernel']}; {_rounds(document)} rounds at most, interleaved; Cambium {machine['commit']}")
     return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
         date=_text(document["date"]), about=_text(about), command=_text("\n".join(document["commands"])),
         engines=_engines(document), table=_table(document["rows"]), sections=_sections(document["rows"]),
