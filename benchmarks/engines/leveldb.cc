@@ -10,6 +10,7 @@
 
 #include "benchmarks/engines/adapter.h"
 #include "benchmarks/engines/engine.h"
+#include "benchmarks/engines/slice_cursor.h"
 #include "leveldb/cache.h"
 #include "leveldb/db.h"
 #include "leveldb/env.h"
@@ -22,7 +23,6 @@ namespace cambium::bench {
 namespace {
 
 leveldb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view ToView(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 absl::Status ToStatus(std::string_view operation, const leveldb::Status& status) {
   return status.ok() ? absl::OkStatus() : Failure(operation, status.ToString());
@@ -61,41 +61,7 @@ CountingEnv* Environment() {
   return env;
 }
 
-class LevelCursor final : public Cursor {
- public:
-  explicit LevelCursor(std::unique_ptr<leveldb::Iterator> iterator)
-      : iterator_(std::move(iterator)) {}
-
-  void Seek(std::string_view key) override { iterator_->Seek(ToSlice(key)); }
-  void SeekToFirst() override { iterator_->SeekToFirst(); }
-  void SeekToLast() override { iterator_->SeekToLast(); }
-  std::optional<std::string_view> Key() override {
-    if (!iterator_->Valid()) return std::nullopt;
-    return ToView(iterator_->key());
-  }
-  Scanned Read(uint64_t limit, Direction direction, const EntryCheck& check) override {
-    return direction == Direction::kForward ? Walk<Direction::kForward>(limit, check)
-                                            : Walk<Direction::kReverse>(limit, check);
-  }
-  absl::Status status() const override { return ToStatus("scan", iterator_->status()); }
-
- private:
-  template <Direction kDirection>
-  Scanned Walk(uint64_t limit, const EntryCheck& check) {
-    Scanned scanned;
-    while (scanned.entries < limit && iterator_->Valid()) {
-      const std::string_view key = ToView(iterator_->key());
-      const std::string_view value = ToView(iterator_->value());
-      ++scanned.entries;
-      scanned.bytes += key.size() + value.size();
-      if (check) check(key, value);
-      kDirection == Direction::kForward ? iterator_->Next() : iterator_->Prev();
-    }
-    return scanned;
-  }
-
-  std::unique_ptr<leveldb::Iterator> iterator_;
-};
+using LevelCursor = SliceCursor<leveldb::Iterator, leveldb::Slice>;
 
 class LevelSession final : public Session {
  public:
@@ -128,8 +94,7 @@ class LevelSession final : public Session {
     return status;
   }
   std::unique_ptr<Cursor> NewCursor() override {
-    return std::make_unique<LevelCursor>(
-        std::unique_ptr<leveldb::Iterator>(db_->NewIterator(leveldb::ReadOptions())));
+    return std::make_unique<LevelCursor>(db_->NewIterator(leveldb::ReadOptions()));
   }
 
  private:

@@ -13,6 +13,7 @@
 
 #include "benchmarks/engines/adapter.h"
 #include "benchmarks/engines/engine.h"
+#include "benchmarks/engines/slice_cursor.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
@@ -34,41 +35,7 @@ absl::Status ToStatus(std::string_view operation, const rocksdb::Status& status)
   return status.ok() ? absl::OkStatus() : Failure(operation, status.ToString());
 }
 
-class RocksCursor final : public Cursor {
- public:
-  explicit RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator)
-      : iterator_(std::move(iterator)) {}
-
-  void Seek(std::string_view key) override { iterator_->Seek(ToSlice(key)); }
-  void SeekToFirst() override { iterator_->SeekToFirst(); }
-  void SeekToLast() override { iterator_->SeekToLast(); }
-  std::optional<std::string_view> Key() override {
-    if (!iterator_->Valid()) return std::nullopt;
-    return ToView(iterator_->key());
-  }
-  Scanned Read(uint64_t limit, Direction direction, const EntryCheck& check) override {
-    return direction == Direction::kForward ? Walk<Direction::kForward>(limit, check)
-                                            : Walk<Direction::kReverse>(limit, check);
-  }
-  absl::Status status() const override { return ToStatus("scan", iterator_->status()); }
-
- private:
-  template <Direction kDirection>
-  Scanned Walk(uint64_t limit, const EntryCheck& check) {
-    Scanned scanned;
-    while (scanned.entries < limit && iterator_->Valid()) {
-      const std::string_view key = ToView(iterator_->key());
-      const std::string_view value = ToView(iterator_->value());
-      ++scanned.entries;
-      scanned.bytes += key.size() + value.size();
-      if (check) check(key, value);
-      kDirection == Direction::kForward ? iterator_->Next() : iterator_->Prev();
-    }
-    return scanned;
-  }
-
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-};
+using RocksCursor = SliceCursor<rocksdb::Iterator, rocksdb::Slice>;
 
 class RocksSession final : public Session {
  public:
@@ -108,8 +75,7 @@ class RocksSession final : public Session {
     return absl::OkStatus();
   }
   std::unique_ptr<Cursor> NewCursor() override {
-    return std::make_unique<RocksCursor>(
-        std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(read_options_)));
+    return std::make_unique<RocksCursor>(db_->NewIterator(read_options_));
   }
 
  private:
