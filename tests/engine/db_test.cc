@@ -552,6 +552,23 @@ TEST_F(DBTest, StatsCountReadsOfTablesAndSyncs) {
   EXPECT_LT(looked, 550u);
 }
 
+TEST_F(DBTest, ReplacedTablesGoWithoutWaitingForOthers) {
+  Open();
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 100; ++i) CAMBIUM_ASSERT_OK(db_->Put(Key(i), Noise(100, round)));
+    CAMBIUM_ASSERT_OK(db_->Flush());
+  }
+  uint64_t live = 0;
+  const Stats stats = db_->GetStats();
+  for (const LevelStats& level : stats.levels) live += level.files;
+  ASSERT_GT(stats.compactions, 0u);
+  const auto names = files_->ListDirectory(kPath);
+  CAMBIUM_ASSERT_OK(names);
+  const auto tables = std::count_if(names->begin(), names->end(),
+                                    [](const std::string& name) { return name.ends_with(".sst"); });
+  EXPECT_EQ(static_cast<uint64_t>(tables), live);
+}
+
 TEST_F(DBTest, CompactRangeDropsTombstonesAndOldVersions) {
   Open();
   for (int round = 0; round < 3; ++round) {
