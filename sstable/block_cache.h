@@ -36,8 +36,7 @@ struct BlockCacheStats {
   size_t table_memory = 0;  // reserved, and the index and filter partitions in the clock
   uint64_t frames = 0;      // in the clock
   uint64_t evictions = 0;
-  // Data blocks found in the cache, and read from files; keys that a filter ruled out; bytes of
-  // blocks of any kind read from files.
+  // Data blocks found, and read from files; keys that a filter ruled out; bytes of all blocks read.
   uint64_t hits = 0, misses = 0, filter_negatives = 0, bytes_read = 0;
 };
 

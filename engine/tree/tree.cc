@@ -5,19 +5,12 @@
 
 namespace cambium::engine {
 
-namespace {
-
-// What a view gives back, as EpochRetire wants to know it: perhaps memtables and the files of
-// replaced tables, so that it never waits for others to be retired.
-constexpr size_t kViewBytes = size_t{1} << 30;
-
-}  // namespace
-
 void RetireView::operator()(const std::shared_ptr<const ReadView>* view) const {
   using Holder = std::shared_ptr<const ReadView>;
+  // Perhaps memtables and the files of replaced tables: it does not wait for others to be retired.
+  constexpr size_t kMuch = size_t{1} << 30;
   EpochRetire(
-      const_cast<Holder*>(view), [](void* holder) { delete static_cast<Holder*>(holder); },
-      kViewBytes);
+      const_cast<Holder*>(view), [](void* h) { delete static_cast<Holder*>(h); }, kMuch);
 }
 
 void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,

@@ -38,8 +38,7 @@ struct Stats {
   uint64_t trivial_moves = 0;
   // Entries that flush and compaction took in, and what became of them (D18: in = out + dropped).
   uint64_t entries_in = 0, entries_out = 0, entries_shadowed = 0, tombstones_dropped = 0;
-  // Reads of SSTables, compaction's included: keys that a filter ruled out, data blocks found in
-  // the cache and read from files, and bytes of blocks of any kind read from files.
+  // Reads of tables, compaction's too: keys that filters ruled out, data blocks, bytes of blocks.
   uint64_t filter_negatives = 0;
   uint64_t block_cache_hits = 0, block_cache_misses = 0, block_bytes_read = 0;
   // Stalls.
