@@ -9,10 +9,10 @@
 //   fdatasync of each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32 MiB takes.
 // - A log is mapped only where an allocated block can't be refused at the store: on ext2/3/4, xfs
 //   and tmpfs. Copy-on-write, network, stacked and user-space file systems answer a null Mapping().
-// - A lock is an open-file-description lock (fcntl) and an entry in a table of the process, keyed
-// by
-//   device and inode, so that two openers exclude each other whatever path, thread or
-//   PosixFileSystem they use. The lock file holds the holder's pid as text.
+// - A lock is an open-file-description lock (fcntl) and an entry in a table of the process by
+// device
+//   and inode, so that two openers exclude each other whatever path, thread or PosixFileSystem they
+//   use. The lock file holds the holder's pid as text.
 #ifndef CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 

@@ -21,8 +21,7 @@ constexpr uint64_t kRollOverFactor = 4;
 // Offsets beyond this do not fit the positions in records.
 constexpr uint64_t kMaxManifestSize = wal::kMaxSegmentSize;
 
-// --- The bytes: docs/format/manifest.md
-// -----------------------------------------------------------
+// --- The bytes: docs/format/manifest.md ----------------------------------------------------------
 
 constexpr uint64_t kManifestMagic = 0x314e414d4d424d43;  // "CMBMMAN1" in the file
 constexpr uint32_t kManifestFormatVersion = 1;
@@ -156,8 +155,7 @@ std::optional<ManifestRecord> ReadRecord(std::string_view file, uint64_t offset,
                         offset + wal::RecordSize(header->payload_size)};
 }
 
-// --- Writing and reading
-// ---------------------------------------------------------------------------
+// --- Writing and reading -------------------------------------------------------------------------
 
 // Removes what an earlier attempt may have left at `path`.
 absl::Status RemoveStale(FileSystem* file_system, const std::string& path) {

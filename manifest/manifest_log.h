@@ -87,7 +87,7 @@ absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::strin
 // NotFound only where there is no CURRENT; InvalidArgument where the database is sorted by another
 // comparator than `order`'s; Unimplemented where a newer release wrote what this one must not skip;
 // DataLoss with file, offset, found and expected where the manifest is missing, damaged or
-// contradicts itself. An append that was never acknowledged is dropped (manifest_log.h). The state
+// contradicts itself. An append that was never acknowledged is dropped. The state
 // says at least what was acknowledged last.
 //
 // A table or log segment that the state names may still be missing: the caller looks. It must also

@@ -102,10 +102,8 @@ def merge(documents):
     whole = documents[0]
     for document in documents[1:]:
         for key, what in (("size", "size"), ("machine", "machine and commit")):
-            mine, other = ({k: v for k, v in d[key].items() if k != "load"} if key == "machine" else d[key]
-                           for d in (whole, document))
-            if mine != other:
-                raise machine.Failure(f"these are runs of another {what}: {mine}, {other}")
+            if whole[key] != document[key]:
+                raise machine.Failure(f"these are runs of another {what}: {whole[key]}, {document[key]}")
         done = max(run["round"] for run in whole["measured"])
         whole["measured"] += [run | {"round": run["round"] + done} for run in document["measured"]]
         whole["stages"] += [name for name in document["stages"] if name not in whole["stages"]]

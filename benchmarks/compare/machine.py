@@ -19,7 +19,7 @@ def install():
     _run([str(ROOT / "tools" / "setup"), "bench", "peers"])
 
 
-def build(folder, programs=ENGINES):
+def build(folder):
     """Configures and builds a release of the benchmark programs in `folder`."""
     # A peer that is not installed has no target: what is there is known after the first command alone.
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
@@ -27,7 +27,7 @@ def build(folder, programs=ENGINES):
     _run(configure)
     targets = subprocess.run(["ninja", "-C", str(folder), "-t", "targets", "all"], capture_output=True, text=True,
                              check=True).stdout
-    wanted = [f"{name}_bench" for name in programs if f"{name}_bench: phony" in targets]
+    wanted = [f"{name}_bench" for name in ENGINES if f"{name}_bench: phony" in targets]
     _run(["ninja", "-C", str(folder), *wanted])
 
 
@@ -64,4 +64,4 @@ def describe():
     commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
                             capture_output=True, text=True, check=False).stdout.strip()
     return {"cpu": model, "cores": os.cpu_count(), "memory_bytes": memory, "kernel": platform.release(),
-            "load": os.getloadavg()[0], "commit": commit or "unknown"}
+            "commit": commit or "unknown"}

@@ -88,7 +88,7 @@ def _row(stage, index, step, runs):
             figures[name] = _figure([entry[name] for entry in settled.get(engine, [])])
         engines[engine] = figures
     row = {"stage": stage.name, "profile": stage.profile, "title": stage.title, "label": step.label,
-           "on_disk": stage.on_disk, "upkeep": step.upkeep, "figure": step.figure, "engines": engines}
+           "upkeep": step.upkeep, "figure": step.figure, "engines": engines}
     return row | (NO_RATIO if step.upkeep else _ratio(engines, step.figure))
 
 

@@ -188,8 +188,8 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
 absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
                            const std::function<bool()>& cancelled) {
   Context* const context = world.context;
-  // Keeps the input files on disk until the end.
-  const std::shared_ptr<const ReadView> view = world.tree->Pin();
+  // Keeps the input files on disk until the end, and no memtable in memory.
+  const std::shared_ptr<const TablesView> tables = world.tree->Pin()->tables;
   const uint64_t started = context->clock()->NowMicros();
   manifest::VersionEdit edit;
   if (plan.kind == compaction::PlanKind::kTrivialMove) {

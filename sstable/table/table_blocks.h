@@ -53,7 +53,8 @@ class TableBlocks {
   const KeyOrder& order() const { return file_.options().order; }
   size_t partition_count() const { return top_.partition_count(); }
 
-  // The cached frame, or null. The caller holds an EpochGuard and uses the frame inside it.
+  // The cached frame, or null. The caller holds an EpochGuard and uses the frame inside it. A data
+  // block that is there counts as a hit.
   Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
   Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
   Frame* CachedData(const DataPlace& place) const {

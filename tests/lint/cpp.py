@@ -66,6 +66,11 @@ def _blank(match):
     return '"' + re.sub(r"[^\n]", " ", text[1:-1]) + '"'
 
 
+def without_comments(text):
+    """The text with comments blanked; the same lines."""
+    return _LITERALS.sub(_blank, text)
+
+
 def _blank_directive(match):
     return re.sub(r"[^\n]", " ", match.group(0))
 

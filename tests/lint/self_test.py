@@ -134,13 +134,32 @@ class SizesTest(LintTest):
             self.write(f"util/f{i}.cc", "\n")
         self.assert_one(sizes, "folder-files is 26")
 
-    def test_refuses_a_library_of_15001_lines_comments_and_all(self):
-        for i in range(20):
-            self.write(f"util/f{i}.cc", "int a;\n\n// why\n" * 250)
+    def write_library(self, code_lines, line="int a;\n", comments=1):
+        for i in range(25):
+            count = code_lines // 25 + (i < code_lines % 25)
+            self.write(f"util/f{i}.cc", line * count + "\n" + "// why\n" * (count * comments // 4))
+
+    def test_refuses_a_library_of_15001_lines_of_code(self):
+        self.write_library(15001, "static_assert(a);\n")
+        self.assert_one(sizes, "library-lines is 15001")
+
+    def test_counts_neither_comments_nor_test_doubles(self):
+        self.write_library(15000, "static_assert(a);\n")
         self.write("env/testing/double.cc", "int a;\n" * 100)
         self.assertEqual(self.findings(sizes), [])
-        self.write("util/more.cc", "int a;\n")
-        self.assert_one(sizes, "library-lines is 15001")
+
+    def test_refuses_a_library_without_comments(self):
+        self.write_library(2000, "assert(a);\n", comments=0)
+        self.assert_one(sizes, "comment-percent of the library is 0, at least 18")
+
+    def test_refuses_a_library_without_asserts(self):
+        self.write_library(2000)
+        self.assert_one(sizes, "asserts-per-thousand of the library is 0, at least 12")
+
+    def test_ratchet_lets_asserts_be_as_few_as_they_are(self):
+        self.write_library(2000)
+        self.write("docs/ratchet.txt", "asserts-per-thousand library 0\n")
+        self.assertEqual(self.findings(sizes), [])
 
     def test_ratchet_lets_a_listed_function_stay_as_it_is(self):
         self.write("util/long.cc", "int Long() {\n" + "  Call();\n" * 78 + "}\n")
