@@ -4,12 +4,14 @@
     check_install.py --build DIR --source DIR [--only STEP]
 
 The steps: exports (libcambium.so shows the public API and nothing else), find_package (static and shared),
-pkg_config (shared, and fully static), subdirectory (add_subdirectory of the source).
+pkg_config (shared, and fully static), subdirectory (add_subdirectory of the source), untyped (the same without a build
+type: the consumer's flags and asserts stay as they are).
 """
 
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent / "project"
 CXX = os.environ.get("CXX", "c++")
+_STEPS = ("exports", "find_package", "pkg_config", "subdirectory", "untyped")
 
 
 class Failure(Exception):
@@ -54,14 +57,17 @@ class Install:
         if "OK" not in output:
             raise Failure(f"{program} printed {output!r}")
 
-    def configure(self, mode, *definitions):
-        build = self.work / f"build-{mode}"
+    def configure(self, mode, build_type, *definitions):
+        build = self.work / f"build-{mode}{build_type}"
+        # An empty build type is what a project gets that does not set one.
         run("cmake", "-S", PROJECT, "-B", build, "-G", "Ninja", f"-DCONSUMER_MODE={mode}",
-            "-DCMAKE_BUILD_TYPE=Release", *definitions)
+            *([f"-DCMAKE_BUILD_TYPE={build_type}"] if build_type else []), *definitions,
+            env={name: value for name, value in os.environ.items()
+                 if name not in ("CMAKE_BUILD_TYPE", "CXXFLAGS", "CFLAGS", "LDFLAGS")})
         return build
 
     def cmake(self, mode, *definitions):
-        build = self.configure(mode, *definitions)
+        build = self.configure(mode, "Release", *definitions)
         run("cmake", "--build", build)
         self.launch(build / "consumer")
         return build / "consumer"
@@ -108,13 +114,41 @@ class Install:
     def subdirectory(self):
         # How the targets hang together shows before the library is compiled once more: the consumer finds
         # the headers, and its link line has everything.
-        build = self.configure("source", f"-DCAMBIUM_SOURCE={self.source}")
+        build = self.configure("source", "Release", f"-DCAMBIUM_SOURCE={self.source}")
         run("cmake", "--build", build, "--target", "CMakeFiles/consumer.dir/main.cc.o")
         link = run("ninja", "-C", build, "-t", "commands", "consumer").splitlines()[-1]
         for library in ("libcambium.a", "absl_status", "zstd", "xxhash"):
             if library not in link:
                 raise Failure(f"add_subdirectory: {library} is not in the link line:\n{link}")
         return "add_subdirectory"
+
+    def untyped(self):
+        """A consumer without a build type keeps its asserts, and gets no flag but the ones that it needs."""
+        build = self.configure("source", "", f"-DCAMBIUM_SOURCE={self.source}")
+        cache = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+        if "CMAKE_BUILD_TYPE:STRING=\n" not in cache:
+            raise Failure("add_subdirectory sets the consumer's CMAKE_BUILD_TYPE")
+        # The consumer's own targets, linked to the library or not.
+        commands = run("ninja", "-C", build, "-t", "commands", "consumer", "bystander").splitlines()
+        for target in ("consumer", "bystander"):
+            [compile_line] = [c for c in commands if f"CMakeFiles/{target}.dir/" in c and " -c " in c]
+            if flags := consumer_flags(compile_line):
+                raise Failure(f"{target} is compiled with {sorted(flags)}:\n{compile_line}")
+            [link_line] = [c for c in commands if f" -o {target} " in c]
+            if flags := consumer_flags(link_line) - {"-Wl"}:
+                raise Failure(f"{target} is linked with {sorted(flags)}:\n{link_line}")
+        run("cmake", "--build", build, "--target", "bystander")
+        result = subprocess.run([build / "bystander"], capture_output=True, text=True, check=False)
+        if result.returncode == 0 or "Assertion" not in result.stderr:
+            raise Failure("the consumer's asserts are gone")
+        return "asserts and flags of a consumer without a build type"
+
+
+def consumer_flags(command):
+    """The flags of a compiler's command line, but those of paths, libraries, dependency files and the language."""
+    words = shlex.split(command)
+    skipped = ("-I", "-l", "-MD", "-MT", "-MF", "-o", "-c", "-isystem", "-std=")
+    return {w.split(",")[0] for w in words if w.startswith("-") and not w.startswith(skipped)}
 
 
 def public_names(headers):
@@ -131,9 +165,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True, type=Path)
     parser.add_argument("--source", required=True, type=Path)
-    parser.add_argument("--only", choices=("exports", "find_package", "pkg_config", "subdirectory"))
+    parser.add_argument("--only", choices=_STEPS)
     arguments = parser.parse_args()
-    steps = [arguments.only] if arguments.only else ["exports", "find_package", "pkg_config", "subdirectory"]
+    steps = [arguments.only] if arguments.only else _STEPS
     with tempfile.TemporaryDirectory() as work:
         try:
             install = Install(arguments.build.resolve(), arguments.source.resolve(), Path(work))
