@@ -41,8 +41,7 @@ DB::~DB() = default;
 absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
   if (options.comparator == nullptr) return absl::InvalidArgumentError("no comparator was given");
-  auto impl = std::make_unique<Impl>(options, path);
-  RETURN_IF_ERROR(impl->Open());
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Open(options, path));
   return std::unique_ptr<DB>(new DB(std::move(impl)));
 }
 

@@ -29,12 +29,27 @@ std::string ParentOf(std::string_view path) {
 // parent is synced even where the directory was there: whoever made it may have been killed.
 absl::Status MakeDirectory(FileSystem* file_system, const std::string& path) {
   std::vector<std::string> changed = {ParentOf(path)};
-  while (!file_system->Exists(changed.back())) changed.push_back(ParentOf(changed.back()));
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool exists, file_system->Exists(changed.back()));
+    if (exists) break;
+    changed.push_back(ParentOf(changed.back()));
+  }
   RETURN_IF_ERROR(file_system->CreateDirectory(path));
   for (const std::string& directory : changed) {
     RETURN_IF_ERROR(file_system->SyncDirectory(directory));
   }
   return absl::OkStatus();
+}
+
+bool MayCreate(const Options& options) { return options.create_if_missing && !options.read_only; }
+
+// Makes the directory of a database that may be created; NotFound if there is no database and none
+// may be.
+absl::Status PrepareDirectory(const Options& options, const std::string& path) {
+  ASSIGN_OR_RETURN(const bool exists, options.file_system->Exists(CurrentPath(path)));
+  if (exists) return absl::OkStatus();
+  if (MayCreate(options)) return MakeDirectory(options.file_system.get(), path);
+  return absl::NotFoundError(absl::StrCat("there is no database at ", path));
 }
 
 }  // namespace
@@ -45,21 +60,29 @@ DB::Impl::~Impl() {
   writes.reset();
 }
 
-absl::Status DB::Impl::Open() {
+absl::StatusOr<std::unique_ptr<DB::Impl>> DB::Impl::Open(Options options, const std::string& path) {
+  if (options.file_system == nullptr) options.file_system = DefaultFileSystem();
+  ASSIGN_OR_RETURN(const std::string absolute, options.file_system->AbsolutePath(path));
+  RETURN_IF_ERROR(PrepareDirectory(options, absolute));
+  ASSIGN_OR_RETURN(std::shared_ptr<FileSystem> holder,
+                   options.file_system->HoldDirectory(absolute));
+  if (holder != nullptr) options.file_system = std::move(holder);
+  auto impl = std::make_unique<Impl>(options, absolute);
+  RETURN_IF_ERROR(impl->Recover());
+  return impl;
+}
+
+absl::Status DB::Impl::Recover() {
   const Options& options = context.options;
-  const bool may_create = options.create_if_missing && !options.read_only;
-  const bool exists = context.fs()->Exists(CurrentPath(context.path));
-  if (!exists && !may_create) {
-    return absl::NotFoundError(absl::StrCat("there is no database at ", context.path));
-  }
-  if (!exists) RETURN_IF_ERROR(MakeDirectory(context.fs(), context.path));
   const LockMode mode = options.read_only ? LockMode::kShared : LockMode::kExclusive;
   ASSIGN_OR_RETURN(lock, context.fs()->Lock(LockPath(context.path), mode));
   absl::StatusOr<Recovered> recovered = engine::Recover(&context);
   if (recovered.ok() && options.error_if_exists) {
     return absl::AlreadyExistsError(absl::StrCat("there is a database at ", context.path));
   }
-  if (absl::IsNotFound(recovered.status()) && may_create) recovered = engine::Create(&context);
+  if (absl::IsNotFound(recovered.status()) && MayCreate(options)) {
+    recovered = engine::Create(&context);
+  }
   RETURN_IF_ERROR(recovered.status());
   return Start(*std::move(recovered));
 }
@@ -105,8 +128,10 @@ absl::StatusOr<SequenceNumber> DB::Impl::ReadSequence(const ReadOptions& read_op
 }
 
 absl::Status DestroyDB(const std::string& path) {
-  const std::shared_ptr<FileSystem> file_system = DefaultFileSystem();
-  if (!file_system->Exists(path)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool exists, DefaultFileSystem()->Exists(path));
+  if (!exists) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::shared_ptr<FileSystem> file_system,
+                   DefaultFileSystem()->HoldDirectory(path));
   ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system->ListDirectory(path));
   bool ours = false;
   for (const std::string& name : names) ours = ours || ParseFileName(name).has_value();
@@ -128,7 +153,7 @@ absl::Status DestroyDB(const std::string& path) {
     RETURN_IF_ERROR(file_system->Remove(LockPath(path)));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> left, file_system->ListDirectory(path));
-  return left.empty() ? file_system->RemoveDirectory(path) : absl::OkStatus();
+  return left.empty() ? DefaultFileSystem()->RemoveDirectory(path) : absl::OkStatus();
 }
 
 }  // namespace cambium

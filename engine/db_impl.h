@@ -18,11 +18,13 @@ namespace cambium {
 // Thread-safe. Parts are destroyed in reverse: the write path, which stops the jobs, first.
 class DB::Impl {
  public:
+  // Finds or makes the database. It keeps to the directory that `path` leads to now: whatever
+  // becomes of the working directory, of the path and of what stands there.
+  static absl::StatusOr<std::unique_ptr<Impl>> Open(Options options, const std::string& path);
+
   Impl(const Options& options, const std::string& path) : context(options, path) {}
   ~Impl();
 
-  // Finds or makes the database.
-  absl::Status Open();
   absl::Status Close();
   // ok where the database takes writes.
   absl::Status CheckWritable() const;
@@ -36,6 +38,7 @@ class DB::Impl {
   std::unique_ptr<engine::WritePath> writes;
 
  private:
+  absl::Status Recover();
   absl::Status Start(engine::Recovered recovered);
 
   std::atomic<bool> closed_{false};

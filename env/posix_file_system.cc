@@ -11,9 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -214,25 +215,51 @@ absl::Status MakeOneDirectory(const std::string& path) {
 
 }  // namespace
 
+Place PosixFileSystem::Locate(const std::string& path) const {
+  if (!held_.valid() || !path.starts_with(held_path_)) return {AT_FDCWD, path.c_str(), path};
+  const char* rest = path.c_str() + held_path_.size();
+  if (*rest == '\0') return {held_.get(), ".", path};
+  if (*rest != '/' && !held_path_.ends_with('/')) return {AT_FDCWD, path.c_str(), path};
+  while (*rest == '/') ++rest;
+  return {held_.get(), *rest == '\0' ? "." : rest, path};
+}
+
+absl::StatusOr<std::string> PosixFileSystem::AbsolutePath(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::current_path(error);
+  if (error) return ErrnoStatus("find the working directory for", path, error.value());
+  return absl::StrCat(here.string(), "/", path);
+}
+
+absl::StatusOr<std::shared_ptr<FileSystem>> PosixFileSystem::HoldDirectory(
+    const std::string& directory) {
+  ASSIGN_OR_RETURN(FileDescriptor fd,
+                   OpenDescriptor("open directory", Locate(directory), O_PATH | O_DIRECTORY));
+  return std::make_shared<PosixFileSystem>(log_mapping_, directory, std::move(fd));
+}
+
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> PosixFileSystem::OpenRandomAccess(
     const std::string& path) {
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("open", path, O_RDONLY));
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("open", Locate(path), O_RDONLY));
   return std::make_unique<PosixRandomAccessFile>(path, std::move(fd));
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::CreateWritable(
     const std::string& path) {
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("create", path, O_WRONLY | O_CREAT | O_EXCL));
+  ASSIGN_OR_RETURN(FileDescriptor fd,
+                   OpenDescriptor("create", Locate(path), O_WRONLY | O_CREAT | O_EXCL));
   return std::make_unique<PosixWritableFile>(path, std::move(fd));
 }
 
 absl::StatusOr<std::unique_ptr<LogFile>> PosixFileSystem::CreateLog(const std::string& path,
                                                                     uint64_t size) {
   RETURN_IF_ERROR(CheckSize("create", path, size));
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("create", path, O_RDWR | O_CREAT | O_EXCL));
+  const Place place = Locate(path);
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("create", place, O_RDWR | O_CREAT | O_EXCL));
   if (absl::Status status = Allocate(fd.get(), path, size); !status.ok()) {
     // A file without its blocks is of no use, and would stand in the way of the next attempt.
-    ::unlink(path.c_str());
+    ::unlinkat(place.directory, place.name, 0);
     return status;
   }
   char* mapping = nullptr;
@@ -245,13 +272,13 @@ absl::StatusOr<std::unique_ptr<LogFile>> PosixFileSystem::CreateLog(const std::s
 }
 
 absl::Status PosixFileSystem::SyncFile(const std::string& path) {
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("sync", path, O_RDONLY));
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("sync", Locate(path), O_RDONLY));
   return SyncData(fd.get(), path);
 }
 
 absl::Status PosixFileSystem::SyncDirectory(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor fd,
-                   OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY));
+                   OpenDescriptor("sync directory", Locate(path), O_RDONLY | O_DIRECTORY));
   return StatusOf(AfterSignals([&fd] { return ::fsync(fd.get()); }), "sync directory", path);
 }
 
@@ -269,8 +296,10 @@ absl::Status PosixFileSystem::RemoveDirectory(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("list", Locate(path), O_RDONLY | O_DIRECTORY));
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.get()), ::closedir);
   if (directory == nullptr) return ErrnoStatus("list", path, errno);
+  fd.Release();  // the DIR's now
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
@@ -285,46 +314,58 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const st
 }
 
 absl::Status PosixFileSystem::Rename(const std::string& from, const std::string& to) {
-  // std::rename is rename(2).
-  const std::string both = absl::StrCat(from, " to ", to);
-  return StatusOf(std::rename(from.c_str(), to.c_str()), "rename", both);
+  const Place old_place = Locate(from), new_place = Locate(to);
+  return StatusOf(
+      ::renameat(old_place.directory, old_place.name, new_place.directory, new_place.name),
+      "rename", absl::StrCat(from, " to ", to));
 }
 
 absl::Status PosixFileSystem::Link(const std::string& from, const std::string& to) {
-  const std::string both = absl::StrCat(from, " to ", to);
-  return StatusOf(::link(from.c_str(), to.c_str()), "link", both);
+  const Place old_place = Locate(from), new_place = Locate(to);
+  return StatusOf(
+      ::linkat(old_place.directory, old_place.name, new_place.directory, new_place.name, 0), "link",
+      absl::StrCat(from, " to ", to));
 }
 
 absl::Status PosixFileSystem::Remove(const std::string& path) {
-  return StatusOf(::unlink(path.c_str()), "remove", path);
+  const Place place = Locate(path);
+  return StatusOf(::unlinkat(place.directory, place.name, 0), "remove", path);
 }
 
 absl::Status PosixFileSystem::Truncate(const std::string& path, uint64_t size) {
   RETURN_IF_ERROR(CheckSize("truncate", path, size));
-  const int result =
-      AfterSignals([&] { return ::truncate(path.c_str(), static_cast<off_t>(size)); });
+  ASSIGN_OR_RETURN(const FileDescriptor fd, OpenDescriptor("truncate", Locate(path), O_WRONLY));
+  const int result = AfterSignals([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); });
   return StatusOf(result, "truncate", path);
 }
 
 absl::StatusOr<uint64_t> PosixFileSystem::FileSize(const std::string& path) {
+  const Place place = Locate(path);
   struct stat info;
-  if (::stat(path.c_str(), &info) != 0) return ErrnoStatus("stat", path, errno);
+  if (::fstatat(place.directory, place.name, &info, 0) != 0) {
+    return ErrnoStatus("stat", path, errno);
+  }
   return static_cast<uint64_t>(info.st_size);
 }
 
-bool PosixFileSystem::Exists(const std::string& path) {
+absl::StatusOr<bool> PosixFileSystem::Exists(const std::string& path) {
+  const Place place = Locate(path);
   struct stat info;
-  return ::stat(path.c_str(), &info) == 0;
+  if (::fstatat(place.directory, place.name, &info, 0) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return ErrnoStatus("look for", path, errno);
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::string& path,
                                                                 LockMode mode) {
-  return AcquirePosixLock(path, mode);
+  return AcquirePosixLock(Locate(path), mode);
 }
 
 absl::StatusOr<uint64_t> PosixFileSystem::FreeSpace(const std::string& path) {
+  constexpr std::string_view kWhat = "look at free space of";
+  ASSIGN_OR_RETURN(const FileDescriptor fd, OpenDescriptor(kWhat, Locate(path), O_PATH));
   struct statvfs info;
-  if (::statvfs(path.c_str(), &info) != 0) return ErrnoStatus("look at free space of", path, errno);
+  if (::fstatvfs(fd.get(), &info) != 0) return ErrnoStatus(kWhat, path, errno);
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 

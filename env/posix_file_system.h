@@ -19,9 +19,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cambium/file_system.h"
+#include "env/posix_io.h"
 
 namespace cambium::env {
 
@@ -32,8 +34,13 @@ enum class LogMapping { kAuto, kNever };
 class PosixFileSystem final : public FileSystem {
  public:
   explicit PosixFileSystem(LogMapping log_mapping = LogMapping::kAuto)
-      : log_mapping_(log_mapping) {}
+      : PosixFileSystem(log_mapping, "", FileDescriptor(-1)) {}
+  // One that holds a directory: `held` is open on what `held_path` leads to.
+  PosixFileSystem(LogMapping log_mapping, std::string held_path, FileDescriptor held)
+      : log_mapping_(log_mapping), held_path_(std::move(held_path)), held_(std::move(held)) {}
 
+  absl::StatusOr<std::string> AbsolutePath(const std::string& path) override;
+  absl::StatusOr<std::shared_ptr<FileSystem>> HoldDirectory(const std::string& directory) override;
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
       const std::string& path) override;
   absl::StatusOr<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override;
@@ -49,12 +56,17 @@ class PosixFileSystem final : public FileSystem {
   absl::Status Remove(const std::string& path) override;
   absl::Status Truncate(const std::string& path, uint64_t size) override;
   absl::StatusOr<uint64_t> FileSize(const std::string& path) override;
-  bool Exists(const std::string& path) override;
+  absl::StatusOr<bool> Exists(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
 
  private:
+  // Where `path` leads: from the held directory, if it lies below that.
+  Place Locate(const std::string& path) const;
+
   const LogMapping log_mapping_;
+  const std::string held_path_;
+  const FileDescriptor held_;  // none in the process's own file system
 };
 
 }  // namespace cambium::env

@@ -28,10 +28,11 @@ absl::Status StatusOf(int result, std::string_view operation, const std::string&
   return result == 0 ? absl::OkStatus() : ErrnoStatus(operation, path, errno);
 }
 
-absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const std::string& path,
+absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const Place& place,
                                               int flags) {
-  const int fd = AfterSignals([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); });
-  if (fd < 0) return ErrnoStatus(operation, path, errno);
+  const int fd =
+      AfterSignals([&] { return ::openat(place.directory, place.name, flags | O_CLOEXEC, 0644); });
+  if (fd < 0) return ErrnoStatus(operation, place.path, errno);
   return FileDescriptor(fd);
 }
 

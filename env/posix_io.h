@@ -25,6 +25,8 @@ class FileDescriptor {
   bool valid() const { return value_ >= 0; }
   // Closes it now. `path` is for the message.
   [[nodiscard]] absl::Status Close(const std::string& path);
+  // Gives it up without closing it.
+  void Release() { value_ = -1; }
 
  private:
   int value_;
@@ -42,8 +44,16 @@ auto AfterSignals(Call call) {
 [[nodiscard]] absl::Status StatusOf(int result, std::string_view operation,
                                     const std::string& path);
 
-// open(2) with O_CLOEXEC, repeated after signals. Mode 0644 for a new file.
-absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const std::string& path,
+// Where a path begins and how it goes on from there, for openat(2) and its kind. Valid while the
+// path is.
+struct Place {
+  int directory;            // a descriptor, or AT_FDCWD
+  const char* name;         // relative to `directory`, or absolute
+  const std::string& path;  // the whole of it, for messages
+};
+
+// openat(2) with O_CLOEXEC, repeated after signals. Mode 0644 for a new file.
+absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const Place& place,
                                               int flags);
 
 // Writes all of `data` at `offset`, or says why not.
@@ -56,7 +66,7 @@ absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const 
 
 // FileSystem::Lock (posix_lock.cc): an exclusive holder writes this process's pid into the file,
 // and the error of whoever he keeps out names it.
-absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const std::string& path, LockMode mode);
+absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const Place& place, LockMode mode);
 
 }  // namespace cambium::env
 

@@ -118,16 +118,18 @@ void WritePid(int fd, const std::string& path) {
   }
 }
 
-// Whether `path` leads to the file of that identity.
-bool LeadsTo(const std::string& path, const FileIdentity& identity) {
+// Whether `place` leads to the file of that identity.
+bool LeadsTo(const Place& place, const FileIdentity& identity) {
   struct stat info;
-  return ::stat(path.c_str(), &info) == 0 && FileIdentity(info.st_dev, info.st_ino) == identity;
+  return ::fstatat(place.directory, place.name, &info, 0) == 0 &&
+         FileIdentity(info.st_dev, info.st_ino) == identity;
 }
 
 // One attempt. Null where the file was replaced between our open and our lock.
-absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const std::string& path, LockMode mode) {
+absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const Place& place, LockMode mode) {
+  const std::string& path = place.path;
   const int flags = mode == LockMode::kExclusive ? O_RDWR | O_CREAT : O_RDONLY;
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("lock", path, flags));
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("lock", place, flags));
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("lock", path, errno);
   const FileIdentity identity(info.st_dev, info.st_ino);
@@ -137,7 +139,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const std::string& path, L
   // From here on its end gives back what was taken.
   auto lock = std::make_unique<PosixLock>(identity, std::move(fd));
   ASSIGN_OR_RETURN(const bool locked, TryLock(lock->fd(), path, mode));
-  if (!LeadsTo(path, identity)) return nullptr;
+  if (!LeadsTo(place, identity)) return nullptr;
   if (!locked) return HeldStatus(path, NameHolder(lock->fd(), mode));
   if (mode == LockMode::kExclusive) WritePid(lock->fd(), path);
   return lock;
@@ -145,15 +147,16 @@ absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const std::string& path, L
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const std::string& path, LockMode mode) {
+absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const Place& place, LockMode mode) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    absl::StatusOr<std::unique_ptr<FileLock>> lock = AttemptLock(path, mode);
+    absl::StatusOr<std::unique_ptr<FileLock>> lock = AttemptLock(place, mode);
     if (mode == LockMode::kShared && absl::IsNotFound(lock.status())) {
       return std::make_unique<FreeLock>();
     }
     if (!lock.ok() || *lock != nullptr) return lock;
   }
-  return absl::UnavailableError(absl::StrCat("lock ", path, ": the file keeps being replaced"));
+  return absl::UnavailableError(
+      absl::StrCat("lock ", place.path, ": the file keeps being replaced"));
 }
 
 }  // namespace cambium::env

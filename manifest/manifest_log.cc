@@ -161,7 +161,9 @@ std::optional<ManifestRecord> ReadRecord(std::string_view file, uint64_t offset,
 absl::Status RemoveStale(FileSystem* file_system, const std::string& path) {
   const absl::Status removed = file_system->Remove(path);
   if (removed.ok() || absl::IsNotFound(removed)) return absl::OkStatus();
-  return file_system->Exists(path) ? removed : absl::OkStatus();  // D7
+  // D7: a removal that is said to have failed may have happened.
+  const absl::StatusOr<bool> stays = file_system->Exists(path);
+  return stays.ok() && !*stays ? absl::OkStatus() : removed;
 }
 
 absl::Status WriteWholeFile(FileSystem* file_system, const std::string& path,

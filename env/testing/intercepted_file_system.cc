@@ -312,12 +312,10 @@ absl::StatusOr<uint64_t> InterceptedFileSystem::FileSize(const std::string& path
                                                [&] { return base_->FileSize(path); });
 }
 
-bool InterceptedFileSystem::Exists(const std::string& path) {
-  const Operation operation = {.kind = OperationKind::kExists, .path = path};
-  const Verdict verdict = interceptor_->Before(operation);
-  const bool exists = verdict.effect != Effect::kFail && base_->Exists(path);
-  interceptor_->After(operation, verdict.status);
-  return exists;
+absl::StatusOr<bool> InterceptedFileSystem::Exists(const std::string& path) {
+  return CarryResult<absl::StatusOr<bool>>(*interceptor_,
+                                           {.kind = OperationKind::kExists, .path = path},
+                                           [&] { return base_->Exists(path); });
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> InterceptedFileSystem::Lock(const std::string& path,

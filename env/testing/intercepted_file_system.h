@@ -64,6 +64,9 @@ class InterceptedFileSystem : public FileSystem {
         interceptor_(std::move(interceptor)),
         mapping_access_(mapping_access) {}
 
+  absl::StatusOr<std::string> AbsolutePath(const std::string& path) override {
+    return base_->AbsolutePath(path);
+  }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
       const std::string& path) override;
   absl::StatusOr<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override;
@@ -79,7 +82,7 @@ class InterceptedFileSystem : public FileSystem {
   absl::Status Remove(const std::string& path) override;
   absl::Status Truncate(const std::string& path, uint64_t size) override;
   absl::StatusOr<uint64_t> FileSize(const std::string& path) override;
-  bool Exists(const std::string& path) override;
+  absl::StatusOr<bool> Exists(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
 

@@ -213,7 +213,7 @@ absl::StatusOr<uint64_t> MemFileSystem::FileSize(const std::string& path) {
   return file->size();
 }
 
-bool MemFileSystem::Exists(const std::string& path) {
+absl::StatusOr<bool> MemFileSystem::Exists(const std::string& path) {
   MutexLock lock(&state_->mu);
   const absl::StatusOr<MemPlace> place = state_->Walk("stat", path);
   return place.ok() && !place->empty();

@@ -70,7 +70,7 @@ class MemFileSystem final : public FileSystem {
   absl::Status Remove(const std::string& path) override;
   absl::Status Truncate(const std::string& path, uint64_t size) override;
   absl::StatusOr<uint64_t> FileSize(const std::string& path) override;
-  bool Exists(const std::string& path) override;
+  absl::StatusOr<bool> Exists(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
 

@@ -4,7 +4,8 @@
 // call and check the order of writes and syncs, and so that a program can keep a database wherever
 // it likes.
 //
-// Paths are absolute or relative to the process, '/'-separated. Errors carry the operation, the
+// Paths are absolute or relative to the process, '/'-separated. Files are not reached through a
+// symbolic link in the last part of their path (directories are). Errors carry the operation, the
 // path and the reason in their message, and one of these codes: NotFound (ENOENT), AlreadyExists
 // (EEXIST), ResourceExhausted (ENOSPC, EDQUOT, EFBIG), FailedPrecondition (a lock that is held),
 // PermissionDenied (EACCES, EPERM, EROFS), Unimplemented (the file system cannot), Unavailable (any
@@ -16,6 +17,7 @@
 #ifndef CAMBIUM_FILE_SYSTEM_H_
 #define CAMBIUM_FILE_SYSTEM_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -79,6 +81,11 @@ class CAMBIUM_EXPORT LogFile {
   // promise that a store never fails for want of space; then WriteAt is the only way in.
   virtual char* Mapping() const = 0;
 
+  // A flag that is set when bytes of the mapping were lost: the file was cut short by another hand,
+  // and what was stored behind its end went nowhere. Look at it after a store. Null if the file
+  // system cannot tell. Valid while the LogFile is.
+  virtual const std::atomic<bool>* MappingLost() const { return nullptr; }
+
   // Makes [offset, offset + size) of the mapping resident, so that storing there does not fault. A
   // hint.
   virtual void Populate(uint64_t offset, uint64_t size) = 0;
@@ -106,6 +113,18 @@ enum class LockMode { kShared, kExclusive };
 class CAMBIUM_EXPORT FileSystem {
  public:
   virtual ~FileSystem() = default;
+
+  // Returns `path` in a form that keeps its meaning when the process changes its working directory.
+  // By default `path` itself: for file systems that know no working directory.
+  virtual absl::StatusOr<std::string> AbsolutePath(const std::string& path) { return path; }
+
+  // Returns a file system that holds the directory which is at `directory` now. Paths below
+  // `directory` lead into that one, even after it was renamed or another took its place; all other
+  // paths are as here. Null by default: the caller then goes on with this file system.
+  virtual absl::StatusOr<std::shared_ptr<FileSystem>> HoldDirectory(
+      const std::string& /*directory*/) {
+    return std::shared_ptr<FileSystem>();
+  }
 
   // Opens an existing file for reading.
   virtual absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
@@ -141,8 +160,8 @@ class CAMBIUM_EXPORT FileSystem {
   [[nodiscard]] virtual absl::Status Truncate(const std::string& path, uint64_t size) = 0;
 
   virtual absl::StatusOr<uint64_t> FileSize(const std::string& path) = 0;
-  // False also where the path cannot be looked at.
-  virtual bool Exists(const std::string& path) = 0;
+  // Returns whether there is something at `path`; an error if the path cannot be looked at.
+  virtual absl::StatusOr<bool> Exists(const std::string& path) = 0;
 
   // Takes the lock file `path`. FailedPrecondition, with the holder's pid where known, while
   // another process, or another user in this one, holds it in a way that excludes this one.

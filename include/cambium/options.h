@@ -47,6 +47,11 @@ struct Options {
   // Bytes at which a compaction starts the next SSTable.
   uint64_t target_file_size = uint64_t{64} << 20;
 
+  // Whether the log is written through a memory mapping if the file system allows it: faster, and
+  // for that the library handles SIGBUS of its own mappings (docs/durability.md). False: no
+  // mapping and no handler; each write is a system call.
+  bool mapped_log = true;
+
   // Order of the keys; must outlive the DB. InvalidArgument at Open where its name differs from the
   // stored one.
   const Comparator* comparator = BytewiseComparator();

@@ -119,5 +119,96 @@ TEST(DBFilesTest, DestroyLeavesForeignFiles) {
   EXPECT_FALSE(std::filesystem::exists(absl::StrCat(foreign, "/LOCK")));
 }
 
+// The working directory of the process for a scope.
+class WorkingDirectory {
+ public:
+  explicit WorkingDirectory(const std::string& path) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(path);
+  }
+  ~WorkingDirectory() { std::filesystem::current_path(before_); }
+
+ private:
+  const std::filesystem::path before_;
+};
+
+// Key numbers below `count`, with values that name the database, in tables and in the log.
+void Fill(DB* db, const std::string& name, int count) {
+  for (int i = 0; i < count; ++i) {
+    CAMBIUM_ASSERT_OK(db->Put(absl::StrCat(i), absl::StrCat(name, i)));
+    if (i != count / 2) continue;
+    CAMBIUM_ASSERT_OK(db->Flush());
+  }
+}
+void ExpectFilled(DB* db, const std::string& name, int count) {
+  for (int i = 0; i < count; ++i) {
+    const auto value = db->Get(absl::StrCat(i));
+    CAMBIUM_ASSERT_OK(value);
+    ASSERT_EQ(*value, absl::StrCat(name, i));
+  }
+}
+
+// Writes, flushes and compacts until each database has replaced all of its files.
+void RewriteAll(DB* db, const std::string& name, int count) {
+  Fill(db, name, count);
+  CAMBIUM_ASSERT_OK(db->CompactRange());
+  CAMBIUM_ASSERT_OK(db->WaitForIdle());
+}
+
+TEST(DBFilesTest, ARelativePathStaysThatOfOpenAfterChangingTheWorkingDirectory) {
+  const test::TempDir dir;
+  for (const char* sub : {"one", "two"}) std::filesystem::create_directory(dir.Sub(sub));
+  std::unique_ptr<DB> first, second;
+  {
+    const WorkingDirectory here(dir.Sub("one"));
+    auto db = DB::Open(SmallOptions(), "db");
+    CAMBIUM_ASSERT_OK(db);
+    first = *std::move(db);
+    Fill(first.get(), "first", 100);
+  }
+  {
+    const WorkingDirectory here(dir.Sub("two"));
+    auto db = DB::Open(SmallOptions(), "db");
+    CAMBIUM_ASSERT_OK(db);
+    second = *std::move(db);
+    Fill(second.get(), "second", 100);
+    ExpectFilled(first.get(), "first", 100);
+    RewriteAll(first.get(), "first", 100);
+    RewriteAll(second.get(), "second", 100);
+    first.reset();
+    second.reset();
+  }
+  EXPECT_TRUE(std::filesystem::exists(dir.Sub("one/db/CURRENT")));
+  for (const auto& [sub, name] : {std::pair("one/db", "first"), std::pair("two/db", "second")}) {
+    auto db = DB::Open(SmallOptions(), dir.Sub(sub));
+    CAMBIUM_ASSERT_OK(db);
+    ExpectFilled(db->get(), name, 100);
+    CAMBIUM_EXPECT_OK((*db)->Verify());
+  }
+}
+
+TEST(DBFilesTest, ADirectoryThatIsRenamedWhileOpenIsFollowed) {
+  const test::TempDir dir;
+  auto first = DB::Open(SmallOptions(), dir.Sub("db"));
+  CAMBIUM_ASSERT_OK(first);
+  Fill(first->get(), "first", 100);
+  std::filesystem::rename(dir.Sub("db"), dir.Sub("moved"));
+  // Another database takes the place of the first: neither may touch the other's files.
+  auto second = DB::Open(SmallOptions(), dir.Sub("db"));
+  CAMBIUM_ASSERT_OK(second);
+  Fill(second->get(), "second", 100);
+  RewriteAll(first->get(), "first", 100);
+  RewriteAll(second->get(), "second", 100);
+  ExpectFilled(first->get(), "first", 100);
+  CAMBIUM_EXPECT_OK((*first)->Verify());
+  CAMBIUM_EXPECT_CODE(DB::Open(SmallOptions(), dir.Sub("moved")), kFailedPrecondition);
+  first->reset();
+  second->reset();
+  for (const auto& [sub, name] : {std::pair("moved", "first"), std::pair("db", "second")}) {
+    auto db = DB::Open(SmallOptions(), dir.Sub(sub));
+    CAMBIUM_ASSERT_OK(db);
+    ExpectFilled(db->get(), name, 100);
+  }
+}
+
 }  // namespace
 }  // namespace cambium

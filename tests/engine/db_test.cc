@@ -137,7 +137,7 @@ TEST_F(DBTest, OpenRefusesAnEmptyPathAndANullComparator) {
 TEST_F(DBTest, OpenIsNotFoundWhereItMayNotCreate) {
   options_.create_if_missing = false;
   CAMBIUM_EXPECT_CODE(TryOpen(), kNotFound);
-  EXPECT_FALSE(files_->Exists(kPath));
+  EXPECT_FALSE(*files_->Exists(kPath));
   options_.create_if_missing = true;
   Open();
   options_.create_if_missing = false;
@@ -733,7 +733,7 @@ TEST_F(DBTest, ReadOnlyChangesNothingOnDisk) {
 TEST_F(DBTest, ReadOnlyOfNothingIsNotFoundAndMakesNothing) {
   options_.read_only = true;
   CAMBIUM_EXPECT_CODE(TryOpen(), kNotFound);
-  EXPECT_FALSE(files_->Exists(kPath));
+  EXPECT_FALSE(*files_->Exists(kPath));
 }
 
 }  // namespace

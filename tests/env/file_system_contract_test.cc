@@ -128,7 +128,7 @@ TEST_P(FileSystemContract, MissingFileIsNotFoundAndNamed) {
     EXPECT_THAT(MessageOf(status), testing::HasSubstr(Path("gone")));
     EXPECT_THAT(MessageOf(status), testing::HasSubstr("No such file or directory"));
   }
-  EXPECT_FALSE(files_->Exists(Path("gone")));
+  EXPECT_FALSE(*files_->Exists(Path("gone")));
 }
 
 TEST_P(FileSystemContract, FileIsNoDirectory) {
@@ -230,11 +230,11 @@ TEST_P(FileSystemContract, DirectoriesAreMadeWithTheirParentsAndListed) {
   ASSERT_OK(WriteNew(*files_, Path("x/b"), ""));
   ASSERT_OK(WriteNew(*files_, Path("x/a"), ""));
   EXPECT_EQ(*files_->ListDirectory(Path("x")), (std::vector<std::string>{"a", "b", "y"}));
-  EXPECT_TRUE(files_->Exists(Path("x/y")));
+  EXPECT_TRUE(*files_->Exists(Path("x/y")));
   EXPECT_OK(files_->SyncDirectory(Path("x")));
   EXPECT_EQ(files_->RemoveDirectory(Path("x")).code(), absl::StatusCode::kUnavailable);
   EXPECT_OK(files_->RemoveDirectory(Path("x/y/z")));
-  EXPECT_FALSE(files_->Exists(Path("x/y/z")));
+  EXPECT_FALSE(*files_->Exists(Path("x/y/z")));
 }
 
 TEST_P(FileSystemContract, RenameReplacesWhatStood) {
@@ -254,7 +254,7 @@ TEST_P(FileSystemContract, RenameCrossesDirectories) {
   ASSERT_OK(files_->CreateDirectory(Path("d")));
   ASSERT_OK(WriteNew(*files_, Path("a"), "content"));
   ASSERT_OK(files_->Rename(Path("a"), Path("d/b")));
-  EXPECT_FALSE(files_->Exists(Path("a")));
+  EXPECT_FALSE(*files_->Exists(Path("a")));
   EXPECT_EQ(ReadAll(*files_, Path("d/b")), "content");
 }
 
@@ -273,7 +273,7 @@ TEST_P(FileSystemContract, RemovedFileStaysReadableToWhoHasItOpen) {
   auto reader = files_->OpenRandomAccess(Path("a"));
   ASSERT_OK(reader.status());
   ASSERT_OK(files_->Remove(Path("a")));
-  EXPECT_FALSE(files_->Exists(Path("a")));
+  EXPECT_FALSE(*files_->Exists(Path("a")));
   char buffer[7];
   ReadRequest request{.offset = 0, .buffer = buffer, .size = 7, .bytes_read = 0, .status = {}};
   (*reader)->Read(std::span<ReadRequest>(&request, 1));
@@ -290,7 +290,7 @@ TEST_P(FileSystemContract, TruncateCutsAndTheCutBytesAreGone) {
 TEST_P(FileSystemContract, ExclusiveLockIsHeldByOne) {
   auto lock = files_->Lock(Path("LOCK"), LockMode::kExclusive);
   ASSERT_OK(lock.status());
-  EXPECT_TRUE(files_->Exists(Path("LOCK")));
+  EXPECT_TRUE(*files_->Exists(Path("LOCK")));
   for (const LockMode mode : {LockMode::kExclusive, LockMode::kShared}) {
     const absl::Status refused = files_->Lock(Path("LOCK"), mode).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
@@ -319,7 +319,7 @@ TEST_P(FileSystemContract, SharedLocksExcludeExclusiveOnes) {
 
 TEST_P(FileSystemContract, SharedLockOfNoFileIsGrantedAndMakesNone) {
   EXPECT_OK(files_->Lock(Path("LOCK"), LockMode::kShared).status());
-  EXPECT_FALSE(files_->Exists(Path("LOCK")));
+  EXPECT_FALSE(*files_->Exists(Path("LOCK")));
   EXPECT_TRUE(absl::IsNotFound(files_->Lock(Path("no/LOCK"), LockMode::kExclusive).status()));
 }
 

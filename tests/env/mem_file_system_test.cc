@@ -57,7 +57,7 @@ TEST(MemFileSystem, CutForgetsWhatWasNotSynced) {
 TEST(MemFileSystem, SyncedFileWithoutSyncedEntryIsLost) {
   auto files = MakeFiles();
   ASSERT_OK(WriteNew(*files, "/db/a", "content", Durability::kSynced));
-  EXPECT_FALSE(files->CrashClone(CrashPolicy::kSyncedOnly, 1)->Exists("/db/a"));
+  EXPECT_FALSE(*files->CrashClone(CrashPolicy::kSyncedOnly, 1)->Exists("/db/a"));
   ASSERT_OK(files->SyncDirectory("/db"));
   EXPECT_EQ(ReadAll(*files->CrashClone(CrashPolicy::kSyncedOnly, 1), "/db/a"), "content");
 }
@@ -76,7 +76,7 @@ TEST(MemFileSystem, DirectoryIsLostWhereItsParentWasNotSynced) {
   ASSERT_OK(files.CreateDirectory("/db"));
   ASSERT_OK(WriteNew(files, "/db/a", "content", Durability::kSynced));
   ASSERT_OK(files.SyncDirectory("/db"));
-  EXPECT_FALSE(files.CrashClone(CrashPolicy::kSyncedOnly, 1)->Exists("/db"));
+  EXPECT_FALSE(*files.CrashClone(CrashPolicy::kSyncedOnly, 1)->Exists("/db"));
 }
 
 TEST(MemFileSystem, RemovalAndRenameComeBackWhereTheDirectoryWasNotSynced) {
@@ -105,7 +105,7 @@ TEST(MemFileSystem, ProcessCrashKeepsAllAndALaterCutForgetsIt) {
   EXPECT_EQ(ReadAll(*restarted, "/db/b"), "new");
   auto cut = restarted->CrashClone(CrashPolicy::kSyncedOnly, 1);
   EXPECT_EQ(ReadAll(*cut, "/db/a"), "sss");
-  EXPECT_FALSE(cut->Exists("/db/b"));
+  EXPECT_FALSE(*cut->Exists("/db/b"));
   ASSERT_OK(restarted->SyncFile("/db/a"));
   ASSERT_OK(restarted->SyncFile("/db/b"));
   ASSERT_OK(restarted->SyncDirectory("/db"));
@@ -257,7 +257,7 @@ TEST(MemFileSystem, RenameIsOneChange) {
     for (const CrashPolicy policy : {CrashPolicy::kRandomEntries, CrashPolicy::kPrefix}) {
       auto image = files->CrashClone(policy, seed);
       const std::string content = ReadAll(*image, "/db/CURRENT");
-      EXPECT_EQ(image->Exists("/db/temp"), content == "old");
+      EXPECT_EQ(*image->Exists("/db/temp"), content == "old");
       contents.insert(content);
     }
   }
@@ -328,7 +328,7 @@ TEST(MemFileSystem, CloneAndOriginalDoNotSeeEachOthersWrites) {
   ASSERT_OK(clone->Truncate("/db/a", 2));
   ASSERT_OK(clone->Remove("/db/a"));
   EXPECT_EQ(ReadAll(*files, "/db/a"), "shared original");
-  EXPECT_FALSE(clone->Exists("/db/a"));
+  EXPECT_FALSE(*clone->Exists("/db/a"));
 }
 
 TEST(MemFileSystem, HardLinkStaysOneFileInAnImage) {
@@ -359,7 +359,7 @@ TEST(MemFileSystem, FullDiskTakesWhatFitsAndSaysSo) {
   EXPECT_EQ(*files->FileSize("/db/a"), 100u);
   EXPECT_EQ(*files->FreeSpace("/db"), 0u);
   EXPECT_TRUE(absl::IsResourceExhausted(files->CreateLog("/db/log", 1).status()));
-  EXPECT_FALSE(files->Exists("/db/log"));
+  EXPECT_FALSE(*files->Exists("/db/log"));
 }
 
 TEST(MemFileSystem, SpaceComesBackWithRemovalTruncationReplacementAndCapacity) {

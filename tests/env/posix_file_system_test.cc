@@ -89,7 +89,7 @@ TEST(PosixFileSystem, FileSizeLimitIsResourceExhausted) {
               PosixFileSystem files;
               const std::string path = directory.path() + "/log";
               if (!absl::IsResourceExhausted(files.CreateLog(path, 20'000).status())) return 1;
-              if (files.Exists(path)) return 2;  // no half-made log stays
+              if (*files.Exists(path)) return 2;  // no half-made log stays
               auto file = files.CreateWritable(path);
               if (!file.ok()) return 3;
               // The kernel takes the first part of this write and refuses the rest.

@@ -147,7 +147,7 @@ class TestTable {
   }
 
   void Overwrite(std::string_view bytes) {
-    if (file_system_.Exists(kTestPath)) {
+    if (*file_system_.Exists(kTestPath)) {
       ASSERT_TRUE(file_system_.Remove(kTestPath).ok());
     }
     auto file = file_system_.CreateWritable(kTestPath);

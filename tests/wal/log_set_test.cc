@@ -230,9 +230,9 @@ TEST_P(LogSetTest, RetireTriesAgainWhatCouldNotBeRemoved) {
   ASSERT_OK(AppendRecord(*log, 2, std::string(9000, 'b')));
   faults_.AddRule({.kind = env::OperationKind::kRemove});
   EXPECT_FALSE(log->RetireBefore({2, 0}).ok());
-  EXPECT_TRUE(memory_->Exists(SegmentPath("db", 1)));
+  EXPECT_TRUE(*memory_->Exists(SegmentPath("db", 1)));
   EXPECT_OK(log->RetireBefore({2, 0}));
-  EXPECT_FALSE(memory_->Exists(SegmentPath("db", 1)));
+  EXPECT_FALSE(*memory_->Exists(SegmentPath("db", 1)));
   // And one that is gone already is fine.
   ASSERT_OK(AppendRecord(*log, 3, std::string(9000, 'c')));
   ASSERT_OK(memory_->Remove(SegmentPath("db", 2)));
