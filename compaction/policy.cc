@@ -1,6 +1,7 @@
 #include "compaction/policy.h"
 
 #include <algorithm>
+#include <cassert>
 #include <set>
 #include <utility>
 
@@ -22,6 +23,18 @@ bool IsQuarantined(const FileRef& file) { return file->quarantined(); }
 
 bool IsSound(const Run& run) {
   return std::none_of(run.files.begin(), run.files.end(), IsQuarantined);
+}
+
+// Returns true if the file stands in that level of the version.
+[[maybe_unused]] bool Holds(const Version& version, int level, const FileMetadata& file,
+                            const KeyOrder& order) {
+  const KeyBounds range{file.smallest_key, file.largest_key};
+  for (const Run& run : version.runs(level)) {
+    for (const FileRef& other : manifest::FilesOverlapping(run, range, order)) {
+      if (other->number == file.number) return true;
+    }
+  }
+  return false;
 }
 
 template <typename Predicate>
@@ -173,7 +186,10 @@ class Picker {
         targets_(ComputeTargets(version, options)) {
     for (const Plan& plan : running_) {
       for (const PlanInput& input : plan.inputs) {
-        for (const FileRef& file : input.files) busy_.insert(file->number);
+        for (const FileRef& file : input.files) {
+          assert(Holds(version_, input.level, *file, options_.order));
+          busy_.insert(file->number);
+        }
         if (input.level == 0) level0_busy_ = true;
       }
     }
@@ -206,7 +222,7 @@ class Picker {
       return static_cast<double>(version_.runs(0).size()) /
              static_cast<double>(options_.level0_trigger);
     }
-    const uint64_t waiting = version_.LevelBytes(level) - LeavingBytes(level);
+    const uint64_t waiting = StayingBytes(level);
     if (waiting == 0) return 0;
     const uint64_t target = targets_.bytes[static_cast<size_t>(level)];
     if (target == 0) return kDrainScore;
@@ -214,12 +230,15 @@ class Picker {
     return waiting > target ? static_cast<double>(waiting) / static_cast<double>(target) : 0;
   }
 
-  uint64_t LeavingBytes(int level) const {
-    uint64_t bytes = 0;
+  // Bytes of the level that no running plan takes to another one.
+  uint64_t StayingBytes(int level) const {
+    uint64_t bytes = version_.LevelBytes(level);
     for (const Plan& plan : running_) {
       for (const PlanInput& input : plan.inputs) {
         if (input.level != level || plan.output_level == level) continue;
-        bytes += manifest::TotalBytes(input.files);
+        const uint64_t leaving = manifest::TotalBytes(input.files);
+        assert(leaving <= bytes);
+        bytes -= std::min(leaving, bytes);
       }
     }
     return bytes;
@@ -288,6 +307,7 @@ class Picker {
   std::vector<FileRef> FilesByCost(int level, int output_level) const {
     const std::span<const Run> below = version_.runs(output_level);
     std::vector<std::pair<double, FileRef>> costs;
+    assert(!version_.runs(level).empty());  // its score is 0
     for (const FileRef& file : version_.runs(level).back().files) {
       if (!Free(file)) continue;
       uint64_t bytes = 0;

@@ -67,7 +67,8 @@ struct LevelTargets {
 };
 LevelTargets ComputeTargets(const manifest::Version& version, const PolicyOptions& options);
 
-// The compaction to run next beside `running`, or nullopt.
+// The compaction to run next beside `running`, or nullopt. Requires: `version` holds every input of
+// every running plan.
 std::optional<Plan> Pick(const manifest::Version& version, const PolicyOptions& options,
                          std::span<const Plan> running);
 

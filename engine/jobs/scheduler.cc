@@ -1,6 +1,7 @@
 #include "engine/jobs/scheduler.h"
 
 #include <algorithm>
+#include <cassert>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -34,7 +35,7 @@ void JobScheduler::Drain() {
     while (world_.context->executor()->RunOne()) {
     }
     MutexLock lock(&mutex_);
-    if (!flush_running_ && running_.empty()) return;
+    if (NoJobRuns()) return;
     changed_.WaitFor(&mutex_, kWaitMicros);
   }
 }
@@ -48,12 +49,16 @@ void JobScheduler::StartDue() {
     context->executor()->Schedule(Lane::kFlush, [this] {
       // What went wrong stands in context->errors; whoever waits for the flush finds it there.
       if (!stopping_.load()) RunFlush(world_).IgnoreError();
-      EndJob(nullptr);
+      CleanUp();
+      MutexLock lock(&mutex_);
+      flush_running_ = false;
+      StartDue();
+      changed_.SignalAll();
     });
   }
   if (manual_requests_ > 0) return;
   const auto limit = static_cast<size_t>(std::max(1, context->options.background_threads));
-  while (running_.size() < limit) {
+  while (compactions_running_ < limit) {
     std::optional<compaction::Plan> plan =
         compaction::Pick(*view->tables->version, Policy(), running_);
     if (!plan.has_value()) return;
@@ -63,30 +68,46 @@ void JobScheduler::StartDue() {
 
 void JobScheduler::Start(compaction::Plan plan) {
   running_.push_back(plan);
-  world_.context->executor()->Schedule(Lane::kCompaction, [this, plan = std::move(plan)] {
-    const auto cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
-    // As above; a damaged input is quarantined, and the policy leaves it alone from then on.
-    if (!cancelled()) RunCompaction(world_, plan, cancelled).IgnoreError();
-    EndJob(&plan);
-  });
+  ++compactions_running_;
+  world_.context->executor()->Schedule(Lane::kCompaction,
+                                       [this, plan = std::move(plan)] { RunPlan(plan); });
 }
 
-void JobScheduler::EndJob(const compaction::Plan* plan) {
-  world_.context->reaper.Reap();
-  world_.load_changed();
+void JobScheduler::RunPlan(const compaction::Plan& plan) {
+  bool published = false;
+  CompactionControl control;
+  control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
+  control.publish = [this, &plan, &published](const std::function<void()>& publish) {
+    MutexLock lock(&mutex_);
+    publish();
+    Leave(plan);
+    published = true;
+  };
+  // As for a flush; a damaged input is quarantined, and the policy leaves it alone from then on.
+  if (!control.cancelled()) RunCompaction(world_, plan, control).IgnoreError();
+  CleanUp();
   MutexLock lock(&mutex_);
-  if (plan == nullptr) {
-    flush_running_ = false;
-  } else {
-    // Running plans never share a file: the first input tells them apart.
-    const manifest::FileRef& first = plan->inputs.front().files.front();
-    std::erase_if(running_, [&first](const compaction::Plan& other) {
-      return other.inputs.front().files.front() == first;
-    });
-  }
+  if (!published) Leave(plan);
+  --compactions_running_;
   StartDue();
   changed_.SignalAll();
 }
+
+void JobScheduler::Leave(const compaction::Plan& plan) {
+  // Running plans never share a file: the first input tells them apart.
+  const FileNumber first = plan.inputs.front().files.front()->number;
+  [[maybe_unused]] const size_t left = std::erase_if(running_, [first](const auto& other) {
+    return other.inputs.front().files.front()->number == first;
+  });
+  assert(left == 1);
+}
+
+void JobScheduler::CleanUp() {
+  world_.context->reaper.Reap();
+  world_.load_changed();
+}
+
+bool JobScheduler::NoJobRuns() const { return !flush_running_ && compactions_running_ == 0; }
 
 absl::Status JobScheduler::Failure() const {
   if (stopping_.load()) return absl::CancelledError("the database is closing");
@@ -111,7 +132,7 @@ absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
     const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-    return !flush_running_ && running_.empty() && view->frozen.empty() &&
+    return NoJobRuns() && view->frozen.empty() &&
            !compaction::Pick(*view->tables->version, Policy(), {}).has_value();
   });
 }

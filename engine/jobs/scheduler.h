@@ -6,7 +6,11 @@
 //
 //   a job's end ─▶ new view ─▶ Schedule() ─▶ next job
 //
-// Lock order: mutex_ is taken before tree_mu and never together with manifest_mu.
+// A plan runs from the moment in which it is picked until the version that holds its result is
+// published, or it has failed. Both ends lie under mutex_, so that whoever holds mutex_ sees a
+// version that holds every input of every running plan.
+//
+// Lock order: manifest_mu before mutex_ before tree_mu. Nobody waits for I/O under mutex_.
 #ifndef CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 #define CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 
@@ -55,8 +59,12 @@ class JobScheduler {
   compaction::PolicyOptions Policy() const;
   void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Start(compaction::Plan plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What every job ends with; `plan` is null for a flush.
-  void EndJob(const compaction::Plan* plan) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunPlan(const compaction::Plan& plan) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes `plan` out of the running ones.
+  void Leave(const compaction::Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What every job begins its end with.
+  void CleanUp() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool NoJobRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure() const;
   absl::Status DamageIn(const compaction::KeyRange& range) const;
 
@@ -66,6 +74,7 @@ class JobScheduler {
   CondVar changed_;
   bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
   int manual_requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs, to their very end
   std::vector<compaction::Plan> running_ ABSL_GUARDED_BY(mutex_);
 };
 

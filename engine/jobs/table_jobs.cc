@@ -186,7 +186,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
 }
 
 absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
-                           const std::function<bool()>& cancelled) {
+                           const CompactionControl& control) {
   Context* const context = world.context;
   // Keeps the input files on disk until the end, and no memtable in memory.
   const std::shared_ptr<const TablesView> tables = world.tree->Pin()->tables;
@@ -194,13 +194,13 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
   manifest::VersionEdit edit;
   if (plan.kind == compaction::PlanKind::kTrivialMove) {
     compaction::AppendToEdit(plan, {}, &edit.Family());
-    RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0));
+    RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
     context->stats.AddTrivialMove();
     return absl::OkStatus();
   }
   TableOutput output(context, plan.output_level);
   const absl::StatusOr<RunMergeResult> result =
-      output.Finish(MergeParts(context, plan, cancelled, &output));
+      output.Finish(MergeParts(context, plan, control.cancelled, &output));
   if (!result.ok()) {
     const absl::Status& error = result.status();
     if (absl::IsCancelled(error)) return error;
@@ -208,7 +208,7 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
     return error;
   }
   compaction::AppendToEdit(plan, result->files, &edit.Family());
-  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0));
+  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
   context->stats.AddCompaction(*result, plan.InputBytes(), context->clock()->NowMicros() - started);
   return absl::OkStatus();
 }

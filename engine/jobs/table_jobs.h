@@ -35,14 +35,21 @@ struct JobWorld {
 // context->errors where writes must stop.
 absl::Status RunFlush(const JobWorld& world, SequenceNumber newest = kMaxSequenceNumber);
 
+// How a running compaction is tied to who started it.
+struct CompactionControl {
+  std::function<bool()> cancelled;
+  // The version that holds the plan's result is published inside of it.
+  PublishBracket publish;
+};
+
 // Carries out `plan`, whose files the newest view holds and no other running plan conflicts with. A
 // large plan is merged in parts, side by side where the executor has idle threads.
 //
-// After an error the tree is as it was. Cancelled where `cancelled` answered true. DataLoss where
-// an input is damaged: that file is then quarantined, and writes go on (D15). Any other error has
-// been noted in context->errors.
+// After an error the tree is as it was. Cancelled where control.cancelled answered true. DataLoss
+// where an input is damaged: that file is then quarantined, and writes go on (D15). Any other error
+// has been noted in context->errors.
 absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
-                           const std::function<bool()>& cancelled);
+                           const CompactionControl& control);
 
 }  // namespace cambium::engine
 

@@ -1,5 +1,6 @@
 #include "engine/tree/tree.h"
 
+#include <cassert>
 #include <map>
 #include <utility>
 
@@ -28,19 +29,27 @@ ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
   return Publish({std::move(next), std::move(frozen), old.tables});
 }
 
-void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flushed) {
+void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flushed,
+                   const PublishBracket& bracket) {
   // Versions are installed by one thread at a time (manifest_mu), so the tables that this replaces
   // cannot change meanwhile; memtables can.
   const std::shared_ptr<const TablesView> old_tables = Pin()->tables;
   std::shared_ptr<const TablesView> tables = MakeTables(std::move(version), old_tables.get());
   ReplacedView replaced;
-  {
+  const auto publish = [&] {
     MutexLock lock(&tree_mu_);
     ReadView view = **current_.load(std::memory_order_relaxed);
+    assert(flushed <= view.frozen.size());
     view.frozen.resize(view.frozen.size() - flushed);
     view.tables = std::move(tables);
     replaced = Publish(std::move(view));
+  };
+  if (bracket) {
+    bracket(publish);
+  } else {
+    publish();
   }
+  assert(replaced != nullptr);
 }
 
 ReplacedView Tree::Publish(ReadView view) {

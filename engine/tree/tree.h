@@ -10,6 +10,7 @@
 #define CAMBIUM_ENGINE_TREE_TREE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,6 +27,10 @@ struct RetireView {
 // A view that was replaced, on its way out. Whoever replaces a view under a lock destroys this
 // after leaving it, because letting go may close files and free memtables.
 using ReplacedView = std::unique_ptr<const std::shared_ptr<const ReadView>, RetireView>;
+
+// Calls its argument once, inside of whatever critical section ties other state to the version that
+// is in force: who looks at both under that lock sees both before the change, or both after it.
+using PublishBracket = std::function<void(const std::function<void()>& publish)>;
 
 // Thread-safe.
 class Tree {
@@ -49,8 +54,10 @@ class Tree {
   // `next` takes the writes; the active memtable is frozen.
   [[nodiscard]] ReplacedView Freeze(std::shared_ptr<MemSlot> next);
   // `version` takes the place of the present one; the `flushed` oldest frozen memtables are in its
-  // tables. Files that only the old version named go when the last view does.
-  void Install(std::shared_ptr<const manifest::Version> version, size_t flushed);
+  // tables. Files that only the old version named go when the last view does. The new view is
+  // published inside of `bracket`, if there is one.
+  void Install(std::shared_ptr<const manifest::Version> version, size_t flushed,
+               const PublishBracket& bracket);
 
  private:
   ReplacedView Publish(ReadView view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_);

@@ -13,7 +13,8 @@ absl::Status VersionStore::Start(manifest::ManifestState state) {
   return context_->options.read_only ? absl::OkStatus() : WriteFresh(&state_);
 }
 
-absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed) {
+absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
+                                  const PublishBracket& bracket) {
   MutexLock lock(&manifest_mu_);
   SequenceNumber last_sequence = state_.last_sequence;
   for (const auto& [id, family] : edit.families) {
@@ -32,7 +33,7 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed) {
     return written;
   }
   state_ = std::move(next);
-  tree_->Install(state_.families.at(kDefaultFamily).version, flushed);
+  tree_->Install(state_.families.at(kDefaultFamily).version, flushed, bracket);
   return absl::OkStatus();
 }
 

@@ -35,8 +35,10 @@ class VersionStore {
 
   // Makes `edit` durable and shows its version to readers; `flushed` oldest frozen memtables are in
   // its tables. On an error nothing has changed for readers, and files that the edit adds must be
-  // left on disk: the manifest there may name them.
-  absl::Status Commit(manifest::VersionEdit edit, size_t flushed);
+  // left on disk: the manifest there may name them. The version is published inside of `bracket`,
+  // if there is one, and after that Commit() cannot fail.
+  absl::Status Commit(manifest::VersionEdit edit, size_t flushed,
+                      const PublishBracket& bracket = nullptr);
 
   // After an error: a fresh manifest with the state in force, and deletions go on.
   absl::Status Recover();

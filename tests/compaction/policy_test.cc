@@ -1,6 +1,7 @@
 #include "compaction/policy.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,16 @@ constexpr char kFourRuns[] =
     "add L0 run 32 file 32 size 50 keys \"a\"..\"b\" seqs 32..32\n"
     "add L0 run 33 file 33 size 50 keys \"a\"..\"b\" seqs 33..33\n"
     "add L0 run 34 file 34 size 50 keys \"a\"..\"b\" seqs 34..34\n";
+
+TEST(PickDeathTest, RunningPlanWhoseInputsAreGoneIsABug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto before = MakeVersion("add L5 file 1 size 500 keys \"a\"..\"b\" seqs 5..9");
+  const auto after = MakeVersion("add L6 file 1 size 500 keys \"a\"..\"b\" seqs 5..9");
+  const std::optional<Plan> plan = Pick(*before, SmallOptions(), {});
+  ASSERT_TRUE(plan.has_value());
+  // Without asserts nothing is picked: the level counts as empty, not as larger than any other.
+  EXPECT_DEBUG_DEATH(EXPECT_EQ(PickText(*after, SmallOptions(), {*plan}), "nothing"), "Holds");
+}
 
 TEST(ComputeTargets, FollowsTheSizeOfTheData) {
   const PolicyOptions options = SmallOptions();

@@ -201,6 +201,24 @@ TEST_F(ConcurrencyTest, RegistersNeverGoBack) {
   }
 }
 
+// Two writers overwrite keys evenly while both background threads flush and compact: memtables and
+// files are so small that a job ends every few milliseconds, beside another that looks for work.
+TEST_F(ConcurrencyTest, OverwritesKeepTwoCompactionsBusy) {
+  constexpr uint64_t kKeys = 20'000;
+  const std::string value(100, 'v');
+  const auto write = [&](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    for (uint64_t i = 0; i < 10 * operations_; ++i) {
+      CAMBIUM_ASSERT_OK(
+          db_->Put(absl::StrCat("key", absl::Dec(random() % kKeys, absl::kZeroPad13)), value));
+    }
+  };
+  Beside({}, {[&] { write(1); }, [&] { write(2); }});
+  CAMBIUM_EXPECT_OK(db_->WaitForIdle());
+  CAMBIUM_EXPECT_OK(db_->Verify());
+  EXPECT_GT(db_->GetStats().compactions, 0u);
+}
+
 // Writers that insert keys of their own, with deletions: all is there at the end and after a
 // reopen, in order.
 TEST_F(ConcurrencyTest, WritersOfTheirOwnKeysLoseNothing) {
