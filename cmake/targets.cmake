@@ -36,6 +36,26 @@ if(CAMBIUM_COVERAGE)
 endif()
 target_link_libraries(cambium_flags INTERFACE cambium_instrumentation)
 
+# Precompiled standard and library headers, half the time of a debug build. Release and clang builds do without, so that a
+# source that forgets an include does not compile there.
+set(CAMBIUM_COMMON_HEADERS <algorithm> <atomic> <functional> <map> <memory> <optional> <span> <string> <string_view>
+                           <utility> <vector> <absl/status/statusor.h> <absl/strings/str_cat.h>)
+
+# cambium_precompile(<target> <as> [<more headers…>]): `as` names a set of targets that compile with the same flags; the first of
+# them compiles the headers, the others use what it made.
+function(cambium_precompile target as)
+  if(NOT CAMBIUM_PCH)
+    return()
+  endif()
+  get_property(first GLOBAL PROPERTY cambium_precompiled_${as})
+  if(first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${target} PRIVATE ${CAMBIUM_COMMON_HEADERS} ${ARGN})
+    set_property(GLOBAL PROPERTY cambium_precompiled_${as} ${target})
+  endif()
+endfunction()
+
 # cambium_folder(<folder> SOURCES <files…> DEPS <folders…> [LIBS <targets…>])
 # The library of one folder of the tree, linked to the folders below it.
 function(cambium_folder folder)
@@ -51,6 +71,7 @@ function(cambium_folder folder)
     ${target}
     PUBLIC ${arg_DEPS} ${arg_LIBS} absl::status absl::statusor absl::strings
     PRIVATE cambium_flags)
+  cambium_precompile(${target} library)
 endfunction()
 
 # cambium_test(<name> SOURCES <files…> DEPS <folders…> [LIBS <targets…>] [LABELS <labels…>] [TIMEOUT <seconds>])
@@ -62,6 +83,7 @@ function(cambium_test name)
   list(TRANSFORM arg_DEPS PREPEND cambium_)
   target_link_libraries(
     ${name} PRIVATE ${arg_DEPS} ${arg_LIBS} GTest::gmock GTest::gtest_main cambium_flags)
+  cambium_precompile(${name} tests <gtest/gtest.h>)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
   endif()
