@@ -165,12 +165,15 @@ absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t fir
 
 absl::Status LogSet::SyncTo(LogPosition position) {
   if (SyncedUpTo() >= position) return absl::OkStatus();
+  // Before the look at forsaken segments: whoever gets the number of the present generation sees
+  // there what Recover() left. With an older number, the queue refuses.
+  const uint64_t generation = sync_queue_.generation();
   if (forsaken_count_.load() > 0) {
     return absl::FailedPreconditionError(
         "sync the log: a segment that failed earlier holds records which only a flush can make "
         "durable; it has not been retired yet");
   }
-  return sync_queue_.SyncTo(position);
+  return sync_queue_.SyncTo(position, generation);
 }
 
 absl::Status LogSet::SyncSegments(LogPosition position) {
@@ -264,8 +267,10 @@ absl::Status LogSet::Recover() {
   const auto failed = std::find_if(segments.begin(), segments.end(), [](const auto& segment) {
     return segment->failed() && !segment->forsaken();
   });
-  if (failed == segments.end()) return absl::OkStatus();
-  const absl::Status cause = (*failed)->failure();
+  const absl::Status cause = failed != segments.end() ? (*failed)->failure() : sync_queue_.status();
+  if (cause.ok()) return absl::OkStatus();
+  // No sync runs from here on: one that failed now would fail the fresh segment too.
+  sync_queue_.Fail(cause);
   // A bound that holds: sequence numbers only rise.
   RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments)));
   for (const auto& segment : segments) {

@@ -1,16 +1,17 @@
 #include "wal/sync_queue.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "util/status_copy.h"
 
 namespace cambium::wal {
 
-absl::Status SyncQueue::SyncTo(LogPosition position) {
+absl::Status SyncQueue::SyncTo(LogPosition position, uint64_t generation) {
   if (SyncedUpTo() >= position) return absl::OkStatus();
   mu_.Lock();
-  wanted_ = std::max(wanted_, position);
-  while (SyncedUpTo() < position && error_.ok()) {
+  if (generation == this->generation()) wanted_ = std::max(wanted_, position);
+  while (SyncedUpTo() < position && generation == this->generation() && error_.ok()) {
     if (syncing_) {
       changed_.Wait(&mu_);
       continue;
@@ -18,27 +19,49 @@ absl::Status SyncQueue::SyncTo(LogPosition position) {
     // This thread syncs, for all who wait by now.
     syncing_ = true;
     const LogPosition target = wanted_;
+    assert(target >= position && target > SyncedUpTo());
     mu_.Unlock();
     absl::Status status = sync_(target);
     mu_.Lock();
+    assert(syncing_ && generation == this->generation());
     syncing_ = false;
     if (status.ok()) {
       synced_.store(PackPosition(target), std::memory_order_release);
-    } else {
+    } else if (error_.ok()) {
       error_ = CopyStatus(status);
     }
     changed_.SignalAll();
   }
-  absl::Status status = SyncedUpTo() >= position ? absl::OkStatus() : CopyStatus(error_);
+  absl::Status status;
+  if (SyncedUpTo() < position) {
+    status = CopyStatus(generation == this->generation() ? error_ : last_error_);
+    assert(!status.ok());
+  }
   mu_.Unlock();
   return status;
 }
 
+absl::Status SyncQueue::status() const {
+  MutexLock lock(&mu_);
+  return CopyStatus(error_);
+}
+
+void SyncQueue::Fail(const absl::Status& cause) {
+  assert(!cause.ok());
+  MutexLock lock(&mu_);
+  if (error_.ok()) error_ = CopyStatus(cause);
+  changed_.SignalAll();
+  while (syncing_) changed_.Wait(&mu_);
+}
+
 void SyncQueue::Reset() {
   MutexLock lock(&mu_);
-  while (syncing_) changed_.Wait(&mu_);
+  assert(!error_.ok() && !syncing_);
+  last_error_ = CopyStatus(error_);
   error_ = absl::OkStatus();
   wanted_ = SyncedUpTo();
+  generation_.fetch_add(1, std::memory_order_release);
+  changed_.SignalAll();
 }
 
 }  // namespace cambium::wal

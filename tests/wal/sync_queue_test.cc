@@ -39,9 +39,70 @@ TEST(SyncQueue, FirstErrorIsStickyUntilReset) {
   EXPECT_FALSE(queue.SyncTo({1, 24}).ok()) << "a sync was tried again after one failed";
   EXPECT_EQ(calls, 2);
   EXPECT_TRUE(queue.SyncTo({1, 8}).ok()) << "what was synced stays synced";
+  queue.Fail(absl::InternalError("a later cause"));
+  EXPECT_TRUE(absl::IsUnavailable(queue.status())) << "the first cause is kept";
   queue.Reset();
+  EXPECT_TRUE(queue.status().ok());
   EXPECT_TRUE(queue.SyncTo({2, 8}).ok());
   EXPECT_EQ(calls, 3);
+}
+
+// A Reset() that comes before the waiters of a failed sync have woken takes their error from them.
+// They must not go on to sync a log that was given up, over and over.
+TEST(SyncQueue, WaiterOvertakenByAResetReturnsTheErrorAndRunsNoSync) {
+  constexpr uint64_t kWaiters = 16;
+  std::atomic<int> calls{0};
+  std::atomic<bool> go{false};
+  SyncQueue queue([&](LogPosition) {
+    if (calls.fetch_add(1) > 0) return absl::OkStatus();
+    while (!go.load()) std::this_thread::yield();
+    return absl::UnavailableError("disk gone");
+  });
+  std::vector<std::thread> threads;
+  std::atomic<int> failed{0};
+  for (uint64_t i = 1; i <= kWaiters; ++i) {
+    threads.emplace_back([&, i] { failed += absl::IsUnavailable(queue.SyncTo({1, i * 8}, 0)); });
+    while (calls.load() == 0) std::this_thread::yield();
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // they fall asleep
+  go = true;
+  queue.Fail(absl::UnavailableError("recovery begins"));
+  queue.Reset();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed.load(), kWaiters);
+  EXPECT_EQ(calls.load(), 1);
+  EXPECT_EQ(queue.SyncedUpTo(), LogPosition());
+}
+
+TEST(SyncQueue, CallOfAnEarlierGenerationReturnsItsErrorAndRunsNoSync) {
+  int calls = 0;
+  SyncQueue queue([&](LogPosition) {
+    ++calls;
+    return absl::OkStatus();
+  });
+  const uint64_t before = queue.generation();
+  queue.Fail(absl::UnavailableError("disk gone"));
+  queue.Reset();
+  EXPECT_TRUE(absl::IsUnavailable(queue.SyncTo({1, 8}, before)));
+  EXPECT_EQ(calls, 0);
+  EXPECT_TRUE(queue.SyncTo({2, 8}, queue.generation()).ok());
+  EXPECT_TRUE(queue.SyncTo({1, 8}, before).ok()) << "what was synced meanwhile is ok for everybody";
+}
+
+TEST(SyncQueue, FailWaitsForTheSyncThatRuns) {
+  std::atomic<bool> running{false};
+  SyncQueue queue([&](LogPosition) {
+    running = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    running = false;
+    return absl::OkStatus();
+  });
+  std::thread syncer([&] { EXPECT_TRUE(queue.SyncTo({1, 8}).ok()) << "it succeeded"; });
+  while (!running.load()) std::this_thread::yield();
+  queue.Fail(absl::UnavailableError("recovery begins"));
+  EXPECT_FALSE(running.load());
+  EXPECT_FALSE(queue.SyncTo({1, 16}).ok());
+  syncer.join();
 }
 
 TEST(SyncQueue, WaitersThatComeDuringASyncShareTheNext) {
