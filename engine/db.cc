@@ -85,11 +85,9 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
   value->Reset();
   impl_->context.stats.Add(engine::Counter::kGets, 1);
   const EpochGuard guard;
-  // The view before the sequence number: engine/read/point_read.h says why.
-  const engine::ReadView& view = impl_->tree.Current();
-  ASSIGN_OR_RETURN(const SequenceNumber sequence, impl_->ReadSequence(options));
-  absl::Status status =
-      engine::PointRead(&impl_->context, {&view, sequence, options.fill_cache}, key, value);
+  ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
+  absl::Status status = engine::PointRead(
+      &impl_->context, {at.view->get(), at.sequence, options.fill_cache}, key, value);
   if (status.ok()) impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
   return status;
 }
@@ -98,16 +96,15 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
                   std::span<absl::Status> statuses, const ReadOptions& options) {
   for (PinnedValue& value : values) value.Reset();
   const EpochGuard guard;
-  const engine::ReadView& view = impl_->tree.Current();
-  const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
-  absl::Status status = sequence.status();
+  const absl::StatusOr<ReadMoment> at = impl_->BeginRead(options);
+  absl::Status status = at.status();
   if (keys.size() != values.size() || keys.size() != statuses.size()) {
     status = absl::InvalidArgumentError("keys, values and statuses differ in size");
   }
   std::fill(statuses.begin(), statuses.end(), status);
   if (!status.ok()) return;
-  engine::MultiPointRead(&impl_->context, {&view, *sequence, options.fill_cache}, keys, values,
-                         statuses);
+  engine::MultiPointRead(&impl_->context, {at->view->get(), at->sequence, options.fill_cache}, keys,
+                         values, statuses);
   impl_->context.stats.Add(engine::Counter::kGets, keys.size());
   impl_->context.stats.Add(
       engine::Counter::kGetsFound,
@@ -117,14 +114,19 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   engine::Context* const context = &impl_->context;
-  std::shared_ptr<const engine::ReadView> view = impl_->tree.Pin();
-  const absl::StatusOr<SequenceNumber> sequence = impl_->ReadSequence(options);
+  std::shared_ptr<const engine::ReadView> view;
+  absl::StatusOr<ReadMoment> at;
+  {
+    const EpochGuard guard;
+    at = impl_->BeginRead(options);
+    if (at.ok()) view = *at->view;
+  }
   engine::DBIteratorArgs args;
   args.order = context->order;
   args.lower_bound = options.lower_bound;
   args.upper_bound = options.upper_bound;
-  if (!sequence.ok()) {
-    args.input = NewEmptyIterator(sequence.status());
+  if (!at.ok()) {
+    args.input = NewEmptyIterator(at.status());
     return engine::NewDBIterator(std::move(args));
   }
   std::vector<std::unique_ptr<InternalIterator>> children;
@@ -135,7 +137,7 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   }
   args.input = NewMergingIterator(context->order, std::move(children));
   args.pin = std::move(view);
-  args.sequence = *sequence;
+  args.sequence = at->sequence;
   args.stats = &context->stats;
   return engine::NewDBIterator(std::move(args));
 }

@@ -119,12 +119,16 @@ absl::Status DB::Impl::CheckWritable() const {
       absl::StrCat("the database at ", context.path, " is open for reading only"));
 }
 
-absl::StatusOr<SequenceNumber> DB::Impl::ReadSequence(const ReadOptions& read_options) const {
-  if (read_options.snapshot == nullptr) return writes->visible();
+absl::StatusOr<ReadMoment> DB::Impl::BeginRead(const ReadOptions& read_options) const {
+  ReadMoment moment;
+  moment.view = &tree.Current([this] { return writes->visible(); }, &moment.sequence);
+  if (read_options.snapshot == nullptr) return moment;
   if (!context.snapshots->Owns(*read_options.snapshot)) {
     return absl::InvalidArgumentError("the snapshot is of another database");
   }
-  return read_options.snapshot->sequence();
+  // It was taken before the view was loaded, so every view since then goes with it.
+  moment.sequence = read_options.snapshot->sequence();
+  return moment;
 }
 
 absl::Status DestroyDB(const std::string& path) {

@@ -15,6 +15,12 @@
 
 namespace cambium {
 
+// What one read looks at. Plain data.
+struct ReadMoment {
+  const std::shared_ptr<const engine::ReadView>* view = nullptr;
+  SequenceNumber sequence = 0;
+};
+
 // Thread-safe. Parts are destroyed in reverse: the write path, which stops the jobs, first.
 class DB::Impl {
  public:
@@ -28,8 +34,9 @@ class DB::Impl {
   absl::Status Close();
   // ok where the database takes writes.
   absl::Status CheckWritable() const;
-  // What a read that starts now sees, given a view that was taken before this call.
-  absl::StatusOr<SequenceNumber> ReadSequence(const ReadOptions& read_options) const;
+  // Returns what a read that starts now looks at. The caller holds an EpochGuard for as long as it
+  // uses the view, or copies it. InvalidArgument if the snapshot is of another database.
+  absl::StatusOr<ReadMoment> BeginRead(const ReadOptions& read_options) const;
 
   engine::Context context;
   std::unique_ptr<FileLock> lock;

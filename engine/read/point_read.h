@@ -2,9 +2,8 @@
 //
 //   memtable ─▶ frozen memtables, newest first ─▶ runs, newest first: one table a run
 //
-// at each step KeyFold decides whether to go on. The order of the first two steps of a read
-// matters: the view is loaded before the sequence number. Otherwise a flush in between could have
-// dropped the very version that the older number asks for.
+// At each step KeyFold decides whether to go on. View and sequence number belong together:
+// Tree::Current() says why.
 #ifndef CAMBIUM_ENGINE_READ_POINT_READ_H_
 #define CAMBIUM_ENGINE_READ_POINT_READ_H_
 

@@ -40,8 +40,26 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // The newest view. The caller holds an EpochGuard for as long as it uses the reference.
-  const ReadView& Current() const { return **current_.load(std::memory_order_acquire); }
+  // The newest view, and in *sequence what `visible()` returned while it was the newest. The caller
+  // holds an EpochGuard for as long as it uses the reference.
+  //
+  // A number that was read at any other moment may not go with the view. An older one: a flush may
+  // have dropped versions that it needs. A newer one: after a failed commit visible() passes over
+  // the numbers of entries that were not committed, once the newest view no longer holds them
+  // (WritePath::Resume). An older view does, and with that number they would be seen.
+  template <typename Visible>
+  const std::shared_ptr<const ReadView>& Current(const Visible& visible,
+                                                 SequenceNumber* sequence) const {
+    const std::shared_ptr<const ReadView>* view = current_.load(std::memory_order_acquire);
+    for (;;) {
+      *sequence = visible();
+      // The guard keeps replaced views allocated: no two of them have the same address.
+      const auto* const newest = current_.load(std::memory_order_acquire);
+      if (newest == view) [[likely]]
+        return *view;
+      view = newest;
+    }
+  }
   // The newest view, kept alive by the caller.
   std::shared_ptr<const ReadView> Pin() const {
     const EpochGuard guard;
