@@ -395,6 +395,22 @@ bool ManifestLog::ShouldRollOver() const {
   return offset_ > kRollOverSize && offset_ > kRollOverFactor * snapshot_size_;
 }
 
+absl::Status DiscardManifest(FileSystem* file_system, const std::string& directory,
+                             FileNumber number) {
+  const std::string current = CurrentPath(directory);
+  const absl::StatusOr<FileNumber> named = ReadCurrent(file_system, directory);
+  if (!named.ok() && !absl::IsNotFound(named.status())) return named.status();
+  if (named.ok() && *named == number) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("remove ", ManifestPath(directory, number), ": ", current, " names it"));
+  }
+  // A rename that reported an error may still be on its way to the disk (D7): after this, what
+  // CURRENT names is what it will name after a power cut.
+  RETURN_IF_ERROR(file_system->SyncDirectory(directory));
+  RETURN_IF_ERROR(RemoveStale(file_system, TemporaryPath(current)));
+  return RemoveStale(file_system, ManifestPath(directory, number));
+}
+
 absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::string& directory) {
   const std::string path = CurrentPath(directory);
   ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(file_system, path, kMaxCurrentSize));

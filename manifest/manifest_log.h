@@ -36,7 +36,7 @@ class ManifestLog {
   //
   // After an error it is unknown which of the two manifests the next recovery will read: append to
   // neither; call Create again, under a number never used, with the state of both (they agree on
-  // everything acknowledged).
+  // everything acknowledged). DiscardManifest() clears away what it left.
   static absl::StatusOr<std::unique_ptr<ManifestLog>> Create(FileSystem* file_system,
                                                              const std::string& directory,
                                                              FileNumber number,
@@ -80,6 +80,12 @@ struct RecoveredManifest {
   // Bytes of an append that was never acknowledged, left out.
   uint64_t torn_bytes = 0;
 };
+
+// Removes what a failed Create of the manifest `number` left; ok if nothing of it is left. An error
+// if CURRENT may name it, now or after a power cut: then everything stays, until a later manifest
+// is in force.
+absl::Status DiscardManifest(FileSystem* file_system, const std::string& directory,
+                             FileNumber number);
 
 // What CURRENT names. NotFound where there is none; DataLoss where it is not what was written.
 absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::string& directory);

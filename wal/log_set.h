@@ -131,6 +131,10 @@ class LogSet {
   // only by a flush. Ok and nothing done where nothing failed.
   [[nodiscard]] absl::Status Recover();
 
+  // Returns whether there are records that only a flush can make durable: in segments that
+  // Recover() gave up and RetireBefore has not passed yet.
+  bool NeedsFlush() const { return forsaken_count_.load() > 0; }
+
   // Ends the log: syncs it, writes the end record, cuts the file to its size. No Fill is under way
   // and none follows. After a failure of the segment: closes what can be closed, and answers that
   // failure.

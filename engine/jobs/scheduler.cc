@@ -40,6 +40,16 @@ void JobScheduler::Drain() {
   }
 }
 
+void JobScheduler::DrainFlush() {
+  for (;;) {
+    while (world_.context->executor()->RunOne()) {
+    }
+    MutexLock lock(&mutex_);
+    if (!flush_running_) return;
+    changed_.WaitFor(&mutex_, kWaitMicros);
+  }
+}
+
 void JobScheduler::StartDue() {
   Context* const context = world_.context;
   if (stopping_.load(std::memory_order_relaxed) || !context->errors.writable()) return;
@@ -110,7 +120,7 @@ void JobScheduler::CleanUp() {
 bool JobScheduler::NoJobRuns() const { return !flush_running_ && compactions_running_ == 0; }
 
 absl::Status JobScheduler::Failure() const {
-  if (stopping_.load()) return absl::CancelledError("the database is closing");
+  if (stopping_.load()) return absl::FailedPreconditionError("the database is closed");
   return world_.context->errors.WriteStatus();
 }
 

@@ -42,6 +42,9 @@ class JobScheduler {
   // Returns when no job runs; to be called while none can start, after an error or Stop().
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // As Drain(), for flushes alone: compactions may go on.
+  void DrainFlush() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Returns when done() holds, which is asked under the scheduler's lock after every job; or why
   // jobs no longer run. Lends the caller's thread to the executor.
   absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -151,6 +151,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   const std::shared_ptr<const ReadView> view = world.tree->Pin();
   if (view->frozen.empty()) return absl::OkStatus();
   const uint64_t started = context->clock()->NowMicros();
+  const WriteEpoch epoch = context->errors.epoch();
   const WriteFrontier& end = view->active->first;
   // A writer that was given its number before the memtable was frozen may still be copying into it.
   if (newest == kMaxSequenceNumber) RETURN_IF_ERROR(world.await_published(end.sequence));
@@ -168,7 +169,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   const absl::StatusOr<RunMergeResult> result =
       output.Finish(compaction::RunMerge(input.get(), options));
   if (!result.ok()) {
-    context->errors.NoteWriteError(result.status());
+    context->errors.NoteWriteError(result.status(), epoch);
     return result.status();
   }
 
@@ -191,6 +192,7 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
   // Keeps the input files on disk until the end, and no memtable in memory.
   const std::shared_ptr<const TablesView> tables = world.tree->Pin()->tables;
   const uint64_t started = context->clock()->NowMicros();
+  const WriteEpoch epoch = context->errors.epoch();
   manifest::VersionEdit edit;
   if (plan.kind == compaction::PlanKind::kTrivialMove) {
     compaction::AppendToEdit(plan, {}, &edit.Family());
@@ -204,7 +206,9 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
   if (!result.ok()) {
     const absl::Status& error = result.status();
     if (absl::IsCancelled(error)) return error;
-    if (!absl::IsDataLoss(error) || !Quarantine(world, plan)) context->errors.NoteWriteError(error);
+    if (!absl::IsDataLoss(error) || !Quarantine(world, plan)) {
+      context->errors.NoteWriteError(error, epoch);
+    }
     return error;
   }
   compaction::AppendToEdit(plan, result->files, &edit.Family());

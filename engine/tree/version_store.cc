@@ -16,6 +16,7 @@ absl::Status VersionStore::Start(manifest::ManifestState state) {
 absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
                                   const PublishBracket& bracket) {
   MutexLock lock(&manifest_mu_);
+  const WriteEpoch epoch = context_->errors.epoch();
   SequenceNumber last_sequence = state_.last_sequence;
   for (const auto& [id, family] : edit.families) {
     last_sequence = std::max(last_sequence, family.flushed_sequence.value_or(0));
@@ -27,9 +28,8 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
   const absl::Status written = fresh ? WriteFresh(&next) : log_->Append(edit);
   if (!written.ok()) {
-    log_.reset();
-    context_->reaper.Suspend();
-    context_->errors.NoteWriteError(written);
+    Abandon(edit);
+    context_->errors.NoteWriteError(written, epoch);
     return written;
   }
   state_ = std::move(next);
@@ -39,10 +39,7 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
 
 absl::Status VersionStore::Recover() {
   MutexLock lock(&manifest_mu_);
-  if (log_ != nullptr) return absl::OkStatus();
-  RETURN_IF_ERROR(WriteFresh(&state_));
-  context_->reaper.Allow();
-  return absl::OkStatus();
+  return log_ != nullptr ? absl::OkStatus() : WriteFresh(&state_);
 }
 
 manifest::ManifestState VersionStore::state() const {
@@ -53,11 +50,37 @@ manifest::ManifestState VersionStore::state() const {
 absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   const FileNumber number = context_->NewFileNumber();
   next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
-  const std::unique_ptr<manifest::ManifestLog> old = std::move(log_);
-  ASSIGN_OR_RETURN(log_, manifest::ManifestLog::Create(context_->fs(), context_->path, number,
-                                                       manifest::SnapshotEdit(*next)));
-  if (old != nullptr) context_->reaper.Enqueue(ManifestPath(context_->path, old->number()));
+  if (log_ != nullptr) uncertain_.push_back(ManifestPath(context_->path, log_->number()));
+  log_ = nullptr;
+  auto made = manifest::ManifestLog::Create(context_->fs(), context_->path, number,
+                                            manifest::SnapshotEdit(*next));
+  if (!made.ok()) {
+    if (!manifest::DiscardManifest(context_->fs(), context_->path, number).ok()) {
+      uncertain_.push_back(ManifestPath(context_->path, number));
+    }
+    return made.status();
+  }
+  log_ = *std::move(made);
+  // What the disk says is known again (D12).
+  context_->reaper.Allow();
+  for (std::string& path : uncertain_) context_->reaper.Enqueue(std::move(path));
+  uncertain_.clear();
   return absl::OkStatus();
+}
+
+void VersionStore::Abandon(const manifest::VersionEdit& edit) {
+  context_->reaper.Suspend();
+  if (log_ != nullptr) uncertain_.push_back(ManifestPath(context_->path, log_->number()));
+  log_ = nullptr;
+  for (const auto& [id, family] : edit.families) {
+    for (const manifest::AddedFile& added : family.added) {
+      // One that only moves to another level stays where it was.
+      const bool moves = std::any_of(
+          family.deleted.begin(), family.deleted.end(),
+          [&](const manifest::DeletedFile& file) { return file.number == added.file.number; });
+      if (!moves) uncertain_.push_back(TablePath(context_->path, added.file.number));
+    }
+  }
 }
 
 }  // namespace cambium::engine

@@ -3,7 +3,8 @@
 //   Commit(edit):  next version built ─▶ manifest synced ─▶ tree shows it ─▶ old logs and tables go
 //
 // After a manifest error it is unknown which of two states the disk holds: deletions stop (D12),
-// and the next commit goes to a fresh manifest that holds everything.
+// and the next commit goes to a fresh manifest that holds everything. Once that is in force, what
+// the failed ones left (manifests, tables that only a failed edit named) is removed.
 //
 // Lock order (docs/threading.md): manifest_mu is the first of all and the only one that is held
 // across I/O.
@@ -11,6 +12,8 @@
 #define CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/context.h"
@@ -48,6 +51,8 @@ class VersionStore {
  private:
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+  // Gives up the manifest after a failed commit of `edit`.
+  void Abandon(const manifest::VersionEdit& edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
   Context* const context_;
   Tree* const tree_;
@@ -55,6 +60,8 @@ class VersionStore {
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
   // Null after an error and before Start().
   std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);
+  // Paths of files that the disk's manifest may be or name, and the next fresh one does not need.
+  std::vector<std::string> uncertain_ ABSL_GUARDED_BY(manifest_mu_);
 };
 
 }  // namespace cambium::engine

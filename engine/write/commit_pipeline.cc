@@ -1,6 +1,7 @@
 #include "engine/write/commit_pipeline.h"
 
 #include <algorithm>
+#include <cassert>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@ namespace {
 // Looks before a thread goes to sleep. The one it waits for needs about a microsecond, unless it
 // was taken off its core: then looking on only keeps it off.
 constexpr int kSpins = 64;
+constexpr uint64_t kNapMicros = 100;
 
 void Pause() {
 #if defined(__x86_64__)
@@ -31,6 +33,25 @@ absl::Status UnknownOutcome(const absl::Status& cause) {
 }
 
 }  // namespace
+
+// Holds commit_mu_ for a scope. Its holder needs a few dozen nanoseconds: worth a look or two
+// before a system call. Confined to its scope.
+class ABSL_SCOPED_LOCKABLE CommitPipeline::CommitLock {
+ public:
+  explicit CommitLock(Mutex* mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    for (int i = 0; i < kSpins; ++i) {
+      if (mutex_->TryLock()) return;
+      Pause();
+    }
+    mutex_->Lock();
+  }
+  ~CommitLock() ABSL_UNLOCK_FUNCTION() { mutex_->Unlock(); }
+  CommitLock(const CommitLock&) = delete;
+  CommitLock& operator=(const CommitLock&) = delete;
+
+ private:
+  Mutex* const mutex_;
+};
 
 CommitPipeline::CommitPipeline(CommitTarget* target, SequenceNumber last)
     : target_(target),
@@ -63,7 +84,7 @@ absl::Status CommitPipeline::Commit(const CommitRequest& request) {
 
 absl::Status CommitPipeline::Order(const CommitRequest& request, CommitSlot* slot,
                                    uint64_t* ticket) {
-  while (true) {
+  for (int turn = 0;; ++turn) {
     ASSIGN_OR_RETURN(const Ordered ordered, TryOrder(request, slot, ticket));
     switch (ordered) {
       case Ordered::kYes:
@@ -72,48 +93,44 @@ absl::Status CommitPipeline::Order(const CommitRequest& request, CommitSlot* slo
         RETURN_IF_ERROR(target_->MakeRoom(request));
         break;
       case Ordered::kRingFull:
-        std::this_thread::yield();
+        Nap(turn);
         break;
     }
   }
 }
 
+// Waits a moment for a commit that another thread is about to finish. After a few turns it sleeps:
+// that thread may do I/O, or may have a lower priority than this one.
+void CommitPipeline::Nap(int turn) {
+  if (turn < kSpins) return std::this_thread::yield();
+  MutexLock lock(&error_mu_);
+  published_.WaitFor(&error_mu_, kNapMicros);
+}
+
 absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitRequest& request,
                                                                  CommitSlot* slot,
                                                                  uint64_t* ticket) {
-  LockCommit();
-  absl::StatusOr<Ordered> result(Ordered::kYes);
-  if (refusing_.load(std::memory_order_relaxed)) {
-    result = status();
-  } else if (request.count > kMaxSequenceNumber - last_allocated_) {
-    result = absl::ResourceExhaustedError("write: the sequence numbers are used up");
-  } else if (At(next_ticket_).state.load(std::memory_order_acquire) != Word(next_ticket_, kOpen)) {
-    result = Ordered::kRingFull;
-  } else {
-    slot->first = last_allocated_ + 1;
-    if (target_->Reserve(request, slot)) {
-      *ticket = next_ticket_++;
-      last_allocated_ += request.count;
-      At(*ticket).last.store(last_allocated_, std::memory_order_relaxed);
-    } else {
-      result = Ordered::kNoRoom;
-    }
+  const CommitLock lock(&commit_mu_);
+  assert(visible() <= last_allocated_ && last_allocated_ <= kMaxSequenceNumber);
+  if (refusing_.load(std::memory_order_relaxed)) return status();
+  if (request.count > kMaxSequenceNumber - last_allocated_) {
+    return absl::ResourceExhaustedError("write: the sequence numbers are used up");
   }
-  commit_mu_.Unlock();
-  return result;
-}
-
-// A mutex whose holder needs a few dozen nanoseconds: worth a look or two before a system call.
-void CommitPipeline::LockCommit() {
-  for (int i = 0; i < kSpins; ++i) {
-    if (commit_mu_.TryLock()) return;
-    Pause();
+  Ticket& next = At(next_ticket_);
+  if (next.state.load(std::memory_order_acquire) != Word(next_ticket_, kOpen)) {
+    return Ordered::kRingFull;
   }
-  commit_mu_.Lock();
+  slot->first = last_allocated_ + 1;
+  if (!target_->Reserve(request, slot)) return Ordered::kNoRoom;
+  *ticket = next_ticket_++;
+  last_allocated_ += request.count;
+  next.last.store(last_allocated_, std::memory_order_relaxed);
+  return Ordered::kYes;
 }
 
 absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first) {
   Ticket& mine = At(ticket);
+  assert(mine.state.load(std::memory_order_relaxed) == Word(ticket, kOpen));
   mine.state.store(Word(ticket, kDone), std::memory_order_seq_cst);
   const bool published = PublishFrom(ticket, first) || AwaitPublished(ticket);
   mine.state.store(Word(ticket + kRingSize, kOpen), std::memory_order_seq_cst);
@@ -134,8 +151,10 @@ bool CommitPipeline::PublishFrom(uint64_t ticket, SequenceNumber first) {
     // so was `last`.
     SequenceNumber expected = before;
     if (!visible_.compare_exchange_strong(expected, last, std::memory_order_seq_cst)) break;
+    assert(last > before);
     if (ticket != own) {
       const uint32_t old = next.state.exchange(Word(ticket, kPublished), std::memory_order_acq_rel);
+      assert(old == Word(ticket, kDone) || old == Word(ticket, kAsleep));
       if (old == Word(ticket, kAsleep)) next.state.notify_one();
     }
     before = last;
@@ -156,7 +175,8 @@ bool CommitPipeline::AwaitPublished(uint64_t ticket) {
   while (true) {
     uint32_t done = Word(ticket, kDone);
     if (!state.compare_exchange_strong(done, Word(ticket, kAsleep), std::memory_order_seq_cst)) {
-      return true;  // nothing but kPublished takes the place of kDone
+      assert(done == Word(ticket, kPublished));  // nothing else takes the place of kDone
+      return true;
     }
     if (failed_from_.load(std::memory_order_seq_cst) < ticket) {
       // Nobody can publish it any more; WakeSleepers may still look at the slot, and change it only
@@ -201,9 +221,8 @@ void CommitPipeline::WakePublishWaiters() {
 
 void CommitPipeline::RunUnderCommitLock(
     const std::function<void(SequenceNumber last_allocated)>& action) {
-  LockCommit();
+  const CommitLock lock(&commit_mu_);
   action(last_allocated_);
-  commit_mu_.Unlock();
 }
 
 absl::Status CommitPipeline::WaitUntilPublished(SequenceNumber sequence) {
@@ -225,38 +244,38 @@ absl::Status CommitPipeline::status() const {
 
 void CommitPipeline::Stop(const absl::Status& cause) {
   // Under the commit lock: once this returns, no new commit is ordered.
-  LockCommit();
-  {
-    MutexLock lock(&error_mu_);
-    if (error_.ok()) error_ = CopyStatus(cause);
-    refusing_.store(true, std::memory_order_seq_cst);
-  }
-  commit_mu_.Unlock();
+  assert(!cause.ok());
+  const CommitLock commit_lock(&commit_mu_);
+  MutexLock lock(&error_mu_);
+  if (error_.ok()) error_ = CopyStatus(cause);
+  refusing_.store(true, std::memory_order_seq_cst);
 }
 
 void CommitPipeline::Drain() {
   uint64_t end = 0;
-  LockCommit();
-  end = next_ticket_;
-  commit_mu_.Unlock();
+  {
+    const CommitLock lock(&commit_mu_);
+    end = next_ticket_;
+  }
   for (uint64_t ticket = end - std::min(end, kRingSize); ticket < end; ++ticket) {
-    while (At(ticket).state.load(std::memory_order_acquire) >> 2 == Word(ticket, kOpen) >> 2) {
-      std::this_thread::yield();
-    }
+    const auto in_flight = [&] {
+      return At(ticket).state.load(std::memory_order_acquire) >> 2 == Word(ticket, kOpen) >> 2;
+    };
+    for (int turn = 0; in_flight(); ++turn) Nap(turn);
   }
 }
 
 void CommitPipeline::ResetAfterError() {
   Drain();
-  LockCommit();
-  {
-    MutexLock lock(&error_mu_);
-    visible_.store(last_allocated_, std::memory_order_seq_cst);
-    error_ = absl::OkStatus();
-    failed_from_.store(kNever, std::memory_order_seq_cst);
-    refusing_.store(false, std::memory_order_seq_cst);
-  }
-  commit_mu_.Unlock();
+  const CommitLock commit_lock(&commit_mu_);
+  MutexLock lock(&error_mu_);
+  assert(refusing_.load(std::memory_order_relaxed));
+  assert(publish_waiters_.load(std::memory_order_relaxed) == 0);
+  assert(visible() <= last_allocated_);
+  visible_.store(last_allocated_, std::memory_order_seq_cst);
+  error_ = absl::OkStatus();
+  failed_from_.store(kNever, std::memory_order_seq_cst);
+  refusing_.store(false, std::memory_order_seq_cst);
 }
 
 }  // namespace cambium::engine

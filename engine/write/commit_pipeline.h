@@ -127,9 +127,10 @@ class CommitPipeline {
   // Blocks until no commit is in flight. On a stopped pipeline: a running one may never be idle.
   void Drain();
 
-  // Lets commits in again after an error: drains, then moves visible to the last allocated number.
-  // Requires that nothing a reader can reach holds entries above visible(): what failed commits
-  // left in a memtable has been dropped by its flush.
+  // Lets commits in again after an error or Stop(): drains, then moves visible to the last
+  // allocated number. Requires that the newest view holds no entry above visible(): what failed
+  // commits left in a memtable has been dropped by its flush. (Older views are never read at the
+  // new number: Tree::Current.) Requires that nobody is in WaitUntilPublished.
   void ResetAfterError();
 
  private:
@@ -153,13 +154,14 @@ class CommitPipeline {
   absl::Status Order(const CommitRequest& request, CommitSlot* slot, uint64_t* ticket);
   absl::StatusOr<Ordered> TryOrder(const CommitRequest& request, CommitSlot* slot,
                                    uint64_t* ticket);
-  void LockCommit() ABSL_EXCLUSIVE_LOCK_FUNCTION(commit_mu_);
+  class CommitLock;
   absl::Status FinishInOrder(uint64_t ticket, SequenceNumber first);
   bool PublishFrom(uint64_t ticket, SequenceNumber first);
   bool AwaitPublished(uint64_t ticket);
   void Fail(uint64_t ticket, const absl::Status& cause);
   void WakeSleepers();
   void WakePublishWaiters();
+  void Nap(int turn);
 
   CommitTarget* const target_;
   const std::unique_ptr<Ticket[]> ring_;

@@ -1,6 +1,7 @@
 #include "engine/write/write_path.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "engine/jobs/table_jobs.h"
@@ -108,6 +109,7 @@ bool WritePath::Reserve(const CommitRequest& request, CommitSlot* slot) {
 }
 
 absl::Status WritePath::MakeRoom(const CommitRequest& request) {
+  const WriteEpoch epoch = context_->errors.epoch();
   RETURN_IF_ERROR(context_->errors.WriteStatus());
   const size_t bytes = MemTableBytes(request.payload_size, request.count);
   const MemSlot* full = nullptr;
@@ -117,20 +119,27 @@ absl::Status WritePath::MakeRoom(const CommitRequest& request) {
   if (full != nullptr) return SwitchMemTable(full);
   if (request.logging == Logging::kUnlogged) return absl::OkStatus();
   absl::Status status = log_->MakeRoom(request.payload_size);
-  if (!status.ok() && !absl::IsInvalidArgument(status)) context_->errors.NoteWriteError(status);
+  if (status.ok() || absl::IsInvalidArgument(status)) return status;
+  // While a recovery or Close() keeps the pipeline stopped, the log is theirs, and so is its error.
+  RETURN_IF_ERROR(pipeline_.status());
+  context_->errors.NoteWriteError(status, epoch);
   return status;
 }
 
 absl::Status WritePath::SwitchMemTable(const MemSlot* expected) {
-  const auto limit = static_cast<size_t>(context_->memory.frozen_limit - 1);
-  if (tree_->Pin()->frozen.size() > limit) {
-    const StallTimer timer(context_);
-    RETURN_IF_ERROR(jobs_.Await([&] { return tree_->Pin()->frozen.size() <= limit; }));
-  }
-  {
+  const auto limit = static_cast<size_t>(context_->memory.frozen_limit);
+  const auto has_room = [&] { return tree_->Pin()->frozen.size() < limit; };
+  for (bool switched = false; !switched;) {
+    if (!has_room()) {
+      const StallTimer timer(context_);
+      RETURN_IF_ERROR(jobs_.Await(has_room));
+    }
     MutexLock lock(&switch_mu_);
     if (active_ != expected) return absl::OkStatus();
-    Switch();
+    if (closed_) return pipeline_.status();
+    // Only under the lock is it certain that nobody else fills the room.
+    switched = has_room();
+    if (switched) Switch();
   }
   UpdateLoad();
   jobs_.Schedule();
@@ -144,39 +153,44 @@ void WritePath::Switch() {
   pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) {
     next->first = {last_allocated, log_->ReservedEnd()};
     active_ = next.get();
+    assert(pipeline_.visible() <= last_allocated);
     replaced = tree_->Freeze(std::move(next));
   });
 }
 
 absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot& slot) {
+  const WriteEpoch epoch = context_->errors.epoch();
   absl::Status status = log_->Fill(slot.log, slot.first, request.pieces, request.durability);
-  if (!status.ok()) context_->errors.NoteWriteError(status);
+  if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   context_->stats.Add(Counter::kLogBytes, wal::RecordSize(request.payload_size));
   return status;
 }
 
 absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& slot) {
+  const WriteEpoch epoch = context_->errors.epoch();
   auto* const memtable = static_cast<MemSlot*>(slot.target_data);
+  absl::Status status;
   if (request.logging == Logging::kUnlogged) {
     unlogged_writes_.store(true, std::memory_order_relaxed);
   }
   if (request.single != nullptr) {
     const BatchOp op{request.single->tag(), 0, request.single->key(), request.single->value()};
-    return memtable->Insert(op, slot.first);
+    status = memtable->Insert(op, slot.first);
+  } else {
+    status = memtable->InsertBatch(request.pieces.front(), slot.first, 0);
   }
-  absl::Status status = memtable->InsertBatch(request.pieces.front(), slot.first, 0);
-  if (!status.ok()) context_->errors.NoteWriteError(status);
+  if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   return status;
 }
 
 absl::Status WritePath::SyncTo(wal::LogPosition position) {
   const uint64_t start = context_->options.clock->NowMicros();
+  const WriteEpoch epoch = context_->errors.epoch();
   absl::Status status = log_->SyncTo(position);
   context_->stats.AddSync(context_->options.clock->NowMicros() - start);
-  if (!status.ok()) {
-    context_->errors.NoteWriteError(status);
-    pipeline_.Stop(status);
-  }
+  // The log takes no more records then. Its commit is published, so that a recovery may have come
+  // and gone meanwhile: the epoch tells.
+  if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   return status;
 }
 
@@ -201,38 +215,62 @@ absl::Status WritePath::Flush() {
 
 absl::Status WritePath::Resume() {
   MutexLock lock(&switch_mu_);
-  if (context_->errors.writable()) return absl::OkStatus();
-  jobs_.Drain();
-  absl::Status status = versions_->Recover();
-  if (status.ok() && !pipeline_.status().ok()) status = ClearPipeline();
-  if (!status.ok()) {
-    context_->errors.NoteWriteError(status);
-    return status;
+  if (closed_) return absl::FailedPreconditionError("the database is closed");
+  const WriteEpoch epoch = context_->errors.epoch();
+  const absl::Status cause = context_->errors.WriteStatus();
+  if (cause.ok()) return cause;
+  StopWriting(cause);
+  const absl::Status repaired = Repair();
+  if (!repaired.ok()) {
+    context_->errors.NoteWriteError(repaired, epoch);
+    return repaired;
   }
+  // In this order: a commit that fails as soon as it is let in again is an error of the new epoch.
   context_->errors.Clear();
+  pipeline_.ResetAfterError();
   UpdateLoad();
   jobs_.Schedule();
   return absl::OkStatus();
 }
 
-absl::Status WritePath::ClearPipeline() {
+void WritePath::StopWriting(const absl::Status& cause) {
+  // In this order: a flush may wait for commits that are under way.
+  pipeline_.Stop(cause);
   pipeline_.Drain();
+  jobs_.DrainFlush();
+}
+
+absl::Status WritePath::Repair() {
+  RETURN_IF_ERROR(versions_->Recover());
   RETURN_IF_ERROR(log_->Recover());
-  // What failed commits left in the active memtable lies above visible(): its flush leaves it out,
-  // and says that everything up to the last number handed out is in tables, so that recovery leaves
-  // it out too.
+  // What failed commits left in memtables lies above visible(). Their flush leaves it out, and says
+  // that everything up to the last number handed out is in tables, so that recovery leaves it out
+  // too. Records that the log has given up become durable by the same flush.
+  SequenceNumber last = 0;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) { last = last_allocated; });
+  const bool published = pipeline_.visible() == last;
+  return published && !log_->NeedsFlush() ? absl::OkStatus() : FlushStopped();
+}
+
+absl::Status WritePath::FlushStopped() {
+  const SequenceNumber visible = pipeline_.visible();
+  // First what is frozen already. So an attempt that fails, on a full disk, has frozen nothing, and
+  // however many follow, memtables do not pile up.
+  if (!tree_->Pin()->frozen.empty()) RETURN_IF_ERROR(RunFlush(jobs_.world(), visible));
+  if (active_->reserved == 0 && !log_->NeedsFlush()) return absl::OkStatus();
   Switch();
-  RETURN_IF_ERROR(RunFlush(jobs_.world(), pipeline_.visible()));
-  pipeline_.ResetAfterError();
-  return absl::OkStatus();
+  assert(tree_->Pin()->frozen.size() == 1);
+  return RunFlush(jobs_.world(), visible);
 }
 
 absl::Status WritePath::Close() {
-  absl::Status status;
-  if (unlogged_writes_.load(std::memory_order_relaxed)) status = Flush();
-  pipeline_.Stop(absl::FailedPreconditionError("the database is closed"));
-  pipeline_.Drain();
+  MutexLock lock(&switch_mu_);
+  assert(!closed_);
+  closed_ = true;
+  StopWriting(absl::FailedPreconditionError("the database is closed"));
   jobs_.Stop();
+  absl::Status status;
+  if (unlogged_writes_.load(std::memory_order_relaxed)) status = FlushStopped();
   const absl::Status closed = log_->Close();
   return status.ok() ? closed : status;
 }

@@ -45,10 +45,10 @@ class WritePath final : private CommitTarget {
 
   // Every write so far is in tables on return.
   absl::Status Flush();
-  // Tries to let writes in again after an error.
+  // Tries to let writes in again after an error. FailedPrecondition after Close().
   absl::Status Resume();
   // Refuses writes from now on, and ends the log: ok where everything written is synced. Unlogged
-  // writes are flushed first.
+  // writes are flushed first. To be called once.
   absl::Status Close();
 
   JobScheduler* jobs() { return &jobs_; }
@@ -65,8 +65,12 @@ class WritePath final : private CommitTarget {
   absl::Status SwitchMemTable(const MemSlot* expected) ABSL_LOCKS_EXCLUDED(switch_mu_);
   void Switch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
   void UpdateLoad();
-  // Flushes what failed commits left behind, and drops it.
-  absl::Status ClearPipeline() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
+  // Refuses commits with `cause`, and returns when no commit and no flush is under way.
+  void StopWriting(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
+  // Makes manifest and log fit for writing after an error. Requires StopWriting().
+  absl::Status Repair() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
+  // Flushes all memtables, without what failed commits left in them. Requires StopWriting().
+  absl::Status FlushStopped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
 
   Context* const context_;
   Tree* const tree_;
@@ -79,6 +83,7 @@ class WritePath final : private CommitTarget {
   MemSlot* active_;
   std::atomic<bool> unlogged_writes_{false};
   Mutex switch_mu_;  // one memtable switch, or one recovery, at a time
+  bool closed_ ABSL_GUARDED_BY(switch_mu_) = false;
 };
 
 }  // namespace cambium::engine
