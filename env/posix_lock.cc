@@ -82,7 +82,7 @@ std::string ReadPid(int fd) {
 }
 
 absl::Status HeldStatus(const std::string& path, std::string_view holder) {
-  return absl::FailedPreconditionError(absl::StrCat("lock ", path, ": held by ", ToAbsl(holder)));
+  return LockHeldError(absl::StrCat("lock ", path, ": held by ", ToAbsl(holder)));
 }
 
 struct flock RequestFor(LockMode mode) {

@@ -232,8 +232,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> MemFileSystem::Lock(const std::string&
   }
   if (file == nullptr) return ErrnoStatus("lock", path, EISDIR);
   if (!state_->locked[file.get()].Add(mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("lock ", path, ": held by this process, pid ", ::getpid()));
+    return LockHeldError(absl::StrCat("lock ", path, ": held by this process, pid ", ::getpid()));
   }
   if (mode == LockMode::kExclusive) {
     // The pid is there to be read; a full disk takes nothing from the lock.

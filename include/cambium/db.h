@@ -34,8 +34,9 @@ namespace cambium {
 // One open database. Thread-safe: every method may be called from several threads at once.
 class CAMBIUM_EXPORT DB {
  public:
-  // Opens the database in directory `path`. FailedPrecondition while another process, or this one,
-  // has it open (the message names the pid); DataLoss where a file that recovery needs is damaged.
+  // Opens the database in directory `path`. LockHeldError (file_system.h) while another process, or
+  // this one, has it open (the message names the pid); DataLoss where a file that recovery needs is
+  // damaged.
   static absl::StatusOr<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
 
   // Closes; background work is finished or stopped first.
@@ -94,7 +95,7 @@ class CAMBIUM_EXPORT DB {
 };
 
 // Removes the files of the database in `path`, and no other file; the directory too where it is
-// empty then. ok where there is none; FailedPrecondition while it is open.
+// empty then. ok where there is none; LockHeldError while it is open.
 CAMBIUM_EXPORT absl::Status DestroyDB(const std::string& path);
 
 // "1.0.0".

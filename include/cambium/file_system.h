@@ -163,8 +163,8 @@ class CAMBIUM_EXPORT FileSystem {
   // Returns whether there is something at `path`; an error if the path cannot be looked at.
   virtual absl::StatusOr<bool> Exists(const std::string& path) = 0;
 
-  // Takes the lock file `path`. FailedPrecondition, with the holder's pid where known, while
-  // another process, or another user in this one, holds it in a way that excludes this one.
+  // Takes the lock file `path`. LockHeldError, with the holder's pid where known, while another
+  // process, or another user in this one, holds it in a way that excludes this one.
   // kExclusive makes the file where it is missing and leaves the pid in it; kShared changes nothing
   // on disk, and where there is no such file it is granted at once.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path,
@@ -173,6 +173,12 @@ class CAMBIUM_EXPORT FileSystem {
   // Bytes that may still be written below this directory.
   virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
 };
+
+// Returns a FailedPrecondition that IsLockHeld tells from every other one: for Lock to return.
+CAMBIUM_EXPORT absl::Status LockHeldError(std::string_view message);
+// Returns true if `status` is a LockHeldError. DB::Open and DestroyDB return it unchanged while the
+// database is open elsewhere.
+CAMBIUM_EXPORT bool IsLockHeld(const absl::Status& status);
 
 // The operating system's own. Never null; shared by the process.
 CAMBIUM_EXPORT std::shared_ptr<FileSystem> DefaultFileSystem();

@@ -294,6 +294,7 @@ TEST_P(FileSystemContract, ExclusiveLockIsHeldByOne) {
   for (const LockMode mode : {LockMode::kExclusive, LockMode::kShared}) {
     const absl::Status refused = files_->Lock(Path("LOCK"), mode).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_TRUE(IsLockHeld(refused)) << refused;
     EXPECT_THAT(MessageOf(refused),
                 testing::HasSubstr("this process, pid " + std::to_string(::getpid())));
     EXPECT_THAT(MessageOf(refused), testing::HasSubstr(Path("LOCK")));
@@ -308,11 +309,9 @@ TEST_P(FileSystemContract, SharedLocksExcludeExclusiveOnes) {
   auto second = files_->Lock(Path("LOCK"), LockMode::kShared);
   ASSERT_OK(first.status());
   ASSERT_OK(second.status());
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(files_->Lock(Path("LOCK"), LockMode::kExclusive).status()));
+  EXPECT_TRUE(IsLockHeld(files_->Lock(Path("LOCK"), LockMode::kExclusive).status()));
   first->reset();
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(files_->Lock(Path("LOCK"), LockMode::kExclusive).status()));
+  EXPECT_TRUE(IsLockHeld(files_->Lock(Path("LOCK"), LockMode::kExclusive).status()));
   second->reset();
   EXPECT_OK(files_->Lock(Path("LOCK"), LockMode::kExclusive).status());
 }
