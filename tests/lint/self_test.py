@@ -202,6 +202,10 @@ class TokensTest(LintTest):
                 self.write("wal/bad.cc", code + "\n")
                 self.assert_one(tokens, "wal/bad.cc:1", word)
 
+    def test_refuses_output_of_the_tool_that_nobody_checks(self):
+        self.write("tools/cambium/bad.cc", 'void F() { std::printf("lost"); }\n')
+        self.assert_one(tokens, "tools/cambium/bad.cc:1", "the Output")
+
     def test_accepts_what_only_looks_like_a_banned_token(self):
         self.write("wal/good.cc", '// throw new std::mutex\nconst char* s = "malloc(3) new A";\n'
                    "std::unique_ptr<A> a(new A(3));\nstatic const A* const b = new A;\n"

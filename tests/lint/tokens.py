@@ -30,6 +30,8 @@ _RULES = (
      _LIBRARY, ("util/mutex.h",), "an annotation that says what the function needs"),
     ("output", r"\bstd::(cout|cerr|clog)\b|(?<![\w.>:])(printf|fprintf|puts)\s*\(",
      _LIBRARY, (), "a Status, or nothing: a library does not print"),
+    ("printing", r"\bstd::(printf|puts|putchar|fputs|vprintf|cout)\b|\bstdout\b",
+     ("tools",), ("tools/cambium/streams", "tools/process/"), "the Output that main flushes and checks"),
     ("abort", r"(?<![\w.>:])(abort|exit|_exit)\s*\(|\bstd::(abort|exit|terminate|quick_exit)\b",
      _LIBRARY, (), "absl::Status: no input aborts the process"),
     ("std::unordered_map in a loop", r"for\s*\([^;)]*:\s*\w*unordered\w*\)",

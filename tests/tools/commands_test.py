@@ -3,9 +3,18 @@ import json
 import os
 import subprocess
 import time
+import unittest
 
 import harness
 from harness import ToolTest
+
+
+def flip_byte(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 1]))
 
 
 class Basics(ToolTest):
@@ -81,15 +90,104 @@ class Basics(ToolTest):
             self.assertGreaterEqual(text.split(b"Examples:")[1].count(b"cambium"), 2, command)
 
 
+class LostOutput(ToolTest):
+    """No command ends well if what it printed did not arrive."""
+
+    COMMANDS = (["get", "db", "k"], ["scan", "db"], ["count", "db"], ["dump", "db"], ["stats", "db"],
+                ["stats", "db", "--json"], ["levels", "db"], ["verify", "db"], ["version"], ["help"],
+                ["help", "get"], ["get", "--help"])
+
+    def setUp(self):
+        super().setUp()
+        self.out("put", "db", "k", "v")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_a_full_device_is_6(self):
+        for command in self.COMMANDS:
+            result = self.run_shell('exec "$@" > /dev/full', *command)
+            self.assertEqual(result.returncode, 6, command)
+            self.assertEqual(result.stderr, b"error: write standard output: No space left on device\n")
+
+    def test_a_closed_standard_output_is_3_and_touches_no_file(self):
+        before = self.snapshot("db")
+        for command in self.COMMANDS:
+            result = self.run_shell('exec "$@" >&-', *command)
+            self.assertEqual(result.returncode, 3, command)
+            self.assertEqual(result.stderr, b"error: write standard output: Bad file descriptor\n")
+            self.assertEqual(self.snapshot("db"), before, command)
+
+    def test_closed_streams_do_not_take_the_numbers_of_the_database_s_files(self):
+        for number in range(4):
+            result = self.run_shell('exec "$@" <&- >&- 2>&-', "put", "db", f"k{number}", "v")
+            self.assertEqual(result.returncode, 0)
+        # What goes to stderr must not land in a file of the database.
+        self.assertEqual(self.run_shell('exec "$@" >&- 2>&-', "get", "db", "no").returncode, 1)
+        self.assertEqual(self.run_shell('exec "$@" 2>&-', "load", "db", "no-such").returncode, 3)
+        self.out("verify", "db")
+        self.assertEqual(self.out("count", "db"), b"5\n")
+
+    def test_a_closed_standard_input_is_3(self):
+        result = self.run_shell('exec "$@" <&-', "load", "new")
+        self.assertEqual(result.returncode, 3)
+        self.assertIn(b"read standard input: Bad file descriptor", result.stderr)
+        self.assertFalse(os.path.exists(self.path("new")))
+
+    def test_a_command_that_failed_keeps_its_exit_code(self):
+        self.assertEqual(self.run_shell('exec "$@" >&-', "get", "db", "no").returncode, 1)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_a_dump_that_fails_leaves_the_file_that_was_there(self):
+        self.out("load", "db", data="".join(f"{i:05}\tv{i}\n" for i in range(5000)))
+        self.out("compact", "db")
+        self.out("dump", "db", "all.dump")
+        with open(self.path("all.dump"), "rb") as file:
+            before = file.read()
+        os.chmod(self.path("all.dump"), 0o600)
+        os.symlink("all.dump", self.path("link.dump"))
+        self.out("dump", "db", "link.dump")
+        self.assertTrue(os.path.islink(self.path("link.dump")))
+        self.assertEqual(os.stat(self.path("all.dump")).st_mode & 0o777, 0o600)
+        table = [n for n in os.listdir(self.path("db")) if n.endswith(".sst")][0]
+        flip_byte(self.path("db/" + table), 100)
+        self.expect(4, "dump", "db", "all.dump")
+        self.expect(4, "dump", "db", "new.dump")
+        with open(self.path("all.dump"), "rb") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["all.dump", "db", "link.dump"])
+
+
 class ExitCodes(ToolTest):
+    def test_a_dump_into_the_directory_of_the_database_is_2(self):
+        self.out("put", "db", "k", "v")
+        before = self.snapshot("db")
+        os.symlink("db/CURRENT", self.path("link"))
+        for file in ("db/CURRENT", "db/new", "./db/../db/LOCK", "link", self.path("db/x")):
+            self.assertIn(b"is in the directory", self.expect(2, "dump", "db", file).stderr, file)
+        self.assertEqual(self.snapshot("db"), before)
+
     def test_usage_is_2(self):
         result = self.expect(2, "scna", "db")
         self.assertIn(b"did you mean 'scan'?", result.stderr)
         self.expect(2)
         self.expect(2, "get", "db")
         self.expect(2, "get", "db", "k", "--nonsense")
-        self.expect(2, "scan", "db", "--format", "xml")
+        for name in ("xml", "", "TSV"):
+            self.assertIn(b"--format: ", self.expect(2, "scan", "db", "--format", name).stderr)
+        self.assertIn(b"DB: ", self.expect(2, "get", "", "k").stderr)
+        self.expect(2, "put", "db", "k" * 65537, "v")
         self.expect(2, "help", "nonsense")
+
+    def test_a_number_that_is_none_is_2_and_names_the_flag(self):
+        self.out("put", "db", "k", "v")
+        for text in ("-1", "x", "", "1x", "1.5", " 1", "+1", "0x10", "1e3", "18446744073709551616"):
+            for arguments in (["--limit", text], ["--limit=" + text]):
+                if arguments == ["--limit="]:
+                    continue
+                result = self.expect(2, "scan", "db", *arguments)
+                self.assertIn(b"--limit", result.stderr, arguments)
+                self.assertEqual(result.stdout, b"")
+        self.expect(2, "scan", "db", "--limit", "1", "--limit", "2")
+        self.assertEqual(self.out("scan", "db", "--limit", "18446744073709551615"), b"k\tv\n")
 
     def test_missing_database_is_3(self):
         for command in (["get", "no", "k"], ["scan", "no"], ["delete", "no", "k"], ["dump", "no"],
@@ -102,11 +200,7 @@ class ExitCodes(ToolTest):
         self.out("load", "db", data="".join(f"{i:05}\tv{i}\n" for i in range(5000)))
         self.out("compact", "db")
         table = [n for n in os.listdir(self.path("db")) if n.endswith(".sst")][0]
-        with open(self.path("db/" + table), "r+b") as file:
-            file.seek(100)
-            byte = file.read(1)
-            file.seek(100)
-            file.write(bytes([byte[0] ^ 1]))
+        flip_byte(self.path("db/" + table), 100)
         self.assertIn(table.encode(), self.expect(4, "verify", "db").stderr)
         self.assertIn(table.encode(), self.expect(4, "dump", "db").stderr)
         self.assertIn(table.encode(), self.expect(4, "get", "db", "00000").stderr)
@@ -124,6 +218,7 @@ class ExitCodes(ToolTest):
             self.assertIn(str(holder.pid).encode(), result.stderr)
             self.expect(5, "get", "db", "k")
             self.expect(5, "destroy", "db", "--yes")
+            self.assertIn(b"hint: close the other user", result.stderr)
         finally:
             holder.stdin.close()
             holder.wait(30)

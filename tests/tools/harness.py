@@ -26,6 +26,11 @@ class ToolTest(unittest.TestCase):
         return subprocess.run([TOOL, *arguments], cwd=self.dir, input=data or b"",
                               capture_output=True, timeout=120, check=False)
 
+    def run_shell(self, script, *arguments):
+        """The script, in which "$@" is the tool and its arguments: for redirections."""
+        return subprocess.run(["sh", "-c", script, "sh", TOOL, *arguments], cwd=self.dir, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=120, check=False)
+
     def expect(self, code, *arguments, data=None):
         """Runs the tool, checks its exit code, and that an error is one line."""
         result = self.run_tool(*arguments, data=data)
@@ -37,6 +42,19 @@ class ToolTest(unittest.TestCase):
 
     def out(self, *arguments, data=None):
         return self.expect(0, *arguments, data=data).stdout
+
+    def pipeline(self, *commands):
+        """Programs of which each reads what the one before writes; all must end well. The last one's output."""
+        processes = []
+        for command in commands:
+            stdin = processes[-1].stdout if processes else subprocess.DEVNULL
+            processes.append(subprocess.Popen(command, cwd=self.dir, stdin=stdin, stdout=subprocess.PIPE,
+                                              stderr=subprocess.DEVNULL))
+            if len(processes) > 1:
+                processes[-2].stdout.close()
+        output = processes[-1].communicate(timeout=120)[0]
+        self.assertEqual([process.wait(120) for process in processes], [0] * len(commands), commands)
+        return output
 
     def pipe(self, command, data=None):
         """Another program in the scratch directory; its output."""

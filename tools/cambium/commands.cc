@@ -1,6 +1,5 @@
 #include "tools/cambium/commands.h"
 
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,18 +13,8 @@
 #include "tools/cambium/text.h"
 
 namespace cambium::tool {
-namespace {
 
-// Closes the database and answers its status, or the first one that was not ok.
-int Finish(DB* db, const absl::Status& status) {
-  const absl::Status closed = db->Close();
-  if (!status.ok()) return Fail(status);
-  return closed.ok() ? kOk : Fail(closed);
-}
-
-}  // namespace
-
-int Get(const Arguments& arguments) {
+int Get(const Arguments& arguments, Output* out) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   if (!key.ok()) return Fail(key.status());
   int exit_code = kOk;
@@ -36,18 +25,16 @@ int Get(const Arguments& arguments) {
     return Fail(kNotFound, absl::StrCat("there is no key '", arguments.key, "'"));
   }
   if (!value.ok()) return Fail(value.status());
-  absl::StatusOr<std::unique_ptr<Output>> output = Output::Open("-");
-  if (!output.ok()) return Fail(output.status());
   if (arguments.hex) {
-    (*output)->Write(ToHex(*value));
+    out->Write(ToHex(*value));
   } else {
-    (*output)->Write((*output)->IsTerminal() ? EscapeForTerminal(*value) : *value);
+    out->Write(out->IsTerminal() ? EscapeForTerminal(*value) : *value);
   }
-  (*output)->Write("\n");
-  return Finish(db.get(), (*output)->Close());
+  out->Write("\n");
+  return Finish(db.get(), absl::OkStatus());
 }
 
-int Put(const Arguments& arguments) {
+int Put(const Arguments& arguments, Output*) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   const absl::StatusOr<std::string> value = Decode(arguments, arguments.value);
   if (!key.ok()) return Fail(key.status());
@@ -58,7 +45,7 @@ int Put(const Arguments& arguments) {
   return Finish(db.get(), db->Put(*key, *value));
 }
 
-int Delete(const Arguments& arguments) {
+int Delete(const Arguments& arguments, Output*) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   if (!key.ok()) return Fail(key.status());
   int exit_code = kOk;
@@ -67,7 +54,7 @@ int Delete(const Arguments& arguments) {
   return Finish(db.get(), db->Delete(*key));
 }
 
-int Count(const Arguments& arguments) {
+int Count(const Arguments& arguments, Output* out) {
   absl::StatusOr<ReadOptions> options = Range(arguments);
   if (!options.ok()) return Fail(options.status());
   int exit_code = kOk;
@@ -81,17 +68,16 @@ int Count(const Arguments& arguments) {
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) progress.At(++count);
     status = iterator->status();
   }
-  if (!status.ok()) return Fail(status);
-  std::printf("%llu\n", static_cast<unsigned long long>(count));
+  if (status.ok()) out->Write(absl::StrCat(count, "\n"));
   return Finish(db.get(), status);
 }
 
-int PrintStats(const Arguments& arguments) {
+int PrintStats(const Arguments& arguments, Output* out) {
   int exit_code = kOk;
   const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
   if (db == nullptr) return exit_code;
   if (!arguments.json) {
-    std::printf("%s", db->GetProperty("cambium.stats").value_or("").c_str());
+    out->Write(db->GetProperty("cambium.stats").value_or(""));
     return Finish(db.get(), absl::OkStatus());
   }
   const Stats stats = db->GetStats();
@@ -113,30 +99,31 @@ int PrintStats(const Arguments& arguments) {
                               {"entries", row.entries},
                               {"tombstones", row.tombstones}});
   }
-  std::printf("%s\n", json.dump(2).c_str());
+  out->Write(json.dump(2) + "\n");
   return Finish(db.get(), absl::OkStatus());
 }
 
-int PrintLevels(const Arguments& arguments) {
+int PrintLevels(const Arguments& arguments, Output* out) {
   int exit_code = kOk;
   const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
   if (db == nullptr) return exit_code;
-  std::printf("%s", db->GetProperty("cambium.levels").value_or("").c_str());
+  out->Write(db->GetProperty("cambium.levels").value_or(""));
   return Finish(db.get(), absl::OkStatus());
 }
 
-int Verify(const Arguments& arguments) {
+int Verify(const Arguments& arguments, Output* out) {
   int exit_code = kOk;
   const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
   if (db == nullptr) return exit_code;
   const absl::Status status = db->Verify();
-  if (!status.ok()) return Fail(status);
-  std::printf("ok: %llu bytes in tables, and the log\n",
-              static_cast<unsigned long long>(db->GetStats().live_bytes_now));
+  if (status.ok()) {
+    out->Write(
+        absl::StrCat("ok: ", db->GetStats().live_bytes_now, " bytes in tables, and the log\n"));
+  }
   return Finish(db.get(), status);
 }
 
-int Compact(const Arguments& arguments) {
+int Compact(const Arguments& arguments, Output*) {
   const absl::StatusOr<ReadOptions> range = Range(arguments);
   if (!range.ok()) return Fail(range.status());
   int exit_code = kOk;
@@ -145,7 +132,7 @@ int Compact(const Arguments& arguments) {
   return Finish(db.get(), db->CompactRange(range->lower_bound, range->upper_bound));
 }
 
-int Destroy(const Arguments& arguments) {
+int Destroy(const Arguments& arguments, Output*) {
   if (!arguments.yes) {
     return Fail(kUsage, absl::StrCat("destroy removes the database at ", arguments.db),
                 "say --yes if that is what you want");
@@ -155,7 +142,7 @@ int Destroy(const Arguments& arguments) {
   options.create_if_missing = false;
   options.read_only = true;
   const absl::Status found = DB::Open(options, arguments.db).status();
-  if (absl::IsNotFound(found) || absl::IsFailedPrecondition(found)) return Fail(found);
+  if (absl::IsNotFound(found) || IsLockHeld(found)) return Fail(found);
   const absl::Status destroyed = DestroyDB(arguments.db);
   return destroyed.ok() ? kOk : Fail(destroyed);
 }

@@ -3,9 +3,12 @@
 #define CAMBIUM_TOOLS_CAMBIUM_COMMANDS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace cambium::tool {
+
+class Output;
 
 // The arguments of all commands; each reads its own. Plain data. Of bounds and prefix, absent is
 // not the same as empty, hence the counts that the parser fills in.
@@ -15,24 +18,26 @@ struct Arguments {
   std::string file = "-";
   std::string from, to, prefix;
   bool has_from = false, has_to = false, has_prefix = false;
-  std::string format;  // empty: the command's own default
+  std::string format;                   // empty: the command's own default
+  std::optional<std::string> database;  // load: the section of the input
   uint64_t limit = UINT64_MAX;
   bool hex = false, reverse = false, keys_only = false, sync = false, json = false, yes = false;
 };
 
-// Each prints its outcome and returns the exit code.
-int Get(const Arguments& arguments);
-int Put(const Arguments& arguments);
-int Delete(const Arguments& arguments);
-int Scan(const Arguments& arguments);
-int Count(const Arguments& arguments);
-int Load(const Arguments& arguments);
-int Dump(const Arguments& arguments);
-int PrintStats(const Arguments& arguments);
-int PrintLevels(const Arguments& arguments);
-int Verify(const Arguments& arguments);
-int Compact(const Arguments& arguments);
-int Destroy(const Arguments& arguments);
+// Each prints its outcome to `out`, which is standard output and is flushed and checked by main,
+// and returns the exit code.
+int Get(const Arguments& arguments, Output* out);
+int Put(const Arguments& arguments, Output* out);
+int Delete(const Arguments& arguments, Output* out);
+int Scan(const Arguments& arguments, Output* out);
+int Count(const Arguments& arguments, Output* out);
+int Load(const Arguments& arguments, Output* out);
+int Dump(const Arguments& arguments, Output* out);
+int PrintStats(const Arguments& arguments, Output* out);
+int PrintLevels(const Arguments& arguments, Output* out);
+int Verify(const Arguments& arguments, Output* out);
+int Compact(const Arguments& arguments, Output* out);
+int Destroy(const Arguments& arguments, Output* out);
 
 }  // namespace cambium::tool
 

@@ -2,11 +2,13 @@
 
 #include <cstdio>
 
+#include "cambium/file_system.h"
 #include "tools/cambium/text.h"
 
 namespace cambium::tool {
 
 ExitCode CodeOf(const absl::Status& status) {
+  if (IsLockHeld(status)) return kLocked;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return kOk;
@@ -14,8 +16,6 @@ ExitCode CodeOf(const absl::Status& status) {
       return kUsage;
     case absl::StatusCode::kDataLoss:
       return kDamaged;
-    case absl::StatusCode::kFailedPrecondition:
-      return kLocked;
     case absl::StatusCode::kResourceExhausted:
       return kNoSpace;
     case absl::StatusCode::kUnimplemented:

@@ -12,11 +12,11 @@ enum ExitCode : int {
   kOk = 0,
   kNotFound = 1,  // get: the key is not there
   kUsage = 2,
-  kIo = 3,
-  kDamaged = 4,  // a damaged database or damaged input
-  kLocked = 5,
-  kNoSpace = 6,
-  kUnsupported = 7,  // a format, version or order of keys that this tool does not know
+  kIo = 3,           // input or output failed; there is no such database
+  kDamaged = 4,      // a damaged database or damaged input
+  kLocked = 5,       // another process has the database open
+  kNoSpace = 6,      // on a disk, or in memory
+  kUnsupported = 7,  // input or a database that this tool knows no way to represent
 };
 
 // The code for a failed call of the library.

@@ -1,20 +1,23 @@
 #include "tools/cambium/formats.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tools/cambium/bdb_reader.h"
 #include "tools/cambium/text.h"
 
 namespace cambium::tool {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Format>, 4> kNames = {{
+constexpr std::array<std::pair<std::string_view, Format>, 5> kNames = {{
     {"tsv", Format::kTsv},
     {"jsonl", Format::kJsonl},
     {"bdb", Format::kBdb},
     {"bdb-print", Format::kBdbPrint},
+    {"mdb", Format::kMdb},
 }};
 
 absl::Status Damaged(const LineReader& input, std::string_view what) {
@@ -35,13 +38,15 @@ class TsvReader final : public RecordReader {
     if (tab == std::string_view::npos) return Damaged(*input_, "expected a TAB after the key");
     std::optional<std::string> key = UnescapeTsv(line.substr(0, tab));
     std::optional<std::string> value = UnescapeTsv(line.substr(tab + 1));
+    // Whoever wrote it ends lines with CR LF; as a part of the value it would be written \r.
+    if (line.ends_with('\r')) return Damaged(*input_, "found a CR at the end of the line");
     if (line.find('\t', tab + 1) != std::string_view::npos) {
       return Damaged(*input_, "found a second TAB; inside a value it is written \\t");
     }
     if (!key.has_value() || !value.has_value()) {
       return Damaged(*input_, "found a backslash that begins none of \\\\ \\t \\n \\r \\xNN");
     }
-    *record = {*std::move(key), *std::move(value)};
+    *record = {*std::move(key), *std::move(value), input_->line_number()};
     return true;
   }
 
@@ -67,14 +72,20 @@ class JsonlReader final : public RecordReader {
     std::string_view line;
     absl::StatusOr<bool> more = input_->Next(&line);
     if (!more.ok() || !*more) return more;
-    const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
+    // The object keeps one of several fields of one name.
+    int fields = 0;
+    const auto count = [&fields](int, nlohmann::json::parse_event_t event, nlohmann::json&) {
+      if (event == nlohmann::json::parse_event_t::key) ++fields;
+      return true;
+    };
+    const nlohmann::json object = nlohmann::json::parse(line, count, false);
     if (!object.is_object()) return Damaged(*input_, "expected a JSON object");
     std::optional<std::string> key = Field(object, "k", "k64");
     std::optional<std::string> value = Field(object, "v", "v64");
-    if (!key.has_value() || !value.has_value() || object.size() != 2) {
+    if (!key.has_value() || !value.has_value() || fields != 2) {
       return Damaged(*input_, R"(expected one of "k" and "k64", and one of "v" and "v64")");
     }
-    *record = {*std::move(key), *std::move(value)};
+    *record = {*std::move(key), *std::move(value), input_->line_number()};
     return true;
   }
 
@@ -113,24 +124,6 @@ class JsonlWriter final : public RecordWriter {
 
 enum class Encoding { kByteValue, kPrint };
 
-std::optional<std::string> DecodePrint(std::string_view text) {
-  std::string bytes;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      bytes.push_back(text[i]);
-    } else if (i + 1 < text.size() && text[i + 1] == '\\') {
-      bytes.push_back('\\');
-      ++i;
-    } else {
-      const std::optional<std::string> byte = FromHex(text.substr(i + 1, 2));
-      if (!byte.has_value() || byte->size() != 1) return std::nullopt;
-      bytes += *byte;
-      i += 2;
-    }
-  }
-  return bytes;
-}
-
 std::string EncodePrint(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) {
@@ -144,87 +137,16 @@ std::string EncodePrint(std::string_view bytes) {
   return text;
 }
 
-// Several databases, one section behind the other, are read as one.
-class BdbReader final : public RecordReader {
- public:
-  explicit BdbReader(LineReader* input) : input_(input) {}
-
-  absl::StatusOr<bool> Next(Record* record) override {
-    std::string_view line;
-    if (state_ == State::kOutside) {
-      absl::StatusOr<bool> more = input_->Next(&line);
-      if (!more.ok()) return more;
-      if (!*more) return sections_ > 0 ? absl::StatusOr<bool>(false) : Early("VERSION=3");
-      if (absl::Status status = ReadHeader(line); !status.ok()) return status;
-    }
-    absl::StatusOr<bool> more = input_->Next(&line);
-    if (!more.ok()) return more;
-    if (!*more) return Early("DATA=END");
-    if (line == "DATA=END") {
-      state_ = State::kOutside;
-      ++sections_;
-      return Next(record);
-    }
-    absl::StatusOr<std::string> key = Decode(line);
-    if (!key.ok()) return key.status();
-    more = input_->Next(&line);
-    if (!more.ok()) return more;
-    if (!*more) return Early("the value of the last key");
-    absl::StatusOr<std::string> value = Decode(line);
-    if (!value.ok()) return value.status();
-    *record = {*std::move(key), *std::move(value)};
-    return true;
-  }
-
- private:
-  enum class State { kOutside, kData };
-
-  absl::Status Early(std::string_view expected) const {
-    return Damaged(*input_, absl::StrCat("the input ends early: expected ", std::string(expected)));
-  }
-
-  absl::Status ReadHeader(std::string_view line) {
-    if (line != "VERSION=3") return Damaged(*input_, "expected VERSION=3");
-    encoding_ = Encoding::kByteValue;
-    for (;;) {
-      absl::StatusOr<bool> more = input_->Next(&line);
-      if (!more.ok()) return more.status();
-      if (!*more) return Early("HEADER=END");
-      if (line == "HEADER=END") break;
-      if (line.find('=') == std::string_view::npos) {
-        return Damaged(*input_, "expected a header line NAME=VALUE");
-      }
-      if (line == "format=print") encoding_ = Encoding::kPrint;
-      if (line == "keys=0") return Damaged(*input_, "found keys=0: the dump holds no keys");
-    }
-    state_ = State::kData;
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<std::string> Decode(std::string_view line) const {
-    if (!line.starts_with(' ')) return Damaged(*input_, "expected a space before the data");
-    line.remove_prefix(1);
-    std::optional<std::string> bytes =
-        encoding_ == Encoding::kPrint ? DecodePrint(line) : FromHex(line);
-    if (bytes.has_value()) return *std::move(bytes);
-    return Damaged(*input_, encoding_ == Encoding::kPrint
-                                ? "found a backslash that begins neither \\\\ nor \\NN"
-                                : "expected pairs of hexadecimal digits");
-  }
-
-  LineReader* const input_;
-  State state_ = State::kOutside;
-  Encoding encoding_ = Encoding::kByteValue;
-  int sections_ = 0;
-};
-
 class BdbWriter final : public RecordWriter {
  public:
-  explicit BdbWriter(Encoding encoding) : encoding_(encoding) {}
+  // With a mapsize= line if `map_bytes` is not 0: BerkeleyDB refuses that word.
+  explicit BdbWriter(Encoding encoding, uint64_t map_bytes = 0)
+      : encoding_(encoding), map_bytes_(map_bytes) {}
 
   std::string Begin() const override {
     const char* format = encoding_ == Encoding::kPrint ? "print" : "bytevalue";
-    return absl::StrCat("VERSION=3\nformat=", format, "\ntype=btree\nHEADER=END\n");
+    const std::string map = map_bytes_ > 0 ? absl::StrCat("mapsize=", map_bytes_, "\n") : "";
+    return absl::StrCat("VERSION=3\nformat=", format, "\ntype=btree\n", map, "HEADER=END\n");
   }
   std::string Line(std::string_view key, std::string_view value, Parts parts) const override {
     if (parts == Parts::kKeys) return " " + Encode(key) + "\n";
@@ -238,6 +160,7 @@ class BdbWriter final : public RecordWriter {
   }
 
   const Encoding encoding_;
+  const uint64_t map_bytes_;
 };
 
 }  // namespace
@@ -258,22 +181,27 @@ std::string_view NameOf(Format format) {
 
 Format GuessFormat(std::string_view first_bytes) {
   if (first_bytes.starts_with("VERSION=")) return Format::kBdb;
-  if (first_bytes.starts_with("{")) return Format::kJsonl;
+  // JSON may begin with spaces; tsv that does and goes on with { is then refused, not misread.
+  const size_t start = first_bytes.find_first_not_of(" \t\r\n");
+  if (first_bytes.substr(std::min(start, first_bytes.size())).starts_with('{')) {
+    return Format::kJsonl;
+  }
   return Format::kTsv;
 }
 
-std::unique_ptr<RecordReader> NewRecordReader(Format format, LineReader* input) {
+std::unique_ptr<RecordReader> NewRecordReader(Format format, LineReader* input,
+                                              const std::optional<std::string>& database) {
   switch (format) {
     case Format::kTsv:
       return std::make_unique<TsvReader>(input);
     case Format::kJsonl:
       return std::make_unique<JsonlReader>(input);
     default:
-      return std::make_unique<BdbReader>(input);
+      return std::make_unique<BdbReader>(input, database);
   }
 }
 
-std::unique_ptr<RecordWriter> NewRecordWriter(Format format) {
+std::unique_ptr<RecordWriter> NewRecordWriter(Format format, uint64_t map_bytes) {
   switch (format) {
     case Format::kTsv:
       return std::make_unique<TsvWriter>();
@@ -281,8 +209,10 @@ std::unique_ptr<RecordWriter> NewRecordWriter(Format format) {
       return std::make_unique<JsonlWriter>();
     case Format::kBdb:
       return std::make_unique<BdbWriter>(Encoding::kByteValue);
-    default:
+    case Format::kBdbPrint:
       return std::make_unique<BdbWriter>(Encoding::kPrint);
+    default:
+      return std::make_unique<BdbWriter>(Encoding::kByteValue, map_bytes);
   }
 }
 

@@ -6,14 +6,17 @@
 //
 //             VERSION=3
 //             format=bytevalue   or print: printable bytes as they are, others as \NN
-//             type=btree         further words are accepted and not looked at
+//             type=btree         further words: bdb_reader.h
 //             HEADER=END
 //              6b6579                 a space, then the key; the next line: its value
 //              76616c7565
 //             DATA=END
+//
+//   mdb     bdb with a mapsize= line, which LMDB's mdb_load needs and BerkeleyDB's db_load refuses
 #ifndef CAMBIUM_TOOLS_CAMBIUM_FORMATS_H_
 #define CAMBIUM_TOOLS_CAMBIUM_FORMATS_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,9 +27,10 @@
 
 namespace cambium::tool {
 
-enum class Format { kTsv, kJsonl, kBdb, kBdbPrint };
+enum class Format { kTsv, kJsonl, kBdb, kBdbPrint, kMdb };
 
-// "tsv", "jsonl", "bdb", "bdb-print".
+inline constexpr std::string_view kFormatNames = "tsv, jsonl, bdb, bdb-print or mdb";
+// nullopt if `name` is none of them.
 std::optional<Format> FormatByName(std::string_view name);
 std::string_view NameOf(Format format);
 // The format that an input beginning with `first_bytes` is in, as far as can be seen.
@@ -34,18 +38,20 @@ Format GuessFormat(std::string_view first_bytes);
 
 struct Record {
   std::string key, value;
+  uint64_t line = 0;  // of the input, on which it begins
 };
 
 // Reads records, one at a time. Confined to one thread.
 class RecordReader {
  public:
   virtual ~RecordReader() = default;
-  // False at the proper end of the input. DataLoss names the line where it is damaged or ends
-  // early.
+  // Returns false at the proper end of the input. An error names the line: DataLoss if the input is
+  // damaged or ends early, Unimplemented if it says what a Cambium database cannot represent.
   virtual absl::StatusOr<bool> Next(Record* record) = 0;
 };
-// `input` outlives the reader.
-std::unique_ptr<RecordReader> NewRecordReader(Format format, LineReader* input);
+// `input` outlives the reader. `database` picks a section of a dump; tsv and jsonl have none.
+std::unique_ptr<RecordReader> NewRecordReader(
+    Format format, LineReader* input, const std::optional<std::string>& database = std::nullopt);
 
 // Which parts of a record are written.
 enum class Parts { kKeysAndValues, kKeys };
@@ -58,7 +64,8 @@ class RecordWriter {
   virtual std::string Line(std::string_view key, std::string_view value, Parts parts) const = 0;
   virtual std::string End() const { return ""; }
 };
-std::unique_ptr<RecordWriter> NewRecordWriter(Format format);
+// `map_bytes` is what mdb writes as mapsize= (lmdb_map.h); the other formats do not use it.
+std::unique_ptr<RecordWriter> NewRecordWriter(Format format, uint64_t map_bytes);
 
 }  // namespace cambium::tool
 

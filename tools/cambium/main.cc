@@ -1,15 +1,23 @@
 // cambium: the command-line tool.
 #include <CLI/CLI.hpp>
 #include <array>
+#include <charconv>
 #include <csignal>
-#include <cstdio>
+#include <cstdint>
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cambium/db.h"
 #include "tools/cambium/commands.h"
 #include "tools/cambium/exit_code.h"
+#include "tools/cambium/formats.h"
+#include "tools/cambium/streams.h"
+#include "tools/process/standard_streams.h"
 #include "tools/words/nearest.h"
 
 namespace cambium::tool {
@@ -20,9 +28,9 @@ struct Command {
   std::string_view summary;
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
-  // format, h hex, s scan's own, y sync, j json, Y yes.
+  // format, d database, h hex, s scan's own, y sync, j json, Y yes.
   std::string_view takes;
-  int (*run)(const Arguments&);
+  int (*run)(const Arguments&, Output*);
 };
 
 constexpr std::array kCommands = {
@@ -38,9 +46,10 @@ constexpr std::array kCommands = {
     Command{"count", "count keys", "cambium count db\n  cambium count db --from a --to b", "rh",
             Count},
     Command{"load", "read records into the database; makes it where there is none",
-            "cambium load db words.tsv\n  mdb_dump other | cambium load db", "fFy", Load},
+            "cambium load db words.tsv\n  mdb_dump -a other | cambium load db --database people",
+            "fFdy", Load},
     Command{"dump", "write all records as text, for load, mdb_load or db_load",
-            "cambium dump db all.dump\n  cambium dump db --format jsonl | gzip > all.gz", "fRF",
+            "cambium dump db all.dump\n  cambium dump db --format mdb | mdb_load other", "fRF",
             Dump},
     Command{"stats", "print counters and sizes", "cambium stats db\n  cambium stats db --json", "j",
             PrintStats},
@@ -60,6 +69,18 @@ void AddRange(CLI::App* app, Arguments* arguments) {
   });
   app->add_option("--to", arguments->to, "key to stop before")
       ->each([arguments](const std::string&) { arguments->has_to = true; });
+}
+
+// An option whose value is a number of things: decimal digits and nothing else.
+void AddCount(CLI::App* app, const std::string& name, const std::string& what, uint64_t* count) {
+  const auto parse = [name, count](const std::string& text) {
+    const char* const end = text.data() + text.size();
+    const std::from_chars_result parsed = std::from_chars(text.data(), end, *count);
+    if (parsed.ec != std::errc() || parsed.ptr != end) {
+      throw CLI::ValidationError(name, "'" + text + "': expected a number of 0 or more");
+    }
+  };
+  app->add_option_function<std::string>(name, parse, what);
 }
 
 void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
@@ -83,11 +104,19 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
       break;
     case 's':
       app->add_flag("--reverse", arguments->reverse, "last key first");
-      app->add_option("--limit", arguments->limit, "records at most");
+      AddCount(app, "--limit", "records at most", &arguments->limit);
       app->add_flag("--keys-only", arguments->keys_only, "no values");
       break;
     case 'F':
-      app->add_option("--format", arguments->format, "tsv, jsonl, bdb or bdb-print");
+      app->add_option("--format", arguments->format, std::string(kFormatNames))
+          ->check([](const std::string& text) {
+            return FormatByName(text).has_value()
+                       ? std::string()
+                       : "'" + text + "': expected " + std::string(kFormatNames);
+          });
+      break;
+    case 'd':
+      app->add_option("--database", arguments->database, "the section to load, of several");
       break;
     case 'h':
       app->add_flag("--hex", arguments->hex, "keys and values are hexadecimal");
@@ -131,16 +160,18 @@ void Parse(CLI::App* app, int argc, char** argv) {
   }
 }
 
-int Main(int argc, char** argv) {
-  // A reader that goes away shows as an error of write, which ends a dump quietly.
-  std::signal(SIGPIPE, SIG_IGN);
+int Run(int argc, char** argv, Output* out) {
   CLI::App app("cambium: looks into, fills and checks a Cambium database", "cambium");
   app.require_subcommand(1);
   Arguments arguments;
   const Command* chosen = nullptr;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
-    sub->add_option("DB", arguments.db, "directory of the database")->required();
+    sub->add_option("DB", arguments.db, "directory of the database")
+        ->required()
+        ->check([](const std::string& path) {
+          return std::string(path.empty() ? "expected the directory of a database" : "");
+        });
     for (const char letter : command.takes) AddParameter(letter, sub, &arguments);
     sub->footer("\nExamples:\n  " + std::string(command.examples));
     sub->callback([&chosen, &command] { chosen = &command; });
@@ -155,21 +186,38 @@ int Main(int argc, char** argv) {
   try {
     Parse(&app, argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::printf("%s", app.help().c_str());
+    out->Write(app.help());
     return kOk;
   } catch (const CLI::ParseError& error) {
     return Fail(kUsage, error.what(), "cambium help says what is expected");
   }
   if (version->parsed()) {
-    std::printf("cambium %s\n", std::string(Version()).c_str());
+    out->Write("cambium " + std::string(Version()) + "\n");
     return kOk;
   }
   if (help->parsed()) {
     app.clear();
-    std::printf("%s", app.help().c_str());
+    out->Write(app.help());
     return kOk;
   }
-  return chosen->run(arguments);
+  return chosen->run(arguments, out);
+}
+
+int Main(int argc, char** argv) {
+  process::ReserveStandardStreams();
+  // A reader that goes away shows as an error of write, which ends a dump quietly.
+  std::signal(SIGPIPE, SIG_IGN);
+  absl::StatusOr<std::unique_ptr<Output>> out = Output::Open("-");
+  if (!out.ok()) return Fail(out.status());
+  int exit_code = kOk;
+  try {
+    exit_code = Run(argc, argv, out->get());
+  } catch (const std::bad_alloc&) {
+    exit_code = Fail(kNoSpace, "out of memory");
+  }
+  // The one place that flushes standard output: no command ends well if its output is lost.
+  const absl::Status written = (*out)->Close();
+  return exit_code == kOk && !written.ok() ? Fail(written) : exit_code;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cassert>
 #include <chrono>
 #include <cstdio>
 #include <utility>
@@ -43,6 +44,19 @@ std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* e
     *exit_code = Fail(db.status());
   }
   return nullptr;
+}
+
+int Finish(DB* db, const absl::Status& status) {
+  const absl::Status closed = db->Close();
+  if (!status.ok()) return Fail(status);
+  return closed.ok() ? kOk : Fail(closed);
+}
+
+Format FormatOr(const Arguments& arguments, Format otherwise) {
+  if (arguments.format.empty()) return otherwise;
+  const std::optional<Format> format = FormatByName(arguments.format);
+  assert(format.has_value());  // the parser lets no other through
+  return *format;
 }
 
 absl::StatusOr<std::string> Decode(const Arguments& arguments, const std::string& text) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "cambium/db.h"
 #include "tools/cambium/commands.h"
+#include "tools/cambium/formats.h"
 
 namespace cambium::tool {
 
@@ -21,6 +22,13 @@ enum class Access {
 
 // Opens the database, or prints why not; then `*exit_code` is set and the answer is null.
 std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* exit_code);
+
+// Closes the database; prints the first of `status` and the outcome of that which is not ok, and
+// returns the exit code.
+int Finish(DB* db, const absl::Status& status);
+
+// Returns the format that --format names, or `otherwise` without it.
+Format FormatOr(const Arguments& arguments, Format otherwise);
 
 // A key or value of the command line as bytes: text, or with --hex hexadecimal digits.
 // InvalidArgument where these are none.

@@ -1,10 +1,14 @@
 #include "tools/cambium/streams.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,11 +17,12 @@ namespace cambium::tool {
 namespace {
 
 constexpr size_t kPeekBytes = 64;
+constexpr int kMaxNames = 100;  // that are tried for a file beside another
 
 absl::Status FromErrno(std::string_view what, const std::string& name, int error) {
   const std::string message =
       absl::StrCat(std::string(what), " ", name, ": ", std::strerror(error));
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOMEM) {
     return absl::ResourceExhaustedError(message);
   }
   return absl::UnavailableError(message);
@@ -25,8 +30,16 @@ absl::Status FromErrno(std::string_view what, const std::string& name, int error
 
 }  // namespace
 
+bool IsIn(const std::string& path, const std::string& directory) {
+  if (IsStandardStream(path)) return false;
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
+  if (error) return false;  // then it cannot be opened either
+  return std::filesystem::equivalent(file.parent_path(), directory, error);
+}
+
 absl::StatusOr<std::unique_ptr<LineReader>> LineReader::Open(const std::string& path) {
-  if (path.empty() || path == "-") {
+  if (IsStandardStream(path)) {
     return std::unique_ptr<LineReader>(new LineReader("standard input", stdin));
   }
   std::FILE* file = std::fopen(path.c_str(), "rb");
@@ -56,7 +69,10 @@ absl::StatusOr<bool> LineReader::Next(std::string_view* line) {
   if (joined_.empty() || joined_.back() != '\n') {
     errno = 0;
     const ssize_t size = ::getline(&line_, &capacity_, file_);
-    if (std::ferror(file_) != 0) return FromErrno("read", name_, errno);
+    // Without memory for the line, getline fails and sets neither flag of the stream.
+    if (size < 0 && std::feof(file_) == 0) {
+      return FromErrno("read", Where(), errno != 0 ? errno : EIO);
+    }
     if (size < 0 && joined_.empty()) {
       --line_number_;
       return false;
@@ -78,19 +94,61 @@ absl::StatusOr<bool> LineReader::Next(std::string_view* line) {
   return true;
 }
 
-std::string LineReader::Where() const { return absl::StrCat(name_, ":", line_number_); }
+std::string LineReader::At(uint64_t line_number) const {
+  return absl::StrCat(name_, ":", line_number);
+}
+
+std::unique_ptr<Output> Output::OpenBeside(const std::string& path, bool exists, uint32_t mode) {
+  // A symbolic link stays one: what it leads to is replaced.
+  std::string target = path;
+  if (exists) {
+    char* const resolved = ::realpath(path.c_str(), nullptr);
+    if (resolved == nullptr) return nullptr;
+    target = resolved;
+    std::free(resolved);
+  }
+  std::string written;
+  int descriptor = -1;
+  for (int i = 0; i < kMaxNames && descriptor < 0; ++i) {
+    written = absl::StrCat(target, ".", ::getpid(), "-", i, ".part");
+    descriptor = ::open(written.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno != EEXIST) return nullptr;
+  }
+  if (descriptor < 0) return nullptr;
+  if (exists) (void)!::fchmod(descriptor, mode & 07777);
+  std::FILE* const file = ::fdopen(descriptor, "wb");
+  if (file == nullptr) {
+    ::close(descriptor);
+    ::unlink(written.c_str());
+    return nullptr;
+  }
+  std::unique_ptr<Output> output(new Output(path, file));
+  output->written_path_ = std::move(written);
+  output->final_path_ = std::move(target);
+  return output;
+}
 
 absl::StatusOr<std::unique_ptr<Output>> Output::Open(const std::string& path) {
-  if (path.empty() || path == "-") {
+  if (IsStandardStream(path)) {
     return std::unique_ptr<Output>(new Output("standard output", stdout));
   }
+  struct stat info = {};
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  const bool missing = !exists && ::lstat(path.c_str(), &info) != 0 && errno == ENOENT;
+  if (missing || (exists && S_ISREG(info.st_mode))) {
+    std::unique_ptr<Output> output = OpenBeside(path, exists, info.st_mode);
+    if (output != nullptr) return output;
+  }
+  // A device, a pipe, or a file in a directory where no other can be made.
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return FromErrno("create", path, errno);
   return std::unique_ptr<Output>(new Output(path, file));
 }
 
 Output::~Output() {
-  if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+  if (file_ == nullptr) return;
+  if (file_ != stdout) std::fclose(file_);
+  if (!written_path_.empty()) ::unlink(written_path_.c_str());
 }
 
 void Output::Write(std::string_view bytes) {
@@ -101,8 +159,17 @@ void Output::Write(std::string_view bytes) {
 absl::Status Output::Close() {
   std::FILE* const file = std::exchange(file_, nullptr);
   if (file == nullptr) return absl::OkStatus();
-  const int failed = file == stdout ? std::fflush(file) : std::fclose(file);
-  if (failed != 0 && error_ == 0) error_ = errno;
+  const auto note = [this](int result) {
+    if (result != 0 && error_ == 0) error_ = errno != 0 ? errno : EIO;
+  };
+  errno = 0;
+  note(std::fflush(file));
+  if (!written_path_.empty()) note(::fsync(::fileno(file)));
+  if (file != stdout) note(std::fclose(file));
+  if (!written_path_.empty()) {
+    if (error_ == 0) note(std::rename(written_path_.c_str(), final_path_.c_str()));
+    if (error_ != 0) ::unlink(written_path_.c_str());
+  }
   if (error_ == 0 || error_ == EPIPE) return absl::OkStatus();
   return FromErrno("write", name_, error_);
 }

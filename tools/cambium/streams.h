@@ -7,30 +7,41 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace cambium::tool {
 
+// Returns true if `path` names standard input or output rather than a file: "" and "-".
+inline bool IsStandardStream(std::string_view path) { return path.empty() || path == "-"; }
+
+// Returns true if the file `path`, or the file that it is a symbolic link to, is in `directory`.
+bool IsIn(const std::string& path, const std::string& directory);
+
 // Lines of a file. Memory: the longest line. Confined to one thread.
 class LineReader {
  public:
-  // "-" is standard input.
   static absl::StatusOr<std::unique_ptr<LineReader>> Open(const std::string& path);
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // The next line without its newline, or false at the end of the input. The view lives until the
-  // next call. DataLoss where the input ends inside a line: it was cut off.
+  // Reads the next line, without its newline; returns false at the end of the input. The view lives
+  // until the next call. DataLoss if the input ends inside a line: it was cut off.
   absl::StatusOr<bool> Next(std::string_view* line);
 
-  // The first bytes of the input, not consumed: at least one where there is one.
+  // Returns the first bytes of the input without consuming them: at least one if there is one.
   absl::StatusOr<std::string_view> Peek();
 
+  const std::string& name() const { return name_; }
+  // The number of the last line; the first is 1.
+  uint64_t line_number() const { return line_number_; }
+  // "FILE:12".
+  std::string At(uint64_t line_number) const;
   // "FILE:12": where the last line was.
-  std::string Where() const;
+  std::string Where() const { return At(line_number_); }
 
  private:
   LineReader(std::string name, std::FILE* file) : name_(std::move(name)), file_(file) {}
@@ -44,29 +55,35 @@ class LineReader {
   uint64_t line_number_ = 0;
 };
 
-// What a command prints. Confined to one thread.
+// What a command prints. A regular file gets its name only when Close succeeds: a command that
+// fails leaves the file that was there before. Confined to one thread.
 class Output {
  public:
-  // "" and "-" are standard output; a file is made, or emptied.
   static absl::StatusOr<std::unique_ptr<Output>> Open(const std::string& path);
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
   void Write(std::string_view bytes);
-  // Whether more is worth writing: false after an error, and after the reader has closed its end.
+  // Returns true if more is worth writing: nothing has failed, and the reader has not closed its
+  // end.
   bool wanted() const { return error_ == 0; }
-  // Flushes; ok also where the reader has closed its end.
+  // Flushes; a regular file is synced and gets its name. Returns ok also if the reader has closed
+  // its end. Idempotent.
   absl::Status Close();
-  // Whether a person reads it.
+  // Returns true if the output is a terminal, where a person reads it.
   bool IsTerminal() const;
 
  private:
   Output(std::string name, std::FILE* file) : name_(std::move(name)), file_(file) {}
 
+  // Opens a file beside `path`, which Close renames to it. Null if that cannot be done there.
+  static std::unique_ptr<Output> OpenBeside(const std::string& path, bool exists, uint32_t mode);
+
   const std::string name_;
   std::FILE* file_;
-  int error_ = 0;  // errno of the first failure
+  std::string written_path_, final_path_;  // of a regular file; otherwise empty
+  int error_ = 0;                          // errno of the first failure
 };
 
 }  // namespace cambium::tool

@@ -1,13 +1,14 @@
-// The commands that move many records: scan, dump, load.
-#include <cstdio>
+// The commands that print many records: scan and dump.
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cambium/commands.h"
 #include "tools/cambium/exit_code.h"
 #include "tools/cambium/formats.h"
+#include "tools/cambium/lmdb_map.h"
 #include "tools/cambium/session.h"
 #include "tools/cambium/streams.h"
 #include "tools/cambium/text.h"
@@ -15,19 +16,9 @@
 namespace cambium::tool {
 namespace {
 
-// Encoded bytes at which a load's batch is written.
-constexpr size_t kBatchBytes = size_t{256} << 10;
-
-absl::StatusOr<Format> FormatOr(const Arguments& arguments, Format otherwise) {
-  if (arguments.format.empty()) return otherwise;
-  const std::optional<Format> format = FormatByName(arguments.format);
-  if (format.has_value()) return *format;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--format ", arguments.format, ": expected tsv, jsonl, bdb or bdb-print"));
-}
-
 // How records become lines of output.
 struct Printer {
+  Format format = Format::kTsv;
   std::unique_ptr<RecordWriter> writer;
   Parts parts = Parts::kKeysAndValues;
   bool hex = false;
@@ -51,11 +42,10 @@ struct Printer {
   }
 };
 
-// Prints what the range holds, in either direction, until `limit` or until nobody reads any more.
-absl::Status PrintRecords(DB* db, const Arguments& arguments, const ReadOptions& options,
-                          std::pair<const Printer*, Output*> to) {
-  Progress progress("scan");
-  const auto& [printer, output] = to;
+// Calls `visit` with the records of the range, in either direction, until `limit` or until it
+// returns false. Twice on one database opened for reading, that is the same records.
+template <typename Visit>
+absl::Status ForEach(DB* db, const Arguments& arguments, const ReadOptions& options, Visit visit) {
   const std::unique_ptr<Iterator> iterator = db->NewIterator(options);
   uint64_t count = 0;
   if (arguments.reverse) {
@@ -63,9 +53,8 @@ absl::Status PrintRecords(DB* db, const Arguments& arguments, const ReadOptions&
   } else {
     iterator->SeekToFirst();
   }
-  while (iterator->Valid() && count < arguments.limit && output->wanted()) {
-    output->Write(printer->Line(iterator->key(), iterator->value()));
-    progress.At(++count);
+  while (iterator->Valid() && count++ < arguments.limit) {
+    if (!visit(iterator->key(), iterator->value())) break;
     if (arguments.reverse) {
       iterator->Prev();
     } else {
@@ -75,103 +64,87 @@ absl::Status PrintRecords(DB* db, const Arguments& arguments, const ReadOptions&
   return iterator->status();
 }
 
-int PrintRange(const Arguments& arguments, Printer printer, const std::string& file) {
-  const absl::StatusOr<ReadOptions> options = Range(arguments);
-  if (!options.ok()) return Fail(options.status());
-  int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
-  if (db == nullptr) return exit_code;
-  absl::StatusOr<std::unique_ptr<Output>> output = Output::Open(file);
-  if (!output.ok()) return Fail(output.status());
-  printer.terminal = (*output)->IsTerminal();
-  if (!printer.hex) (*output)->Write(printer.writer->Begin());
-  const absl::Status status =
-      PrintRecords(db.get(), arguments, *options, {&printer, output->get()});
-  // A dump that stopped short must not look whole.
-  if (status.ok() && !printer.hex) (*output)->Write(printer.writer->End());
-  const absl::Status closed = (*output)->Close();
-  if (!status.ok()) return Fail(status);
-  return closed.ok() ? kOk : Fail(closed);
+// Returns the size that LMDB's map needs for what is printed.
+absl::StatusOr<uint64_t> MapBytes(DB* db, const Arguments& arguments, const ReadOptions& options) {
+  LmdbMap map;
+  absl::Status refused;
+  const absl::Status read = ForEach(db, arguments, options, [&](auto key, auto value) {
+    refused = map.Add(key, value);
+    return refused.ok();
+  });
+  if (!read.ok()) return read;
+  if (!refused.ok()) return refused;
+  return map.Bytes();
 }
 
-// Reads records and writes them in batches; `*count` of them are in the database, whatever the
-// outcome.
-absl::Status CopyIn(RecordReader* reader, DB* db, const WriteOptions& options, uint64_t* count) {
-  Progress progress("load");
-  WriteBatch batch;
-  const auto write = [&]() -> absl::Status {
-    absl::Status status = db->Write(batch, options);
-    if (status.ok()) *count += batch.Count();
-    batch.Clear();
-    return status;
-  };
-  for (;;) {
-    Record record;
-    absl::StatusOr<bool> more = reader->Next(&record);
-    if (!more.ok()) {
-      const absl::Status written = write();
-      return written.ok() ? more.status() : written;
-    }
-    if (!*more) return write();
-    batch.Put(record.key, record.value);
-    if (batch.ByteSize() < kBatchBytes) continue;
-    if (absl::Status status = write(); !status.ok()) return status;
-    progress.At(*count & ~uint64_t{1023});
+// Prints the range's records as text of `format`.
+absl::Status PrintRecords(DB* db, const Arguments& arguments, Printer printer, Output* output) {
+  const absl::StatusOr<ReadOptions> options = Range(arguments);
+  if (!options.ok()) return options.status();
+  uint64_t map_bytes = 0;
+  if (printer.format == Format::kMdb) {
+    absl::StatusOr<uint64_t> bytes = MapBytes(db, arguments, *options);
+    if (!bytes.ok()) return bytes.status();
+    map_bytes = *bytes;
   }
+  printer.writer = NewRecordWriter(printer.format, map_bytes);
+  printer.terminal = output->IsTerminal();
+  if (!printer.hex) output->Write(printer.writer->Begin());
+  Progress progress("scan");
+  uint64_t count = 0;
+  absl::Status read = ForEach(db, arguments, *options, [&](auto key, auto value) {
+    output->Write(printer.Line(key, value));
+    progress.At(++count);
+    return output->wanted();
+  });
+  // A dump that stopped short must not look whole.
+  if (read.ok() && !printer.hex) output->Write(printer.writer->End());
+  return read;
 }
 
 }  // namespace
 
-int Scan(const Arguments& arguments) {
-  const absl::StatusOr<Format> format = FormatOr(arguments, Format::kTsv);
-  if (!format.ok()) return Fail(format.status());
-  Printer printer;
-  printer.writer = NewRecordWriter(*format);
-  printer.parts = arguments.keys_only ? Parts::kKeys : Parts::kKeysAndValues;
-  printer.hex = arguments.hex;
+int Scan(const Arguments& arguments, Output* out) {
+  const Format format = FormatOr(arguments, Format::kTsv);
   if (arguments.hex && !arguments.format.empty()) {
     return Fail(kUsage, "--hex goes with no --format: it prints hexadecimal, separated by TAB");
   }
-  if (arguments.keys_only && (*format == Format::kBdb || *format == Format::kBdbPrint)) {
-    return Fail(kUsage, "--keys-only goes with tsv and jsonl: a bdb dump holds values");
+  if (arguments.keys_only && format != Format::kTsv && format != Format::kJsonl) {
+    return Fail(kUsage,
+                "--keys-only goes with tsv and jsonl: a dump for other engines holds values");
   }
-  return PrintRange(arguments, std::move(printer), "-");
-}
-
-int Dump(const Arguments& arguments) {
-  const absl::StatusOr<Format> format = FormatOr(arguments, Format::kBdb);
-  if (!format.ok()) return Fail(format.status());
+  // Before anything is opened: a mistake of the command line is told as one.
+  if (const absl::Status range = Range(arguments).status(); !range.ok()) return Fail(range);
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
   Printer printer;
-  printer.writer = NewRecordWriter(*format);
-  return PrintRange(arguments, std::move(printer), arguments.file);
+  printer.format = format;
+  printer.parts = arguments.keys_only ? Parts::kKeys : Parts::kKeysAndValues;
+  printer.hex = arguments.hex;
+  return Finish(db.get(), PrintRecords(db.get(), arguments, std::move(printer), out));
 }
 
-int Load(const Arguments& arguments) {
-  absl::StatusOr<std::unique_ptr<LineReader>> input = LineReader::Open(arguments.file);
-  if (!input.ok()) return Fail(input.status());
-  absl::StatusOr<std::string_view> first = (*input)->Peek();
-  if (!first.ok()) return Fail(first.status());
-  const bool named_tsv = arguments.file.ends_with(".tsv");
-  const Format guess = named_tsv ? Format::kTsv : GuessFormat(*first);
-  const absl::StatusOr<Format> format = FormatOr(arguments, guess);
-  if (!format.ok()) return Fail(format.status());
-  if (arguments.format.empty() && !named_tsv) {
-    std::fprintf(stderr, "note: read as %s, by its first bytes\n",
-                 std::string(NameOf(*format)).c_str());
+int Dump(const Arguments& arguments, Output* out) {
+  const Format format = FormatOr(arguments, Format::kBdb);
+  // Writing it may replace a file of the database.
+  if (IsIn(arguments.file, arguments.db)) {
+    return Fail(kUsage, absl::StrCat(arguments.file, " is in the directory of the database"));
   }
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
   if (db == nullptr) return exit_code;
-  WriteOptions options;
-  options.sync = arguments.sync;
-  uint64_t count = 0;
-  const std::unique_ptr<RecordReader> reader = NewRecordReader(*format, input->get());
-  const absl::Status status = CopyIn(reader.get(), db.get(), options, &count);
-  // Synced by Close: what is told is durable.
-  const absl::Status closed = db->Close();
-  std::fprintf(stderr, "%llu records loaded\n", static_cast<unsigned long long>(count));
-  if (!status.ok()) return Fail(status);
-  return closed.ok() ? kOk : Fail(closed);
+  Printer printer;
+  printer.format = format;
+  if (IsStandardStream(arguments.file)) {
+    return Finish(db.get(), PrintRecords(db.get(), arguments, std::move(printer), out));
+  }
+  absl::StatusOr<std::unique_ptr<Output>> file = Output::Open(arguments.file);
+  if (!file.ok()) return Fail(file.status());
+  absl::Status status = PrintRecords(db.get(), arguments, std::move(printer), file->get());
+  // Without Close, the file that was there before stays.
+  if (status.ok()) status = (*file)->Close();
+  return Finish(db.get(), status);
 }
 
 }  // namespace cambium::tool
