@@ -1,0 +1,33 @@
+// CrashThread: takes images of the disk as a crash at this moment would leave it, opens them beside
+// the running database, and checks what is there.
+#ifndef CAMBIUM_TESTS_STRESS_CRASHES_H_
+#define CAMBIUM_TESTS_STRESS_CRASHES_H_
+
+#include <cstdint>
+
+#include "tests/stress/environment.h"
+#include "tests/stress/world.h"
+#include "util/random.h"
+
+namespace cambium::stress {
+
+// Confined to its thread.
+class CrashThread {
+ public:
+  CrashThread(World* world, const Environment* environment, uint64_t seed)
+      : world_(world), environment_(environment), random_(seed) {}
+
+  // Until the world stops.
+  void Run();
+  // One crash now.
+  void Crash();
+
+ private:
+  World* const world_;
+  const Environment* const environment_;
+  Random random_;
+};
+
+}  // namespace cambium::stress
+
+#endif  // CAMBIUM_TESTS_STRESS_CRASHES_H_

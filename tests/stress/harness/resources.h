@@ -1,0 +1,23 @@
+// What the process holds between rounds.
+#ifndef CAMBIUM_TESTS_STRESS_HARNESS_RESOURCES_H_
+#define CAMBIUM_TESTS_STRESS_HARNESS_RESOURCES_H_
+
+#include <cstdint>
+#include <string>
+
+namespace cambium::stress {
+
+struct Resources {
+  uint64_t descriptors = 0;
+  uint64_t threads = 0;
+  uint64_t heap_bytes = 0;  // 0 under a sanitizer, which has a heap and a leak check of its own
+};
+
+Resources ResourcesNow();
+
+// Empty, or what grew since `before`.
+std::string Growth(const Resources& before, const Resources& now);
+
+}  // namespace cambium::stress
+
+#endif  // CAMBIUM_TESTS_STRESS_HARNESS_RESOURCES_H_
