@@ -46,10 +46,18 @@ inline absl::Status RefuseCompression(const EngineSettings& settings) {
                  absl::StatusCode::kUnimplemented);
 }
 
-inline absl::Status MakeDirectory(const std::string& path) {
+// Makes the directory if there is none. Every database of this engine has the file `marker`: if the
+// database must exist and the file does not, NotFound.
+inline absl::Status MakeDirectory(const EngineSettings& settings, std::string_view marker) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
-  return error ? Failure("open", path + ": " + error.message()) : absl::OkStatus();
+  if (settings.must_exist) {
+    if (std::filesystem::exists(std::filesystem::path(settings.path) / marker, error)) {
+      return absl::OkStatus();
+    }
+    return Failure("open", "there is no database at " + settings.path, absl::StatusCode::kNotFound);
+  }
+  std::filesystem::create_directories(settings.path, error);
+  return error ? Failure("open", settings.path + ": " + error.message()) : absl::OkStatus();
 }
 
 // Removes those of the files that are there, and the directory if nothing else is in it.

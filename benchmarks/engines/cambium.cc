@@ -132,6 +132,7 @@ class CambiumEngine final : public Engine {
 
 absl::StatusOr<Options> ToOptions(const EngineSettings& settings) {
   Options options;
+  options.create_if_missing = !settings.must_exist;
   // Zero stands for a size that Cambium chooses: the least that can be asked for is one byte.
   const auto at_least_one = [](uint64_t bytes) { return std::max<uint64_t>(bytes, 1); };
   if (settings.write_buffer_bytes) {
@@ -160,7 +161,7 @@ EngineKind ThisEngine() { return {"cambium", std::string(Version()), "", {"block
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   ASSIGN_OR_RETURN(const Options options, ToOptions(settings));
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   ASSIGN_OR_RETURN(std::unique_ptr<DB> db, DB::Open(options, settings.path));
   return std::make_unique<CambiumEngine>(std::move(db));
 }

@@ -22,7 +22,8 @@ namespace cambium::bench {
 
 // How an engine is opened. What is not set stays as the engine has it by default. Plain data.
 struct EngineSettings {
-  std::string path;                             // a directory, made where there is none
+  std::string path;         // a directory
+  bool must_exist = false;  // the database; otherwise it is made if there is none
   std::optional<uint64_t> memory_budget_bytes;  // memtables and cache together
   std::optional<uint64_t> write_buffer_bytes;   // one memtable
   std::optional<uint64_t> cache_bytes;          // blocks or pages
@@ -128,6 +129,7 @@ struct EngineKind {
   std::vector<std::string_view> without;
 };
 EngineKind ThisEngine();
+// NotFound, with the path, if the database must exist and does not; then nothing is made.
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings);
 // Removes the database at `path`, if there is one, and only its own files.
 absl::Status DestroyEngine(const std::string& path);

@@ -204,7 +204,7 @@ EngineKind ThisEngine() {
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   leveldb::Options options;
   Parts parts;
-  options.create_if_missing = true;
+  options.create_if_missing = !settings.must_exist;
   options.env = Environment();
   RETURN_IF_ERROR(SetCompression(settings, &options));
   SetMemory(settings, &options, &parts);
@@ -215,7 +215,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
     parts.filter.reset(leveldb::NewBloomFilterPolicy(bits));
     options.filter_policy = parts.filter.get();
   }
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   leveldb::DB* db = nullptr;
   RETURN_IF_ERROR(ToStatus("open", leveldb::DB::Open(options, settings.path, &db)));
   parts.db.reset(db);

@@ -258,7 +258,7 @@ EngineKind ThisEngine() {
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   RETURN_IF_ERROR(RefuseCompression(settings));
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, "data.mdb"));
   auto store = std::make_unique<Store>();
   store->maps_writes = !AsItComes(settings);
   const unsigned flags = MDB_NOTLS | (store->maps_writes ? MDB_WRITEMAP : 0u);

@@ -186,7 +186,7 @@ absl::Status SetCompression(const EngineSettings& settings, rocksdb::Options* op
 
 absl::StatusOr<rocksdb::Options> OptionsFor(const EngineSettings& settings) {
   rocksdb::Options options;
-  options.create_if_missing = true;
+  options.create_if_missing = !settings.must_exist;
   if (AsItComes(settings)) return options;
   rocksdb::BlockBasedTableOptions table;
   if (settings.block_bytes) table.block_size = *settings.block_bytes;
@@ -215,7 +215,7 @@ EngineKind ThisEngine() {
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   ASSIGN_OR_RETURN(const rocksdb::Options options, OptionsFor(settings));
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(ToStatus("open", rocksdb::DB::Open(options, settings.path, &db)));
   return std::make_unique<RocksEngine>(std::unique_ptr<rocksdb::DB>(db));

@@ -348,7 +348,7 @@ EngineKind ThisEngine() {
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   RETURN_IF_ERROR(RefuseCompression(settings));
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, kFileName));
   auto store = std::make_unique<Store>();
   store->file = settings.path + "/" + std::string(kFileName);
   store->pragmas =

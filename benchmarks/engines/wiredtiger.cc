@@ -323,7 +323,7 @@ EngineKind ThisEngine() {
 
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& settings) {
   RETURN_IF_ERROR(RefuseCompression(settings));
-  RETURN_IF_ERROR(MakeDirectory(settings.path));
+  RETURN_IF_ERROR(MakeDirectory(settings, "WiredTiger"));
   WT_CONNECTION* opened = nullptr;
   const std::string configuration = ConfigurationFor(settings);
   RETURN_IF_ERROR(ToStatus(

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "benchmarks/engines/engine.h"
+#include "tools/process/standard_streams.h"
 #include "tools/words/nearest.h"
 
 namespace cambium::bench {
@@ -58,13 +59,13 @@ absl::CommandLineFlag* FindFlag(std::string_view name) {
     std::printf("  --%s\n      %s%s%s%s\n", known.c_str(), flag->Help().c_str(),
                 value.empty() ? "" : " [", value.c_str(), value.empty() ? "" : "]");
   }
-  std::exit(0);
+  std::exit(process::FlushStandardOutput() == 0 ? 0 : 1);
 }
 
 [[noreturn]] void PrintVersion(const EngineKind& engine) {
   std::printf("%s_bench: %s %s\n", std::string(engine.name).c_str(),
               std::string(engine.name).c_str(), engine.version.c_str());
-  std::exit(0);
+  std::exit(process::FlushStandardOutput() == 0 ? 0 : 1);
 }
 
 bool Contains(const std::vector<std::string_view>& names, std::string_view name) {

@@ -1,5 +1,6 @@
 // The benchmark program of one engine: db_bench's benchmarks, flags and output lines.
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "benchmarks/harness/runner.h"
 #include "benchmarks/harness/settings.h"
 #include "benchmarks/harness/workloads/registry.h"
+#include "tools/process/standard_streams.h"
 #include "tools/words/nearest.h"
 
 namespace cambium::bench {
@@ -49,6 +51,7 @@ Task ParseTask(const std::string& text) {
 }
 
 int Main(int argc, char** argv) {
+  process::ReserveStandardStreams();
   const Settings settings = ParseSettings(argc, argv);
   std::vector<Task> tasks;
   for (const std::string& benchmark : settings.benchmarks) tasks.push_back(ParseTask(benchmark));
@@ -62,6 +65,10 @@ int Main(int argc, char** argv) {
   status.Update(runner.Finish());
   if (!settings.report.json_file.empty()) {
     status.Update(WriteJsonReport(settings, runner.results(), std::string(status.message())));
+  }
+  if (const int error = process::FlushStandardOutput(); error != 0) {
+    status.Update(
+        absl::UnavailableError(absl::StrCat("write standard output: ", std::strerror(error))));
   }
   if (status.ok()) return 0;
   std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());

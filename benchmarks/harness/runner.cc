@@ -187,11 +187,13 @@ absl::Status Runner::Run(const Task& task) {
 }
 
 absl::Status Runner::Finish() {
-  if (!database_.IsOpen()) return absl::OkStatus();
+  if (!database_.IsOpen()) return interval_file_.status();
   if (settings_.report.statistics) {
     std::printf("STATISTICS:\n%s\n", database_.engine()->Describe("stats").c_str());
   }
-  return database_.Close();
+  absl::Status status = database_.Close();
+  status.Update(interval_file_.status());
+  return status;
 }
 
 }  // namespace cambium::bench

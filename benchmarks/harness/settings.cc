@@ -167,6 +167,7 @@ Settings ParseSettings(int argc, char** argv) {
   settings.benchmarks = absl::StrSplit(absl::GetFlag(FLAGS_benchmarks), ',', absl::SkipEmpty());
   settings.use_existing_db = absl::GetFlag(FLAGS_use_existing_db);
   settings.engine = ParseEngine();
+  settings.engine.must_exist = settings.use_existing_db;
   settings.data = ParseDataShape();
   settings.work = ParseWork();
   settings.report = ParseReporting();

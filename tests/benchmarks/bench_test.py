@@ -277,6 +277,50 @@ class Bench(unittest.TestCase):
         self.assertIn("fillseq      : skipped (--use_existing_db is true)\n", output)
         self.assertIn(" 500 operations", output)
 
+    def test_a_database_to_be_used_again_must_be_there(self):
+        for benchmarks in ("readrandom", "readseq", "overwrite", "ycsbc", "open", "stats"):
+            result = self.try_bench("--benchmarks=" + benchmarks, "--use_existing_db=1", "--num=100")
+            self.assertEqual(result.returncode, 1, benchmarks)
+            self.assertIn("there is no database at " + self.path("db"), result.stderr)
+            self.assertNotIn("ops/sec", result.stdout)
+            self.assertFalse(os.path.exists(self.path("db")))
+
+    def test_a_benchmark_whose_operations_fail_reports_no_rate(self):
+        for fill, benchmarks in (
+                ("fillrandom", "readrandom readhot readmissing multireadrandom readwhilescanning readseq readreverse "
+                 "seekrandom seekordered readwhilewriting readrandomwriterandom seekrandomwhilewriting updaterandom"),
+                ("ycsbload", "ycsbc ycsbe ycsbd ycsbb ycsba ycsbf")):
+            self.run_bench(f"--benchmarks={fill},compact", "--num=20000")
+            self.damage_tables()
+            self.check_that_all_fail(benchmarks.split())
+
+    def damage_tables(self):
+        """The blocks of data; not the end, without which the database does not open."""
+        for name in os.listdir(self.path("db")):
+            if name.endswith(".sst"):
+                with open(os.path.join(self.path("db"), name), "r+b") as file:
+                    for offset in range(0, os.path.getsize(file.name) * 3 // 4, 512):
+                        file.seek(offset)
+                        file.write(b"damage")
+
+    def check_that_all_fail(self, benchmarks):
+        for benchmark in benchmarks:
+            result = self.try_bench("--benchmarks=" + benchmark, "--use_existing_db", "--num=20000", "--reads=20000",
+                                    "--writes=2000")
+            with self.subTest(benchmark):
+                self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+                self.assertNotIn("ops/sec", result.stdout)
+                self.assertIn("error: ", result.stderr)
+
+    def test_lost_output_is_an_error(self):
+        for flags in (["--benchmarks=fillseq", "--num=10"], ["--help"], ["--version"],
+                      ["--benchmarks=fillrandom", "--num=10", "--report_interval_seconds=1", "--report_file=/dev/full",
+                       "--duration=1.5"]):
+            stream = subprocess.PIPE if "--report_file=/dev/full" in flags else open("/dev/full", "wb")
+            result = subprocess.run([BENCH, "--db=" + self.path("db"), *flags], stdout=stream, stderr=subprocess.PIPE,
+                                    timeout=100, check=False)
+            self.assertEqual(result.returncode, 1, flags)
+
     def test_a_crash_leaves_what_was_written(self):
         crashed = self.try_bench("--benchmarks=fillseq,crash", "--num=500")
         self.assertEqual(crashed.returncode, -9)

@@ -258,6 +258,26 @@ TEST_F(EngineTest, ACompressionThatNobodyHasIsRefused) {
   EXPECT_NE(status.ToString().find(ThisEngine().name), std::string::npos) << status;
 }
 
+TEST_F(EngineTest, ADatabaseThatMustExistIsNotMade) {
+  Fill(10);
+  const Pairs expected = All();
+  Close();
+  EngineSettings settings;
+  settings.must_exist = true;
+  Open(settings);
+  EXPECT_EQ(All(), expected);
+  Close();
+  for (const char* const name : {"none", "empty"}) {
+    settings.path = dir_.Sub(name);
+    if (name[0] == 'e') std::filesystem::create_directory(settings.path);
+    const absl::Status status = OpenEngine(settings).status();
+    CAMBIUM_EXPECT_CODE(status, kNotFound);
+    EXPECT_NE(status.ToString().find(settings.path), std::string::npos) << status;
+    EXPECT_EQ(std::filesystem::exists(settings.path), name[0] == 'e');
+    EXPECT_TRUE(name[0] != 'e' || std::filesystem::is_empty(settings.path));
+  }
+}
+
 TEST_F(EngineTest, DestroyRemovesOnlyItsOwnFiles) {
   Fill(10);
   Close();

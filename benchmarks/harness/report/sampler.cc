@@ -31,7 +31,8 @@ IntervalFile::~IntervalFile() {
 }
 
 absl::Status IntervalFile::status() const {
-  if (!IsWanted(report_) || file_ != nullptr) return absl::OkStatus();
+  const bool is_sound = file_ != nullptr && std::ferror(file_) == 0;
+  if (!IsWanted(report_) || is_sound) return absl::OkStatus();
   return absl::UnavailableError("cannot write " + report_.interval_file);
 }
 

@@ -26,6 +26,7 @@ class IntervalFile {
   IntervalFile(const IntervalFile&) = delete;
   IntervalFile& operator=(const IntervalFile&) = delete;
 
+  // Not ok if the file cannot be made, or if a line could not be written.
   absl::Status status() const;
   void Add(double operations_per_second);
 

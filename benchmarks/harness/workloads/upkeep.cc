@@ -102,7 +102,7 @@ void Compress(Worker* worker) {
 void Uncompress(Worker* worker) {
   std::string compressed, block(kBlockBytes, '\0');
   if (!CompressZstd(BlockOf(worker, 0), kCompressionLevel, &compressed)) {
-    worker->measured.totals.message = "(compression failure)";
+    worker->Fail("the block does not compress: there is nothing to uncompress");
     return;
   }
   Repeat(worker, ReadBounds(worker->work()), [&] {
