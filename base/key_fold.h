@@ -30,7 +30,8 @@ class KeyFold {
 
   explicit KeyFold(SequenceNumber sequence) : limit_(SeekTag(sequence)) {}
 
-  // Requires: `tag` is older than every tag fed before, and the last answer was kMore.
+  // Requires: `tag` is older than every tag fed before, or one of these, and the last answer was
+  // kMore. So a search that was broken off may begin anew.
   Answer Feed(Tag tag) {
     if (tag > limit_) return answer_;
     switch (TagKind(tag)) {

@@ -72,7 +72,7 @@ Context::Context(const Options& user_options, std::string directory)
       memory(PlanMemory(options)),
       snapshots(std::make_shared<SnapshotList>()),
       chunks(memtable::MemTable::ChunkBytesFor(memory.memtable_bytes), 2 * memory.memtable_bytes),
-      cache(memory.block_cache_bytes),
+      cache(memory.block_cache_bytes, &epochs),
       tables({options.file_system.get(), path, order, &cache}),
       reaper(options.file_system.get(), path) {}
 

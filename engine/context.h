@@ -41,6 +41,7 @@ struct Context {
   // Fills in what `user_options` leaves to be chosen.
   Context(const Options& user_options, std::string directory);
 
+  EpochDomain epochs;  // the first member: what the others retire is deleted before it goes
   const std::string path;
   const Options options;  // every choice made
   const KeyOrder order;

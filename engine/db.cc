@@ -84,10 +84,10 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   value->Reset();
   impl_->context.stats.Add(engine::Counter::kGets, 1);
-  const EpochGuard guard;
+  EpochGuard guard(&impl_->context.epochs);
   ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
   absl::Status status = engine::PointRead(
-      &impl_->context, {at.view->get(), at.sequence, options.fill_cache}, key, value);
+      &impl_->context, {&guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
   if (status.ok()) impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
   return status;
 }
@@ -95,7 +95,7 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                   std::span<absl::Status> statuses, const ReadOptions& options) {
   for (PinnedValue& value : values) value.Reset();
-  const EpochGuard guard;
+  EpochGuard guard(&impl_->context.epochs);
   const absl::StatusOr<ReadMoment> at = impl_->BeginRead(options);
   absl::Status status = at.status();
   if (keys.size() != values.size() || keys.size() != statuses.size()) {
@@ -103,8 +103,9 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
   }
   std::fill(statuses.begin(), statuses.end(), status);
   if (!status.ok()) return;
-  engine::MultiPointRead(&impl_->context, {at->view->get(), at->sequence, options.fill_cache}, keys,
-                         values, statuses);
+  engine::MultiPointRead(&impl_->context,
+                         {&guard, at->view->get(), at->sequence, options.fill_cache}, keys, values,
+                         statuses);
   impl_->context.stats.Add(engine::Counter::kGets, keys.size());
   impl_->context.stats.Add(
       engine::Counter::kGetsFound,
@@ -117,7 +118,7 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   std::shared_ptr<const engine::ReadView> view;
   absl::StatusOr<ReadMoment> at;
   {
-    const EpochGuard guard;
+    const EpochGuard guard(&context->epochs);
     at = impl_->BeginRead(options);
     if (at.ok()) view = *at->view;
   }
@@ -163,7 +164,7 @@ absl::Status DB::CompactRange(std::optional<std::string_view> begin,
 absl::Status DB::WaitForIdle() {
   if (impl_->context.options.read_only) return absl::OkStatus();
   RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
-  EpochDrain();
+  impl_->context.epochs.Drain();
   impl_->context.reaper.Reap();
   return absl::OkStatus();
 }

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
-#include "util/epoch.h"
 #include "util/status_macros.h"
 
 namespace cambium {
@@ -108,7 +107,7 @@ absl::Status DB::Impl::Start(Recovered recovered) {
 absl::Status DB::Impl::Close() {
   if (closed_.exchange(true)) return close_status_;
   if (writes != nullptr && !context.options.read_only) close_status_ = writes->Close();
-  EpochDrain();
+  context.epochs.Drain();
   context.reaper.Reap();
   return close_status_;
 }

@@ -40,7 +40,7 @@ class DB::Impl {
 
   engine::Context context;
   std::unique_ptr<FileLock> lock;
-  engine::Tree tree{&context.tables, &context.reaper};
+  engine::Tree tree{&context.tables, &context.reaper, &context.epochs};
   engine::VersionStore versions{&context, &tree};
   std::unique_ptr<engine::WritePath> writes;
 

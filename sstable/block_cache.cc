@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "util/epoch.h"
-
 namespace cambium::sstable {
 namespace {
 
@@ -14,21 +12,28 @@ constexpr size_t kHandPrefetch = 4;
 // Frames taken out of the clock in one hold of the lock, by Erase().
 constexpr size_t kEraseBatch = 256;
 
-void DropReference(void* frame) { static_cast<Frame*>(frame)->Unref(); }
+// Retired frames that may wait for a collection by the domain: this part of the capacity, and no
+// more than so many bytes.
+constexpr size_t kCollectParts = 32;
+constexpr size_t kMaxUncollected = size_t{1} << 20;
 
 bool IsTableMemory(const Frame& frame) { return frame.kind() != BlockKind::kData; }
 
 }  // namespace
 
-BlockCache::BlockCache(size_t capacity_bytes) : capacity_(capacity_bytes) {}
+BlockCache::BlockCache(size_t capacity_bytes, EpochDomain* epochs)
+    : epochs_(epochs), capacity_(capacity_bytes) {}
 
-BlockCache::~BlockCache() { EpochDrain(); }
+BlockCache::~BlockCache() {
+  epochs_->Drain();
+  assert(clock_.empty() && charged_.load() == 0 && retired_.load() == 0 && reserved_.load() == 0);
+}
 
 void BlockCache::SetCapacity(size_t capacity_bytes) {
   Frames evicted;
   {
     MutexLock lock(&mutex_);
-    capacity_ = capacity_bytes;
+    capacity_.store(capacity_bytes, std::memory_order_relaxed);
     EvictTo(ResidentLimit(0), &evicted);
   }
   Retire(evicted);
@@ -44,6 +49,7 @@ BlockCacheStats BlockCache::Stats() const {
   stats.resident = resident_;
   const size_t charged = charged_.load(std::memory_order_relaxed);
   stats.detached = charged - std::min(charged, resident_);
+  stats.retired = retired_.load(std::memory_order_relaxed);
   stats.reserved = reserved_.load(std::memory_order_relaxed);
   stats.table_memory = stats.reserved + resident_tables_;
   stats.frames = clock_.size();
@@ -60,6 +66,7 @@ Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
   Frames evicted;
   Frame* published = frame;
   const size_t size = frame->charge();
+  bool refused = false;
   {
     MutexLock lock(&mutex_);
     Frame* const quicker = slot->load(std::memory_order_relaxed);
@@ -67,6 +74,8 @@ Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
       // In the clock, so the cache's reference holds it: this lock keeps it there.
       quicker->Ref();
       published = quicker;
+    } else if (RetiredTooMuch()) {
+      refused = true;
     } else if (const size_t limit = ResidentLimit(size); size <= limit) {
       EvictTo(limit - size, &evicted);
       frame->Ref();  // the cache's
@@ -80,6 +89,7 @@ Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
   }
   if (published != frame) frame->Unref();
   Retire(evicted);
+  if (refused) epochs_->Collect();
   return published;
 }
 
@@ -116,13 +126,15 @@ void BlockCache::Reserve(size_t bytes) {
 void BlockCache::Unreserve(size_t bytes) { reserved_.fetch_sub(bytes, std::memory_order_relaxed); }
 
 size_t BlockCache::ResidentLimit(size_t incoming) const {
-  // Frames outside the clock count too, but not without bound: those that were evicted lately wait
-  // for their epoch, and evicting more because of them would only make more of them.
   const size_t charged = charged_.load(std::memory_order_relaxed);
-  const size_t outside = charged - std::min(charged, resident_ + incoming);
-  const size_t detached = std::min(outside, capacity_ / 4);
+  const size_t detached = charged - std::min(charged, resident_ + incoming);
   const size_t others = reserved_.load(std::memory_order_relaxed) + detached;
-  return capacity_ - std::min(capacity_, others);
+  const size_t capacity = capacity_.load(std::memory_order_relaxed);
+  return std::max(capacity - std::min(capacity, others), capacity / 4);
+}
+
+bool BlockCache::RetiredTooMuch() const {
+  return retired_.load(std::memory_order_relaxed) > capacity_.load(std::memory_order_relaxed) / 8;
 }
 
 void BlockCache::EvictTo(size_t limit, Frames* evicted) {
@@ -160,7 +172,19 @@ void BlockCache::TakeOut(Frame* frame) {
 }
 
 void BlockCache::Retire(const Frames& frames) {
-  for (Frame* const frame : frames) EpochRetire(frame, DropReference, frame->charge());
+  if (frames.empty()) return;
+  size_t bytes = 0;
+  for (const Frame* const frame : frames) bytes += frame->charge();
+  const size_t retired = retired_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  for (Frame* const frame : frames) epochs_->Retire(frame, DropRetired);
+  const size_t capacity = capacity_.load(std::memory_order_relaxed);
+  if (retired > std::min(kMaxUncollected, capacity / kCollectParts)) epochs_->Collect();
+}
+
+void BlockCache::DropRetired(void* frame) {
+  auto* const retired = static_cast<Frame*>(frame);
+  retired->cache()->retired_.fetch_sub(retired->charge(), std::memory_order_relaxed);
+  retired->Unref();
 }
 
 }  // namespace cambium::sstable

@@ -10,8 +10,11 @@
 // taken out leaves the clock at once and the memory through the epoch.
 //
 // The bound holds for everything that tables keep in memory: frames in the clock, frames taken out
-// and still in use, and what open tables reserve (top indexes, slots). Frames in the clock give way
-// to the others; the others may by themselves exceed the bound, for they are in use.
+// and retired or still in use, and what open tables reserve (top indexes, slots). Frames in the
+// clock give way to the others, down to a quarter of the capacity; the others may by themselves
+// exceed the bound, for they are in use. An insertion evicts, and so retires, about as much as it
+// brings. So while more than an eighth of the capacity is retired and not yet freed, because a
+// reader does not close its guard, nothing is inserted: new frames stay private to their readers.
 #ifndef CAMBIUM_SSTABLE_BLOCK_CACHE_H_
 #define CAMBIUM_SSTABLE_BLOCK_CACHE_H_
 
@@ -23,6 +26,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "sstable/table/frame.h"
+#include "util/epoch.h"
 #include "util/mutex.h"
 #include "util/sharded_counter.h"
 
@@ -32,6 +36,7 @@ namespace cambium::sstable {
 struct BlockCacheStats {
   size_t resident = 0;      // bytes of frames in the clock
   size_t detached = 0;      // bytes of frames outside it: evicted and in use, or never cached
+  size_t retired = 0;       // the part of these that waits for the readers' guards to close
   size_t reserved = 0;      // bytes that open tables hold besides frames
   size_t table_memory = 0;  // reserved, and the index and filter partitions in the clock
   uint64_t frames = 0;      // in the clock
@@ -46,10 +51,11 @@ enum class ReadCounter { kHit, kMiss, kFilterNegative, kByteRead };
 // Thread-safe. Destroyed after every table that uses it.
 class BlockCache {
  public:
-  explicit BlockCache(size_t capacity_bytes);
+  // `epochs` outlives the cache. Who reads slots does it inside a guard of this domain.
+  BlockCache(size_t capacity_bytes, EpochDomain* epochs);
   BlockCache(const BlockCache&) = delete;
   BlockCache& operator=(const BlockCache&) = delete;
-  // Waits for the frames on their way through the epoch: the caller holds no EpochGuard.
+  // Waits for the frames on their way through the epoch. The caller has no EpochGuard open.
   ~BlockCache();
 
   // Evicts at once where the new bound is below the usage.
@@ -61,10 +67,13 @@ class BlockCache {
 
   // For tables. -----------------------------------------------------------------------------
 
+  EpochDomain* epochs() const { return epochs_; }
+
   // Publishes `frame`, which has one reference, the caller's, in `slot`, evicting first where room
   // is needed. Returns the frame that the slot holds now, with a reference for the caller: another
-  // thread's where that was quicker, and `frame` is freed. A frame that does not fit stays outside
-  // and is returned as it came. The caller holds no lock.
+  // thread's if that was quicker, and `frame` is freed. A frame that does not fit, or comes while
+  // too much is retired, stays outside and is returned as it came. The caller holds no lock and no
+  // guard.
   Frame* Insert(FrameSlot* slot, Frame* frame);
 
   // Takes the frames out of the slots and empties these. Nobody may be reading the slots.
@@ -84,24 +93,29 @@ class BlockCache {
  private:
   using Frames = std::vector<Frame*>;
 
-  // Bytes that frames in the clock may have now, when `incoming` bytes of frames outside it are
-  // about to enter it.
+  // Returns the bytes that frames in the clock may have now, if `incoming` bytes of frames outside
+  // it are about to enter it.
   size_t ResidentLimit(size_t incoming) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if nothing may be inserted until retired frames have been freed.
+  bool RetiredTooMuch() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Turns the clock until it holds at most `limit` bytes; what leaves is the caller's to retire.
   void EvictTo(size_t limit, Frames* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes a frame out of clock and slot; its cache's reference is the caller's.
   void TakeOut(Frame* frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the cache's references through the epoch.
-  static void Retire(const Frames& frames);
+  void Retire(const Frames& frames);
+  static void DropRetired(void* frame);
 
+  EpochDomain* const epochs_;
   mutable Mutex mutex_;
-  size_t capacity_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<size_t> capacity_;  // written under the lock
   size_t resident_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks
   size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;
   Frames clock_ ABSL_GUARDED_BY(mutex_);
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> charged_{0};  // bytes of all frames there are
+  std::atomic<size_t> retired_{0};  // bytes of frames that were retired and not dropped yet
   std::atomic<size_t> reserved_{0};
   ShardedCounters<4> reads_;  // by ReadCounter
 };

@@ -10,6 +10,9 @@
 namespace cambium::sstable {
 namespace {
 
+// MultiGet reads about so many bytes of blocks at a time, and holds as many in memory.
+constexpr size_t kMaxReadRound = size_t{256} << 10;
+
 CacheFill FillOf(const TableReadOptions& options) {
   return options.fill_cache ? CacheFill::kYes : CacheFill::kNo;
 }
@@ -97,126 +100,205 @@ absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
 TableReader::TableReader(TableFile file, TopIndex top, TableProperties properties)
     : blocks_(std::move(file), std::move(top)), properties_(std::move(properties)) {}
 
-inline absl::Status TableReader::Locate(const LookupKey& key, DataPlace* place,
-                                        FrameLease* index) const {
+inline TableReader::Presence TableReader::LocateCached(const LookupKey& key, DataPlace* place,
+                                                       Frame** index) const {
+  place->partition = blocks_.top().Find(key.key);
+  if (place->partition == blocks_.partition_count()) return Presence::kAbsent;
   if (HasFilter(place->partition)) {
+    const Frame* const filter = blocks_.CachedFilter(place->partition);
+    if (filter == nullptr) return Presence::kUnknown;
+    if (!filter->filter().MayContain(key.hash)) {
+      blocks_.Count(ReadCounter::kFilterNegative);
+      return Presence::kAbsent;
+    }
+  }
+  *index = blocks_.CachedIndex(place->partition);
+  if (*index == nullptr) return Presence::kUnknown;
+  place->index = (*index)->index().Find(key.key);
+  // Locate() reports an index that ends early.
+  return place->index < (*index)->index().count() ? Presence::kPossible : Presence::kUnknown;
+}
+
+inline bool TableReader::SearchBlock(const Sought& sought, Frame* data) const {
+  BlockHit hit;
+  const KeyFold::Answer answer = data->block().Get(sought.key, blocks_.order(), sought.fold, &hit);
+  if (answer == KeyFold::Answer::kValue) Deliver(hit.value, data, sought.value);
+  return answer == KeyFold::Answer::kMore && hit.continues;
+}
+
+inline bool TableReader::SearchCached(const Sought& sought, DataPlace place, Frame* index,
+                                      TablePosition* reached) const {
+  for (;;) {
+    Frame* const data = blocks_.CachedData(place);
+    if (data == nullptr) break;
+    data->Prefetch();
+    if (!SearchBlock(sought, data)) return true;
+    if (place.index + 1 == index->index().count()) {
+      if (place.partition + 1 == blocks_.partition_count()) return true;
+      Frame* const next = blocks_.CachedIndex(place.partition + 1);
+      if (next == nullptr) break;  // Search() feeds the block at `place` once more: no harm
+      index = next;
+      place = {.partition = place.partition + 1, .index = 0};
+    } else {
+      ++place.index;
+    }
+  }
+  *reached = {place, FrameLease::Share(index)};
+  return false;
+}
+
+bool TableReader::GetCached(const LookupKey& key, KeyFold* fold, PinnedValue* value,
+                            TablePosition* reached) const {
+  DataPlace place;
+  Frame* index = nullptr;
+  switch (LocateCached(key, &place, &index)) {
+    case Presence::kAbsent:
+      return true;
+    case Presence::kUnknown:
+      return false;
+    case Presence::kPossible:
+      return SearchCached({key, fold, value}, place, index, reached);
+  }
+  return false;
+}
+
+absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
+                              PinnedValue* value) const {
+  TablePosition reached;
+  {
+    const EpochGuard guard(blocks_.file().options().cache->epochs());
+    if (GetCached(key, fold, value, &reached)) return absl::OkStatus();
+  }
+  return GetFrom(std::move(reached), key, options, fold, value);
+}
+
+absl::Status TableReader::GetFrom(TablePosition from, const LookupKey& key,
+                                  const TableReadOptions& options, KeyFold* fold,
+                                  PinnedValue* value) const {
+  if (!from.index) RETURN_IF_ERROR(Locate(key, &from));
+  if (!from.index) return absl::OkStatus();
+  FrameLease data;
+  RETURN_IF_ERROR(blocks_.PinData(from.place, from.index->index(), FillOf(options), &data));
+  return Search({key, fold, value}, std::move(from), std::move(data), FillOf(options));
+}
+
+absl::Status TableReader::Locate(const LookupKey& key, TablePosition* at) const {
+  const size_t partition = blocks_.top().Find(key.key);
+  if (partition == blocks_.partition_count()) return absl::OkStatus();
+  if (HasFilter(partition)) {
     FrameLease filter;
-    RETURN_IF_ERROR(blocks_.HoldFilter(place->partition, &filter));
+    RETURN_IF_ERROR(blocks_.PinFilter(partition, &filter));
     if (!filter->filter().MayContain(key.hash)) {
       blocks_.Count(ReadCounter::kFilterNegative);
       return absl::OkStatus();
     }
   }
-  RETURN_IF_ERROR(blocks_.HoldIndex(place->partition, index));
-  place->index = (*index)->index().Find(key.key);
-  if (place->index < (*index)->index().count()) return absl::OkStatus();
-  return blocks_.EndsEarly(place->partition);
+  FrameLease index;
+  RETURN_IF_ERROR(blocks_.PinIndex(partition, &index));
+  const size_t block = index->index().Find(key.key);
+  if (block == index->index().count()) return blocks_.EndsEarly(partition);
+  *at = {{.partition = partition, .index = block}, std::move(index)};
+  return absl::OkStatus();
 }
 
-absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
-                              PinnedValue* value) const {
-  DataPlace place = {.partition = blocks_.top().Find(key.key)};
-  if (place.partition == blocks_.partition_count()) return absl::OkStatus();
-  FrameLease index, data;
-  RETURN_IF_ERROR(Locate(key, &place, &index));
-  if (!index) return absl::OkStatus();
-  RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), FillOf(options), &data));
-  return Search({key, fold, value, FillOf(options)}, place, std::move(index), std::move(data));
-}
-
-absl::Status TableReader::Search(const Sought& sought, DataPlace place, FrameLease index,
-                                 FrameLease data) const {
-  for (;;) {
-    BlockHit hit;
-    const KeyFold::Answer answer =
-        data->block().Get(sought.key, blocks_.order(), sought.fold, &hit);
-    if (answer == KeyFold::Answer::kValue) Deliver(hit.value, data.get(), sought.value);
-    if (answer != KeyFold::Answer::kMore || !hit.continues) return absl::OkStatus();
-    if (++place.index == index->index().count()) {
-      place = {.partition = place.partition + 1, .index = 0};
-      if (place.partition == blocks_.partition_count()) return absl::OkStatus();
-      RETURN_IF_ERROR(blocks_.HoldIndex(place.partition, &index));
+absl::Status TableReader::Search(const Sought& sought, TablePosition at, FrameLease data,
+                                 CacheFill fill) const {
+  while (SearchBlock(sought, data.get())) {
+    if (++at.place.index == at.index->index().count()) {
+      at.place = {.partition = at.place.partition + 1, .index = 0};
+      if (at.place.partition == blocks_.partition_count()) return absl::OkStatus();
+      RETURN_IF_ERROR(blocks_.PinIndex(at.place.partition, &at.index));
     }
-    RETURN_IF_ERROR(blocks_.HoldData(place, index->index(), sought.fill, &data));
+    RETURN_IF_ERROR(blocks_.PinData(at.place, at.index->index(), fill, &data));
   }
+  return absl::OkStatus();
 }
 
 struct TableReader::Lookup {
   LookupRequest* request = nullptr;
   DataPlace place;
-  FrameLease index;
-  FrameLease data;  // null at the end of ReadMissing() only where the lookup has ended
+  Frame* index = nullptr;  // of the place's partition, inside the guard of LookUpCached()
+  TablePosition reached;
 };
 
 void TableReader::MultiGet(std::span<LookupRequest> requests,
                            const TableReadOptions& options) const {
-  const CacheFill fill = FillOf(options);
+  std::vector<Lookup> lookups = LookUpCached(requests);
+  std::erase_if(lookups, [this](Lookup& lookup) {
+    if (lookup.reached.index) return false;
+    lookup.request->status = Locate(*lookup.request->key, &lookup.reached);
+    return !lookup.reached.index;
+  });
+  // By place is by offset.
+  std::sort(lookups.begin(), lookups.end(),
+            [](const Lookup& a, const Lookup& b) { return a.reached.place < b.reached.place; });
+  std::span<Lookup> left = lookups;
+  while (!left.empty()) {
+    size_t count = 0;
+    for (size_t bytes = 0; count < left.size() && bytes < kMaxReadRound; ++count) {
+      const TablePosition& at = left[count].reached;
+      bytes += at.index->index().handle(at.place.index).size;
+    }
+    ReadAndSearch(left.first(count), FillOf(options));
+    left = left.subspan(count);
+  }
+}
+
+std::vector<TableReader::Lookup> TableReader::LookUpCached(
+    std::span<LookupRequest> requests) const {
   std::vector<Lookup> lookups;
   lookups.reserve(requests.size());
+  const EpochGuard guard(blocks_.file().options().cache->epochs());
   for (LookupRequest& request : requests) {
     request.status = absl::OkStatus();
     if (request.fold->decided()) continue;
     const size_t partition = blocks_.top().Find(request.key->key);
     if (partition == blocks_.partition_count()) continue;
-    Lookup& lookup = lookups.emplace_back();
-    lookup.request = &request;
-    lookup.place.partition = partition;
+    lookups.emplace_back().request = &request;
     Prefetch(*request.key, partition);
   }
-  LocateAll(lookups);
-  // The frames that were read live in `reads` until every lookup is done with them.
-  const std::vector<BlockRead> reads = ReadMissing(lookups, fill);
-  for (Lookup& lookup : lookups) {
-    if (!lookup.data) continue;
-    LookupRequest& request = *lookup.request;
-    request.status = Search({*request.key, request.fold, request.value, fill}, lookup.place,
-                            std::move(lookup.index), std::move(lookup.data));
-  }
+  std::erase_if(lookups, [this](Lookup& lookup) {
+    const Presence presence = LocateCached(*lookup.request->key, &lookup.place, &lookup.index);
+    if (presence == Presence::kPossible) blocks_.PrefetchData(lookup.place);
+    if (presence == Presence::kUnknown) lookup.index = nullptr;
+    return presence == Presence::kAbsent;
+  });
+  std::erase_if(lookups, [this](Lookup& lookup) {
+    const LookupRequest& request = *lookup.request;
+    return lookup.index != nullptr && SearchCached({*request.key, request.fold, request.value},
+                                                   lookup.place, lookup.index, &lookup.reached);
+  });
+  return lookups;
 }
 
-void TableReader::LocateAll(std::span<Lookup> lookups) const {
-  for (Lookup& lookup : lookups) {
-    LookupRequest& request = *lookup.request;
-    request.status = Locate(*request.key, &lookup.place, &lookup.index);
-    if (!request.status.ok()) lookup.index.Reset();
-    if (!lookup.index) continue;
-    if (Frame* const frame = blocks_.CachedData(lookup.place)) {
-      frame->Prefetch();
-      lookup.data = FrameLease::Borrow(frame);
-    }
-  }
-}
-
-std::vector<BlockRead> TableReader::ReadMissing(std::span<Lookup> lookups, CacheFill fill) const {
-  std::vector<Lookup*> missing;
-  for (Lookup& lookup : lookups) {
-    if (lookup.index && !lookup.data) missing.push_back(&lookup);
-  }
+void TableReader::ReadAndSearch(std::span<Lookup> lookups, CacheFill fill) const {
   std::vector<BlockRead> reads;
-  if (missing.empty()) return reads;
-  // By place is by offset.
-  std::sort(missing.begin(), missing.end(),
-            [](const Lookup* a, const Lookup* b) { return a->place < b->place; });
-  for (size_t i = 0; i < missing.size(); ++i) {
-    if (i > 0 && missing[i]->place == missing[i - 1]->place) continue;
-    reads.emplace_back().handle = missing[i]->index->index().handle(missing[i]->place.index);
+  for (const Lookup& lookup : lookups) {
+    const TablePosition& at = lookup.reached;
+    const BlockHandle handle = at.index->index().handle(at.place.index);
+    if (reads.empty() || reads.back().handle.offset != handle.offset) {
+      reads.emplace_back().handle = handle;
+    }
   }
   blocks_.file().ReadBlocks(reads);
-  size_t read = 0;
-  for (size_t i = 0; i < missing.size(); ++i) {
-    Lookup& lookup = *missing[i];
-    const bool shares = i > 0 && lookup.place == missing[i - 1]->place;
-    if (i > 0 && !shares) ++read;
-    BlockRead& block = reads[read];
-    if (!block.status.ok()) {
-      lookup.request->status =
-          blocks_.WithKeyRange(block.status, lookup.place, lookup.index->index());
+  auto read = reads.begin();
+  bool published = false;  // *read
+  for (Lookup& lookup : lookups) {
+    TablePosition& at = lookup.reached;
+    LookupRequest& request = *lookup.request;
+    if (read->handle.offset != at.index->index().handle(at.place.index).offset) {
+      ++read;
+      published = false;
+    }
+    if (!read->status.ok()) {
+      request.status = blocks_.WithKeyRange(read->status, at.place, at.index->index());
       continue;
     }
-    if (!shares && fill == CacheFill::kYes) blocks_.Publish(lookup.place, &block.frame);
-    lookup.data = FrameLease::Borrow(block.frame.get());
+    if (!published && fill == CacheFill::kYes) blocks_.Publish(at.place, &read->frame);
+    published = true;
+    request.status = Search({*request.key, request.fold, request.value}, std::move(at),
+                            FrameLease::Share(read->frame.get()), fill);
   }
-  return reads;
 }
 
 void TableReader::Prefetch(const LookupKey& key, size_t partition) const {

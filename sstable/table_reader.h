@@ -7,7 +7,9 @@
 //   Get:  top index ─▶ filter partition ─▶ index partition ─▶ slot ─▶ data block ─▶ KeyFold
 //
 // Nothing on the path of a hit writes to shared memory, save a frame's "recently used" mark while
-// it is not set.
+// it is not set. A lookup first tries the cached blocks alone, inside an EpochGuard. At the first
+// block that is missing it leaves the guard, pins frames by counted references from there on, and
+// reads the file.
 //
 // Every block is verified when it comes from the file (D8); sizes are bounded by the file's before
 // anything is allocated (D17). Damage is DataLoss with path, offset, found and expected, and the
@@ -57,6 +59,12 @@ struct LookupRequest {
   absl::Status status;           // out
 };
 
+// Where a lookup goes on that missed a block in the cache. Plain data.
+struct TablePosition {
+  DataPlace place;
+  FrameLease index;  // of the place's partition; null: the lookup begins anew
+};
+
 // Thread-safe; immutable after Open() but for its slots. Destroyed when no call, iterator or
 // EpochGuard reaches it any more; values that it pinned live on.
 class TableReader {
@@ -69,14 +77,22 @@ class TableReader {
   TableReader& operator=(const TableReader&) = delete;
   ~TableReader() = default;
 
-  // Feeds the versions of `key` to `fold`, newest first, until it is decided; where it answers
-  // kValue, sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller
-  // holds an EpochGuard.
+  // Feeds the versions of `key` to `fold`, newest first, until it is decided; if it answers kValue,
+  // sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller has no
+  // EpochGuard open.
   absl::Status Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
                    PinnedValue* value) const;
 
-  // The same for many keys in any order; requests whose fold is decided are left alone. Blocks that
-  // are not cached are read by one call of the file. The caller holds an EpochGuard.
+  // Get() in two parts, for callers that are inside an EpochGuard. GetCached() uses cached blocks
+  // alone. It returns false if one is missing; then the caller closes its guard and goes on with
+  // GetFrom() at what GetCached() left in `*reached`.
+  bool GetCached(const LookupKey& key, KeyFold* fold, PinnedValue* value,
+                 TablePosition* reached) const;
+  absl::Status GetFrom(TablePosition from, const LookupKey& key, const TableReadOptions& options,
+                       KeyFold* fold, PinnedValue* value) const;
+
+  // Get() for many keys in any order; requests whose fold is decided are left alone. Blocks that
+  // are not cached are read many by one call of the file. The caller has no EpochGuard open.
   void MultiGet(std::span<LookupRequest> requests, const TableReadOptions& options) const;
 
   // The reader must outlive the iterator. Both directions; one block pinned at a time.
@@ -98,9 +114,10 @@ class TableReader {
     const LookupKey& key;
     KeyFold* fold;
     PinnedValue* value;
-    CacheFill fill;
   };
-  // One key of a MultiGet and the leases that it holds.
+  // What the cached blocks say about a key.
+  enum class Presence : uint8_t { kAbsent, kPossible, kUnknown };
+  // One key of a MultiGet.
   struct Lookup;
 
   TableReader(TableFile file, TopIndex top, TableProperties properties);
@@ -111,16 +128,24 @@ class TableReader {
   }
   // Brings into the processor's caches what a lookup in the partition will touch first.
   void Prefetch(const LookupKey& key, size_t partition) const;
-  // Sets `place` to the first block of its partition to look into, and holds that partition's
-  // index; leaves `index` null where the filter says that the key is not there.
-  absl::Status Locate(const LookupKey& key, DataPlace* place, FrameLease* index) const;
-  // Searches the block at `place`, which is `data`, and the blocks after it while the key's
-  // versions go on.
-  absl::Status Search(const Sought& sought, DataPlace place, FrameLease index,
-                      FrameLease data) const;
-  // The steps of MultiGet, each over all lookups; an error ends its lookup.
-  void LocateAll(std::span<Lookup> lookups) const;
-  std::vector<BlockRead> ReadMissing(std::span<Lookup> lookups, CacheFill fill) const;
+  // Finds the first block to look into by cached filters and indexes. If it returns kPossible, it
+  // has set `*place` and the frame of that partition's index. Inside a guard.
+  Presence LocateCached(const LookupKey& key, DataPlace* place, Frame** index) const;
+  // Searches the cached block at `place` and the blocks after it while the key's versions go on.
+  // Returns false, with `*reached` set, if one is not cached. Inside a guard.
+  bool SearchCached(const Sought& sought, DataPlace place, Frame* index,
+                    TablePosition* reached) const;
+  // The same two without a guard: they pin and read. Locate leaves `at->index` null if the key is
+  // not there. Search begins with `data`, the block at `at.place`.
+  absl::Status Locate(const LookupKey& key, TablePosition* at) const;
+  absl::Status Search(const Sought& sought, TablePosition at, FrameLease data,
+                      CacheFill fill) const;
+  // Returns true if the key's versions go on after the block.
+  bool SearchBlock(const Sought& sought, Frame* data) const;
+  // The steps of MultiGet. The first does what the cached blocks allow, and returns the lookups
+  // that are not done; the last reads the blocks of lookups that are sorted by place.
+  std::vector<Lookup> LookUpCached(std::span<LookupRequest> requests) const;
+  void ReadAndSearch(std::span<Lookup> lookups, CacheFill fill) const;
 
   const TableBlocks blocks_;
   const TableProperties properties_;

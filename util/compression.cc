@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "util/thread_index.h"
 
 namespace cambium {
 namespace {
@@ -56,6 +57,7 @@ bool CompressZstd(std::string_view raw, int level, std::string* out) {
 }
 
 absl::Status UncompressZstd(std::string_view in, char* to, size_t raw_size) {
+  AssertNoEpochGuard();
   return WithContext(
       &Contexts::decompressor, ZSTD_createDCtx, [&](ZSTD_DCtx* context) -> absl::Status {
         if (context == nullptr) {

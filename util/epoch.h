@@ -1,106 +1,155 @@
-// Epochs: when memory that readers may still look at can be deleted.
+// EpochDomain: decides when memory that readers without locks may still look at can be deleted.
 //
 // Readers load shared pointers inside an EpochGuard and take no reference. A writer first makes the
-// object unreachable (swaps the pointer), then retires it; its deleter runs once every guard that
-// was open at that moment is closed.
+// object unreachable (swaps the pointer), then retires it. The object's deleter runs once every
+// guard of the domain that was open at that moment is closed.
 //
 //   reader                                      writer
-//     EpochGuard guard;                           View* old = current.exchange(fresh);
-//     View* view = current.load(acquire);         EpochRetire(old, DeleteView);
+//     EpochGuard guard(&domain);                  View* old = current.exchange(fresh);
+//     View* view = current.load(acquire);         domain.Retire(old, DeleteView);
 //     … *view …
 //
-// How: a global counter and a cache line a thread. A guard writes the counter's value to its
-// thread's line. Retired objects gather in lists, one a thread; a full list becomes a batch,
-// stamped with the counter, which then moves on by one. A batch may go when every open guard shows
-// a larger number. A guard's write must be seen before its reads happen. A full barrier there would
-// cost more than the rest of a guard; instead the one who deletes makes every thread of the process
-// pass a barrier, by membarrier(2), once a batch. Where the kernel has none, and under
-// ThreadSanitizer, both sides use read-modify-writes of the thread's line, which order by
-// themselves. Lost: hazard pointers (a barrier a pointer) and reference counts (shared writes).
+// How: a domain has a counter, and one slot (a cache line) per thread. A guard writes the counter's
+// value to its thread's slot. Retired objects gather in a list. A collection makes the list a
+// batch, stamped with the counter, which then moves on by one. A batch is deleted when every open
+// guard shows a larger number. A guard's write must be seen before its reads happen. A full barrier
+// there would cost more than the rest of a guard; instead the collector makes every thread of the
+// process pass a barrier, by membarrier(2), once per collection. If the kernel has no membarrier,
+// and under ThreadSanitizer, both sides use read-modify-writes of the slot, which order by
+// themselves. Rejected: hazard pointers (a barrier per pointer) and reference counts (shared
+// writes).
+//
+// Each database has its own domain, so a reader of one never holds back memory of another. Slots
+// are found by ThreadIndex() and nothing belongs to a thread: threads that end leave nothing
+// behind.
 //
 // Invariants: the counter only grows. Batches wait in the order of their stamps. Deleters run in
-// EpochRetire and EpochDrain alone, in the caller's thread, with no lock of this file
-// held: so whoever calls these holds no lock that a deleter may take. One open guard holds back
-// every deletion of the process: guards are short, and never open across I/O or a wait.
+// Retire, Collect and Drain alone, in the caller's thread, without a lock of the domain: the caller
+// must not hold a lock that a deleter may take. An open guard holds back every deletion of its
+// domain: guards are short, and never open across I/O, decompression or a wait for a lock. The
+// asserts of AssertNoEpochGuard() catch that.
 #ifndef CAMBIUM_UTIL_EPOCH_H_
 #define CAMBIUM_UTIL_EPOCH_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "util/mutex.h"
+#include "util/thread_index.h"
 
 namespace cambium {
 
-namespace epoch_internal {
+// Thread-safe.
+class EpochDomain {
+ public:
+  class Guard;  // EpochGuard, below
 
-struct RetireList;
+  EpochDomain();
+  EpochDomain(const EpochDomain&) = delete;
+  EpochDomain& operator=(const EpochDomain&) = delete;
+  // Deletes what is still retired. Requires that no guard is open.
+  ~EpochDomain();
 
-// What one thread shows to all others: its own cache line (two, as lines are fetched in pairs).
-struct alignas(128) Slot {
-  std::atomic<uint64_t> epoch{0};  // the counter when the outermost guard opened; 0: none is open
-  uint32_t depth = 0;              // open guards, the thread's own business
-  bool has_barrier = false;        // whether membarrier stands in for the guard's own
-  std::atomic<bool> taken{true};   // by a living thread
-  uint32_t number = 0;             // constant once the slot is listed
-  Slot* next = nullptr;            // all slots ever made, constant once the slot is listed
-  RetireList* retired = nullptr;   // the thread's own list, constant
+  // Runs `deleter(object)` once no guard that is open now is open any more: in this call or in a
+  // later one of Retire, Collect or Drain, in whichever thread. No reader may be able to find
+  // `object` any more. A deleter may retire; it may not call Drain.
+  void Retire(void* object, void (*deleter)(void*));
+
+  // Deletes everything retired that no open guard can see. Does not wait.
+  void Collect();
+
+  // Blocks until everything retired before the call has been deleted. Requires: no guard of this
+  // thread is open.
+  void Drain();
+
+ private:
+  // What one thread shows to all others: its own cache line (two, as lines are fetched in pairs).
+  struct alignas(128) Slot {
+    std::atomic<uint64_t> epoch{0};  // the counter when the outermost guard opened; 0: none is open
+    uint32_t depth = 0;              // open guards; only the thread itself uses it
+    bool deleting = false;           // a deleter is running; only the thread itself uses it
+  };
+  struct Retired {
+    void* object;
+    void (*deleter)(void*);
+  };
+  struct Batch {
+    uint64_t stamp;  // may be deleted when every open guard shows more
+    std::vector<Retired> objects;
+  };
+
+  // Slots are in the domain for the first threads, and in chunks for the others: chunk c, made when
+  // it is first needed, has kFirstSlots << c of them.
+  static constexpr uint32_t kFirstSlots = 32;
+  static constexpr size_t kChunkCount = 20;
+
+  // The calling thread's slot.
+  Slot* OwnSlot() {
+    const uint32_t thread = ThreadIndex();
+    return thread < kFirstSlots ? &first_slots_[thread] : FarSlot(thread);
+  }
+  Slot* FarSlot(uint32_t thread);
+  // Returns the smallest number that an open guard shows. It may be too small if a guard shows at
+  // most `stamp`.
+  uint64_t OldestGuard(uint64_t stamp);
+  template <typename Read>
+  uint64_t OldestShown(uint64_t oldest, Read read);
+  // Takes the batches that may be deleted. The first one's stamp stays in running_ until they are.
+  std::vector<Batch> TakeReady();
+
+  std::atomic<bool> backlog_{false};
+  std::array<std::atomic<Slot*>, kChunkCount> chunks_{};
+  Mutex mutex_;
+  CondVar deleted_;
+  std::vector<Retired> pending_ ABSL_GUARDED_BY(mutex_);  // in no batch yet
+  std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> running_ ABSL_GUARDED_BY(mutex_);
+  // What every guard reads stands apart from what retiring threads write.
+  alignas(128) std::atomic<uint64_t> counter_{1};
+  const bool has_barrier_;  // membarrier stands in for the guards' own barriers
+  std::array<Slot, kFirstSlots> first_slots_;
 };
 
-// The calling thread's slot; null before its first guard.
-#if defined(__GNUC__)
-[[gnu::tls_model("initial-exec")]]
-#endif
-extern constinit thread_local Slot* current_slot;
-// Starts at 1.
-extern constinit std::atomic<uint64_t> counter;
-
-Slot* Register();
-
-inline Slot* CurrentSlot() {
-  Slot* const slot = current_slot;
-  return slot != nullptr ? slot : Register();
-}
-
-}  // namespace epoch_internal
-
-// A small number that no other living thread has, given out again when its thread has ended: what
-// is kept a thread apart, such as the shards of a counter, is found by it. Whoever has a number
-// next sees all that its last owner wrote. Thread-safe.
-inline uint32_t ThreadIndex() { return epoch_internal::CurrentSlot()->number; }
-
-// While it lives, nothing that was reachable when it opened is deleted. Guards nest. Confined to
-// the thread that made it.
-class EpochGuard {
+// While it is open, nothing of its domain that was reachable when it opened is deleted. Guards
+// nest. Confined to the thread that made it.
+class EpochDomain::Guard {
  public:
-  EpochGuard() : slot_(epoch_internal::CurrentSlot()) {
+  explicit Guard(EpochDomain* domain) : slot_(domain->OwnSlot()) {
+#ifndef NDEBUG
+    ++thread_internal::this_thread.open_guards;
+#endif
     if (slot_->depth++ != 0) return;
-    const uint64_t now = epoch_internal::counter.load(std::memory_order_acquire);
-    if (slot_->has_barrier) {
+    const uint64_t now = domain->counter_.load(std::memory_order_acquire);
+    if (domain->has_barrier_) {
       slot_->epoch.store(now, std::memory_order_release);
       std::atomic_signal_fence(std::memory_order_seq_cst);
     } else {
       slot_->epoch.exchange(now, std::memory_order_acq_rel);
     }
   }
-  ~EpochGuard() {
+  ~Guard() { Close(); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  // Ends the protection before the guard's scope ends. A second call does nothing.
+  void Close() {
+    if (slot_ == nullptr) return;
     if (--slot_->depth == 0) slot_->epoch.store(0, std::memory_order_release);
+    slot_ = nullptr;
+#ifndef NDEBUG
+    --thread_internal::this_thread.open_guards;
+#endif
   }
-  EpochGuard(const EpochGuard&) = delete;
-  EpochGuard& operator=(const EpochGuard&) = delete;
 
  private:
-  epoch_internal::Slot* const slot_;
+  Slot* slot_;  // null once closed
 };
-
-// Runs `deleter(object)` once no guard that is open now is open any more: in this call or in a
-// later one of EpochRetire or EpochDrain, by whichever thread. No reader may be able
-// to find `object` any more. `bytes` is what the deletion gives back, about: much of it is
-// collected sooner. A deleter may retire; it may not call EpochDrain. Thread-safe.
-void EpochRetire(void* object, void (*deleter)(void*), size_t bytes = 0);
-
-// Blocks until everything retired before the call has been deleted. Requires: no guard of this
-// thread is open, and none of another waits for this thread. Thread-safe.
-void EpochDrain();
+using EpochGuard = EpochDomain::Guard;
 
 }  // namespace cambium
 

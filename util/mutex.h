@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "util/thread_index.h"
 
 namespace cambium {
 
@@ -21,7 +22,11 @@ class ABSL_LOCKABLE Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  // May wait: requires that the thread has no epoch guard open.
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    AssertNoEpochGuard();
+    mutex_.lock();
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
   // Tells the analysis, and readers, that the caller holds it.

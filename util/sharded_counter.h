@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "util/epoch.h"
+#include "util/thread_index.h"
 
 namespace cambium {
 

@@ -99,7 +99,8 @@ class Tables {
 
   const bench::ScratchDirectory directory_;
   const std::shared_ptr<FileSystem> files_ = DefaultFileSystem();
-  sstable::BlockCache cache_{size_t{64} << 20};
+  EpochDomain epochs_;
+  sstable::BlockCache cache_{size_t{64} << 20, &epochs_};
   uint64_t last_number_ = 0;
   std::vector<std::unique_ptr<sstable::TableReader>> readers_;
 };

@@ -233,7 +233,8 @@ BENCHMARK(BM_IndexFind)->Args({128, Sized(4096)});
 // A table of even keys in a ScratchDirectory, opened. Immutable after construction.
 class Table {
  public:
-  Table(uint64_t entries, Compression compression, size_t cache_bytes) : cache_(cache_bytes) {
+  Table(uint64_t entries, Compression compression, size_t cache_bytes)
+      : cache_(cache_bytes, &epochs_) {
     TableBuilderOptions options = Options(compression);
     auto made = files_->CreateWritable(options.path);
     Require(made.status());
@@ -272,6 +273,7 @@ class Table {
  private:
   const bench::ScratchDirectory directory_;
   const std::shared_ptr<FileSystem> files_ = DefaultFileSystem();
+  EpochDomain epochs_;
   BlockCache cache_;
   std::unique_ptr<TableReader> reader_;
 };
@@ -284,7 +286,6 @@ void LookUp(benchmark::State& state, const Reader& reader, uint64_t entries, uin
   uint64_t found = 0;
   for (auto _ : state) {
     const std::string key = KeyOf(2 * random.Uniform(entries) + odd);
-    const EpochGuard guard;
     const LookupKey lookup(key, kMaxSequenceNumber, Order());
     KeyFold fold(kMaxSequenceNumber);
     Require(reader()->Get(lookup, {}, &fold, &value));

@@ -79,8 +79,9 @@ void BM_Uncompress(benchmark::State& state) {
 BENCHMARK(BM_Uncompress)->ArgsProduct({{4096, 8192, 65536}, {-1, 1, 3}});
 
 void BM_EpochGuard(benchmark::State& state) {
+  static EpochDomain domain;
   for (auto _ : state) {
-    const EpochGuard guard;
+    const EpochGuard guard(&domain);
     benchmark::ClobberMemory();
   }
 }

@@ -18,8 +18,17 @@ namespace {
 
 using compaction::RunMergeResult;
 
-// Bytes that a compaction reads at once, and the input below which a part is not worth a thread.
-constexpr size_t kReadaheadBytes = size_t{1} << 20;
+// Bytes that a compaction reads at a time from each of its inputs: a part of the memory budget,
+// because a compaction has many inputs, within bounds that keep reads efficient.
+constexpr size_t kReadaheadParts = 256;
+constexpr size_t kMinReadahead = size_t{64} << 10;
+constexpr size_t kMaxReadahead = size_t{1} << 20;
+
+size_t ReadaheadBytes(const Options& options) {
+  return std::clamp(options.memory_budget / kReadaheadParts, kMinReadahead, kMaxReadahead);
+}
+
+// A part of a compaction with less input than this is not worth a thread.
 constexpr uint64_t kMinPartBytes = uint64_t{16} << 20;
 
 // The SSTables that one job writes, until the manifest names them. Thread-safe: the parts of a
@@ -96,7 +105,8 @@ void RunInParallel(Executor* executor, size_t count, const std::function<void(si
 std::unique_ptr<InternalIterator> InputsOf(Context* context, const compaction::Plan& plan) {
   std::vector<std::unique_ptr<InternalIterator>> children;
   for (const compaction::PlanInput& input : plan.inputs) {
-    children.push_back(context->NewRunIterator(input.files, {false, kReadaheadBytes}));
+    children.push_back(
+        context->NewRunIterator(input.files, {false, ReadaheadBytes(context->options)}));
   }
   return NewMergingIterator(context->order, std::move(children));
 }

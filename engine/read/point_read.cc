@@ -49,14 +49,35 @@ absl::Status Outcome(const KeyFold& fold) {
   }
 }
 
-absl::Status ReadTable(const LiveTable& table, const LookupKey& key,
-                       const sstable::TableReadOptions& options,
-                       std::pair<KeyFold*, PinnedValue*> out) {
-  const sstable::TableReader* reader = table.table().reader_if_open();
-  if (reader == nullptr) {
-    ASSIGN_OR_RETURN(reader, table.table().reader());
+// What ReadFiles() works on.
+struct FileRead {
+  KeyFold* fold;
+  PinnedValue* value;
+  sstable::TableReadOptions options;
+};
+
+// A PointRead that a missing block, or a table that is not open, keeps from being done in memory.
+struct Miss {
+  size_t run = 0;                  // where it goes on
+  sstable::TablePosition reached;  // in the table of that run
+};
+
+// Reads on from `miss`, without a guard.
+[[gnu::noinline]] absl::Status ReadFiles(Context* context, const TablesView& tables, Miss miss,
+                                         const LookupKey& key, const FileRead& out) {
+  for (size_t i = miss.run; i < tables.runs.size() && !out.fold->decided(); ++i) {
+    const LiveTable* table = tables.runs[i].Find(key, context->order);
+    if (table == nullptr) continue;
+    const absl::StatusOr<const sstable::TableReader*> reader = table->table().reader();
+    absl::Status status = reader.status();
+    if (status.ok()) {
+      status = i == miss.run ? (*reader)->GetFrom(std::move(miss.reached), key, out.options,
+                                                  out.fold, out.value)
+                             : (*reader)->Get(key, out.options, out.fold, out.value);
+    }
+    if (!status.ok()) return context->Noted(std::move(status), table->file().number);
   }
-  return reader->Get(key, options, out.first, out.second);
+  return Outcome(*out.fold);
 }
 
 // One key of a MultiPointRead that no memtable decided.
@@ -92,13 +113,16 @@ absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view k
   const LookupKey lookup(key, at.sequence, context->order);
   KeyFold fold(at.sequence);
   if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold);
-  const sstable::TableReadOptions options{at.fill_cache};
-  for (const RunView& run : at.view->tables->runs) {
-    const LiveTable* table = run.Find(lookup, context->order);
+  const std::vector<RunView>& runs = at.view->tables->runs;
+  Miss miss;
+  for (; miss.run < runs.size() && !fold.decided(); ++miss.run) {
+    const LiveTable* table = runs[miss.run].Find(lookup, context->order);
     if (table == nullptr) continue;
-    absl::Status status = ReadTable(*table, lookup, options, {&fold, value});
-    if (!status.ok()) return context->Noted(std::move(status), table->file().number);
-    if (fold.decided()) break;
+    const sstable::TableReader* reader = table->table().reader_if_open();
+    if (reader != nullptr && reader->GetCached(lookup, &fold, value, &miss.reached)) continue;
+    const std::shared_ptr<const TablesView> tables = at.view->tables;
+    at.guard->Close();
+    return ReadFiles(context, *tables, std::move(miss), lookup, {&fold, value, {at.fill_cache}});
   }
   return Outcome(fold);
 }
@@ -117,6 +141,8 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
     statuses[read.index] = Outcome(read.fold);
     return true;
   });
+  const std::shared_ptr<const TablesView> tables = at.view->tables;
+  at.guard->Close();
   // In key order, the keys of one table and of one block are neighbours.
   std::sort(pending.begin(), pending.end(), [&](const Pending& a, const Pending& b) {
     return context->order.Less(a.lookup.key, b.lookup.key);
@@ -124,7 +150,7 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
 
   const sstable::TableReadOptions options{at.fill_cache};
   std::vector<sstable::LookupRequest> group;
-  for (const RunView& run : at.view->tables->runs) {
+  for (const RunView& run : tables->runs) {
     if (pending.empty()) break;
     for (size_t begin = 0; begin < pending.size();) {
       const LiveTable* table = run.Find(pending[begin].lookup, context->order);

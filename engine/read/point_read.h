@@ -2,8 +2,11 @@
 //
 //   memtable ─▶ frozen memtables, newest first ─▶ runs, newest first: one table a run
 //
-// At each step KeyFold decides whether to go on. View and sequence number belong together:
-// Tree::Current() says why.
+// At each step KeyFold decides whether to go on. A read begins inside the caller's EpochGuard, with
+// what is in memory. When it needs a file, it takes a reference to the tables, closes the guard,
+// and goes on from the run that it has come to: no guard is open during I/O, and a slow file holds
+// back no memory but the tables' own. View and sequence number belong together: Tree::Current()
+// says why.
 #ifndef CAMBIUM_ENGINE_READ_POINT_READ_H_
 #define CAMBIUM_ENGINE_READ_POINT_READ_H_
 
@@ -15,24 +18,23 @@
 #include "cambium/pinned_value.h"
 #include "engine/context.h"
 #include "engine/state/read_view.h"
+#include "util/epoch.h"
 
 namespace cambium::engine {
 
-// What a read looks at. The caller holds an EpochGuard, or pins `view`, for as long as it uses
-// this.
+// What a read looks at.
 struct ReadPoint {
-  const ReadView* view = nullptr;
+  EpochGuard* guard = nullptr;     // open; the read may close it
+  const ReadView* view = nullptr;  // loaded inside the guard
   SequenceNumber sequence = 0;
   bool fill_cache = true;
 };
 
-// Sets `*value` and answers ok, or NotFound; DataLoss where a damaged file stands between. The
-// caller holds an EpochGuard.
+// Sets `*value` and returns ok, or returns NotFound; DataLoss if a damaged file stands between.
 absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view key,
                        PinnedValue* value);
 
-// The same for many keys; results stand at the key's index, and the three have one size. The caller
-// holds an EpochGuard.
+// The same for many keys; results stand at the key's index, and the three have one size.
 void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::string_view> keys,
                     std::span<PinnedValue> values, std::span<absl::Status> statuses);
 

@@ -8,10 +8,9 @@ namespace cambium::engine {
 
 void RetireView::operator()(const std::shared_ptr<const ReadView>* view) const {
   using Holder = std::shared_ptr<const ReadView>;
+  epochs->Retire(const_cast<Holder*>(view), [](void* h) { delete static_cast<Holder*>(h); });
   // Perhaps memtables and the files of replaced tables: it does not wait for others to be retired.
-  constexpr size_t kMuch = size_t{1} << 30;
-  EpochRetire(
-      const_cast<Holder*>(view), [](void* h) { delete static_cast<Holder*>(h); }, kMuch);
+  epochs->Collect();
 }
 
 void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
@@ -50,12 +49,17 @@ void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flus
     publish();
   }
   assert(replaced != nullptr);
+  replaced.reset();
+  // Flushed memtables and replaced files are freed now, even if a reader had a guard open: guards
+  // are short.
+  epochs_->Drain();
 }
 
 ReplacedView Tree::Publish(ReadView view) {
   auto next = std::make_unique<const std::shared_ptr<const ReadView>>(
       std::make_shared<const ReadView>(std::move(view)));
-  return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel));
+  return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel),
+                      RetireView{epochs_});
 }
 
 std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,

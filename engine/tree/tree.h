@@ -22,6 +22,7 @@ namespace cambium::engine {
 
 // Lets go of a published view through the epoch.
 struct RetireView {
+  EpochDomain* epochs = nullptr;
   void operator()(const std::shared_ptr<const ReadView>* view) const;
 };
 // A view that was replaced, on its way out. Whoever replaces a view under a lock destroys this
@@ -35,7 +36,8 @@ using PublishBracket = std::function<void(const std::function<void()>& publish)>
 // Thread-safe.
 class Tree {
  public:
-  Tree(sstable::TableCache* tables, FileReaper* reaper) : tables_(tables), reaper_(reaper) {}
+  Tree(sstable::TableCache* tables, FileReaper* reaper, EpochDomain* epochs)
+      : tables_(tables), reaper_(reaper), epochs_(epochs) {}
   ~Tree() { delete current_.load(std::memory_order_acquire); }
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
@@ -62,7 +64,7 @@ class Tree {
   }
   // The newest view, kept alive by the caller.
   std::shared_ptr<const ReadView> Pin() const {
-    const EpochGuard guard;
+    const EpochGuard guard(epochs_);
     return *current_.load(std::memory_order_acquire);
   }
 
@@ -84,6 +86,7 @@ class Tree {
 
   sstable::TableCache* const tables_;
   FileReaper* const reaper_;
+  EpochDomain* const epochs_;
   mutable Mutex tree_mu_;
   std::atomic<const std::shared_ptr<const ReadView>*> current_{nullptr};
 };

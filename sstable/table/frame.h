@@ -74,6 +74,7 @@ class alignas(kFrameAlignment) Frame {
   const FilterView& filter() const { return View<FilterView>(); }
   const IndexView& index() const { return *View<std::unique_ptr<const IndexView>>(); }
 
+  BlockCache* cache() const { return cache_; }
   // Bytes of memory that it takes.
   size_t charge() const { return charge_; }
 
@@ -137,50 +138,40 @@ class alignas(kFrameAlignment) Frame {
   Place place_;
 };
 
-// A frame to use: borrowed inside the EpochGuard that its maker holds, or with a reference of its
-// own. Movable. Confined to one thread at a time.
+// Owns one reference to a frame, or none. Movable. Confined to one thread at a time.
 class FrameLease {
  public:
   FrameLease() = default;
-  // The caller holds an EpochGuard, and drops the lease or calls Keep() inside it.
-  static FrameLease Borrow(Frame* frame) { return FrameLease(frame, Held::kBorrowed); }
   // Takes over one reference.
-  static FrameLease Own(Frame* frame) { return FrameLease(frame, Held::kOwned); }
-  FrameLease(FrameLease&& other) noexcept
-      : frame_(std::exchange(other.frame_, nullptr)), held_(other.held_) {}
+  static FrameLease Own(Frame* frame) { return FrameLease(frame); }
+  // Takes a reference of its own: `frame` is null, or found in a slot inside the caller's guard, or
+  // held by another lease.
+  static FrameLease Share(Frame* frame) {
+    if (frame != nullptr) frame->Ref();
+    return FrameLease(frame);
+  }
+  FrameLease(FrameLease&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
   FrameLease& operator=(FrameLease&& other) noexcept {
     std::swap(frame_, other.frame_);
-    std::swap(held_, other.held_);
     return *this;
   }
   ~FrameLease() { Reset(); }
 
   void Reset() {
     Frame* const frame = std::exchange(frame_, nullptr);
-    if (frame != nullptr && held_ == Held::kOwned) frame->Unref();
+    if (frame != nullptr) frame->Unref();
   }
-  // From now on the lease outlives the guard.
-  void Keep() {
-    if (frame_ == nullptr || held_ == Held::kOwned) return;
-    frame_->Ref();
-    held_ = Held::kOwned;
-  }
-  // Gives up the reference. Requires one.
-  Frame* Release() {
-    assert(held_ == Held::kOwned);
-    return std::exchange(frame_, nullptr);
-  }
+  // Gives up the reference.
+  Frame* Release() { return std::exchange(frame_, nullptr); }
 
   explicit operator bool() const { return frame_ != nullptr; }
   Frame* get() const { return frame_; }
   Frame* operator->() const { return frame_; }
 
  private:
-  enum class Held : uint8_t { kBorrowed, kOwned };
-  FrameLease(Frame* frame, Held held) : frame_(frame), held_(held) {}
+  explicit FrameLease(Frame* frame) : frame_(frame) {}
 
   Frame* frame_ = nullptr;
-  Held held_ = Held::kBorrowed;
 };
 
 }  // namespace cambium::sstable

@@ -36,40 +36,41 @@ TableBlocks::~TableBlocks() {
   cache->Unreserve(MemoryUsage());
 }
 
-bool TableBlocks::Pin(const FrameSlot* slot, FrameLease* lease) {
-  const EpochGuard guard;
-  const bool cached = Borrow(slot, lease);
-  if (cached) lease->Keep();
-  return cached;
+bool TableBlocks::PinCached(const FrameSlot* slot, FrameLease* lease) const {
+  FrameLease found;
+  {
+    const EpochGuard guard(file_.options().cache->epochs());
+    found = FrameLease::Share(Cached(slot));
+  }
+  if (!found) return false;
+  *lease = std::move(found);
+  return true;
 }
 
-absl::Status TableBlocks::HoldFilter(size_t partition, FrameLease* lease) const {
-  if (Borrow(FilterSlot(partition), lease)) return absl::OkStatus();
+absl::Status TableBlocks::PinFilter(size_t partition, FrameLease* lease) const {
+  if (PinCached(FilterSlot(partition), lease)) return absl::OkStatus();
   ASSIGN_OR_RETURN(*lease, ReadFilter(partition));
   Publish(FilterSlot(partition), lease);
   return absl::OkStatus();
 }
 
-absl::Status TableBlocks::HoldIndex(size_t partition, FrameLease* lease) const {
-  return Borrow(IndexSlot(partition), lease) ? absl::OkStatus() : LoadIndex(partition, lease);
-}
-
-absl::Status TableBlocks::HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
-                                   FrameLease* lease) const {
-  if (!Borrow(DataSlot(place), lease)) return LoadData(place, index, fill, lease);
-  (*lease)->Prefetch();
-  Count(ReadCounter::kHit);
-  return absl::OkStatus();
-}
-
 absl::Status TableBlocks::PinIndex(size_t partition, FrameLease* lease) const {
-  return Pin(IndexSlot(partition), lease) ? absl::OkStatus() : LoadIndex(partition, lease);
+  if (PinCached(IndexSlot(partition), lease)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(*lease, ReadIndex(partition));
+  Publish(IndexSlot(partition), lease);
+  return absl::OkStatus();
 }
 
 absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                                   FrameLease* lease) const {
-  if (!Pin(DataSlot(place), lease)) return LoadData(place, index, fill, lease);
-  Count(ReadCounter::kHit);
+  if (PinCached(DataSlot(place), lease)) {
+    Count(ReadCounter::kHit);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<FrameLease> read = file_.ReadBlock(index.handle(place.index), BlockKind::kData);
+  if (!read.ok()) return WithKeyRange(read.status(), place, index);
+  *lease = std::move(*read);
+  if (fill == CacheFill::kYes) Publish(DataSlot(place), lease);
   return absl::OkStatus();
 }
 
@@ -100,21 +101,6 @@ absl::StatusOr<FrameLease> TableBlocks::ReadIndex(size_t partition) const {
 
 void TableBlocks::Publish(FrameSlot* slot, FrameLease* lease) const {
   *lease = FrameLease::Own(file_.options().cache->Insert(slot, lease->Release()));
-}
-
-absl::Status TableBlocks::LoadIndex(size_t partition, FrameLease* lease) const {
-  ASSIGN_OR_RETURN(*lease, ReadIndex(partition));
-  Publish(IndexSlot(partition), lease);
-  return absl::OkStatus();
-}
-
-absl::Status TableBlocks::LoadData(const DataPlace& place, const IndexView& index, CacheFill fill,
-                                   FrameLease* lease) const {
-  absl::StatusOr<FrameLease> read = file_.ReadBlock(index.handle(place.index), BlockKind::kData);
-  if (!read.ok()) return WithKeyRange(read.status(), place, index);
-  *lease = std::move(*read);
-  if (fill == CacheFill::kYes) Publish(DataSlot(place), lease);
-  return absl::OkStatus();
 }
 
 std::string TableBlocks::KeysFrom(size_t partition) const {

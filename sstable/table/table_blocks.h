@@ -4,8 +4,8 @@
 // side, then one a data block. A block is asked for by its place; what comes back is a lease on its
 // frame.
 //
-//   Hold   for a moment, inside the caller's EpochGuard: a hit costs one load
-//   Pin    for as long as the lease lives
+//   Cached…  for a moment, inside the caller's EpochGuard: a hit costs one load; reads no file
+//   Pin…     for as long as the lease lives, from the cache or the file; no guard may be open
 //
 // Index and filter partitions that had to be read always go into the cache; data blocks as asked.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_
@@ -53,8 +53,8 @@ class TableBlocks {
   const KeyOrder& order() const { return file_.options().order; }
   size_t partition_count() const { return top_.partition_count(); }
 
-  // The cached frame, or null. The caller holds an EpochGuard and uses the frame inside it. A data
-  // block that is there counts as a hit.
+  // Each returns the cached frame, or null. The caller has an EpochGuard open and uses the frame
+  // inside it. A data block that is there counts as a hit.
   Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
   Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
   Frame* CachedData(const DataPlace& place) const {
@@ -63,14 +63,16 @@ class TableBlocks {
     return frame;
   }
 
-  // Each leases the frame of a block, reading it where it is not cached. Hold…: the caller holds an
-  // EpochGuard, and drops the lease inside it. HoldFilter requires a filter.
-  absl::Status HoldFilter(size_t partition, FrameLease* lease) const;
-  absl::Status HoldIndex(size_t partition, FrameLease* lease) const;
-  // `index` is the partition's.
-  absl::Status HoldData(const DataPlace& place, const IndexView& index, CacheFill fill,
-                        FrameLease* lease) const;
+  // Starts the loads of what a search in a data block reads first, if the block is cached.
+  void PrefetchData(const DataPlace& place) const {
+    const Frame* const frame = DataSlot(place)->load(std::memory_order_acquire);
+    if (frame != nullptr) frame->Prefetch();
+  }
+
+  // Each leases the frame of a block, reading it if it is not cached. PinFilter requires a filter.
+  absl::Status PinFilter(size_t partition, FrameLease* lease) const;
   absl::Status PinIndex(size_t partition, FrameLease* lease) const;
+  // `index` is the partition's.
   absl::Status PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
                        FrameLease* lease) const;
 
@@ -105,20 +107,12 @@ class TableBlocks {
     if (frame != nullptr) frame->MarkUsed();
     return frame;
   }
-  // Borrows, or pins, what is cached; false where nothing is.
-  static bool Borrow(const FrameSlot* slot, FrameLease* lease) {
-    Frame* const frame = Cached(slot);
-    if (frame != nullptr) *lease = FrameLease::Borrow(frame);
-    return frame != nullptr;
-  }
-  static bool Pin(const FrameSlot* slot, FrameLease* lease);
+  // Pins what is cached; returns false if nothing is.
+  bool PinCached(const FrameSlot* slot, FrameLease* lease) const;
   size_t SlotCount() const { return 2 * partition_count() + top_.block_count(); }
 
   void Publish(FrameSlot* slot, FrameLease* lease) const;
   std::string KeysFrom(size_t partition) const;
-  absl::Status LoadIndex(size_t partition, FrameLease* lease) const;
-  absl::Status LoadData(const DataPlace& place, const IndexView& index, CacheFill fill,
-                        FrameLease* lease) const;
 
   const TableFile file_;
   const TopIndex top_;

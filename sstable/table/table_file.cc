@@ -8,6 +8,7 @@
 #include "util/absl_view.h"
 #include "util/compression.h"
 #include "util/status_macros.h"
+#include "util/thread_index.h"
 
 namespace cambium::sstable {
 namespace {
@@ -38,7 +39,7 @@ void TableFile::ReadBlocks(std::span<BlockRead> reads) const {
     requests.push_back(Request(read.handle.offset, size, read.frame->buffer()));
     asked.push_back(&read);
   }
-  file_->Read(requests);
+  ReadFile(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     BlockRead& read = *asked[i];
     FrameLease frame = std::move(read.frame);
@@ -50,18 +51,23 @@ void TableFile::ReadBlocks(std::span<BlockRead> reads) const {
   }
 }
 
+void TableFile::ReadFile(std::span<ReadRequest> requests) const {
+  AssertNoEpochGuard();
+  file_->Read(requests);
+}
+
 absl::StatusOr<FrameLease> TableFile::ReadBlock(const BlockHandle& handle, BlockKind kind) const {
   RETURN_IF_ERROR(CheckHandle(handle, kind));
   ASSIGN_OR_RETURN(FrameLease frame, NewFrame(kind, handle.size + kTrailerSize));
   ReadRequest request = Request(handle.offset, handle.size + kTrailerSize, frame->buffer());
-  file_->Read({&request, 1});
+  ReadFile({&request, 1});
   RETURN_IF_ERROR(Outcome(request, kind));
   return Finish(std::move(frame), handle);
 }
 
 absl::Status TableFile::ReadBytes(uint64_t offset, size_t size, char* buffer) const {
   ReadRequest request = Request(offset, size, buffer);
-  file_->Read({&request, 1});
+  ReadFile({&request, 1});
   RETURN_IF_ERROR(request.status);
   if (request.bytes_read == size) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("read ", options_.path, " at offset ", offset, ": found ",

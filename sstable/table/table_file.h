@@ -97,6 +97,8 @@ class TableFile {
   const TableReaderOptions& options() const { return options_; }
 
  private:
+  // The only place that reads the file. Requires that the thread has no epoch guard open.
+  void ReadFile(std::span<ReadRequest> requests) const;
   // Whether a request was served whole.
   absl::Status Outcome(const ReadRequest& request, BlockKind kind) const;
   // A frame for the stored bytes and the trailer of a block.

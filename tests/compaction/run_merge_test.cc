@@ -111,7 +111,8 @@ class Store {
  private:
   const std::shared_ptr<FileSystem> files_;
   uint64_t next_number_ = 10;
-  sstable::BlockCache cache_{size_t{1} << 20};
+  EpochDomain epochs_;
+  sstable::BlockCache cache_{size_t{1} << 20, &epochs_};
   std::vector<std::unique_ptr<sstable::TableReader>> readers_;
 };
 

@@ -39,7 +39,8 @@ class Slots {
 };
 
 TEST(BlockCache, KeepsWithinItsCapacity) {
-  BlockCache cache(20'000);
+  EpochDomain epochs;
+  BlockCache cache(20'000, &epochs);
   Slots slots(&cache, 100);
   for (size_t i = 0; i < 100; ++i) {
     slots.Insert(i);
@@ -49,12 +50,13 @@ TEST(BlockCache, KeepsWithinItsCapacity) {
   EXPECT_EQ(cache.Stats().frames, slots.CountHeld());
   EXPECT_EQ(cache.Stats().evictions, 100u - slots.CountHeld());
   EXPECT_GE(slots.CountHeld(), 10u);
-  EpochDrain();
+  epochs.Drain();
   EXPECT_EQ(cache.Usage(), cache.Stats().resident);
 }
 
 TEST(BlockCache, EvictsWhatIsNotUsedFirst) {
-  BlockCache cache(22'000);
+  EpochDomain epochs;
+  BlockCache cache(22'000, &epochs);
   Slots slots(&cache, 200);
   slots.Insert(0);
   slots.Insert(1);
@@ -67,7 +69,8 @@ TEST(BlockCache, EvictsWhatIsNotUsedFirst) {
 }
 
 TEST(BlockCache, KeepsIndexesLongerThanData) {
-  BlockCache cache(22'000);
+  EpochDomain epochs;
+  BlockCache cache(22'000, &epochs);
   Slots slots(&cache, 22);
   slots.Insert(0, BlockKind::kIndex);
   for (size_t i = 1; i < 22; ++i) slots.Insert(i);
@@ -77,7 +80,8 @@ TEST(BlockCache, KeepsIndexesLongerThanData) {
 }
 
 TEST(BlockCache, LeavesOutsideWhatDoesNotFit) {
-  BlockCache cache(kFrameSize);
+  EpochDomain epochs;
+  BlockCache cache(kFrameSize, &epochs);
   Slots slots(&cache, 1);
   Frame* const frame = NewFrame(&cache);
   EXPECT_EQ(cache.Insert(slots[0], frame), frame);
@@ -88,7 +92,8 @@ TEST(BlockCache, LeavesOutsideWhatDoesNotFit) {
 }
 
 TEST(BlockCache, GivesTheFrameOfTheQuickerOne) {
-  BlockCache cache(1 << 20);
+  EpochDomain epochs;
+  BlockCache cache(1 << 20, &epochs);
   Slots slots(&cache, 1);
   Frame* const first = NewFrame(&cache);
   EXPECT_EQ(cache.Insert(slots[0], first), first);
@@ -100,14 +105,15 @@ TEST(BlockCache, GivesTheFrameOfTheQuickerOne) {
 }
 
 TEST(BlockCache, KeepsAPinnedFrameAliveAfterItsEviction) {
-  BlockCache cache(1 << 20);
+  EpochDomain epochs;
+  BlockCache cache(1 << 20, &epochs);
   Slots slots(&cache, 1);
   Frame* const frame = NewFrame(&cache);
   std::fill_n(frame->buffer(), kFrameSize, 'x');
   cache.Insert(slots[0], frame);
   cache.SetCapacity(0);
   EXPECT_FALSE(slots.Holds(0));
-  EpochDrain();
+  epochs.Drain();
   EXPECT_EQ(std::string(frame->buffer(), kFrameSize), std::string(kFrameSize, 'x'));
   EXPECT_EQ(cache.Usage(), frame->charge());
   frame->Unref();
@@ -115,15 +121,59 @@ TEST(BlockCache, KeepsAPinnedFrameAliveAfterItsEviction) {
 }
 
 TEST(BlockCache, MakesRoomForWhatTablesReserve) {
-  BlockCache cache(40'000);
+  EpochDomain epochs;
+  BlockCache cache(40'000, &epochs);
   Slots slots(&cache, 30);
   for (size_t i = 0; i < 30; ++i) slots.Insert(i);
   EXPECT_EQ(slots.CountHeld(), 30u);
   cache.Reserve(30'000);
   EXPECT_LE(cache.Stats().resident, 10'000u);
-  EpochDrain();
+  epochs.Drain();
   EXPECT_LE(cache.Usage(), 40'000u);
   cache.Unreserve(30'000);
+}
+
+// A guard that stays open holds back what is evicted. New frames then stay with their readers, so
+// that the memory of all frames stays within the bound; the resident ones stay.
+TEST(BlockCache, InsertsNothingWhileTooMuchIsRetired) {
+  constexpr size_t kCapacity = 100'000;
+  EpochDomain epochs;
+  BlockCache cache(kCapacity, &epochs);
+  Slots slots(&cache, 1000);
+  std::atomic<bool> open{false}, close{false};
+  std::thread reader([&] {
+    const EpochGuard guard(&epochs);
+    open.store(true);
+    while (!close.load()) std::this_thread::yield();
+  });
+  while (!open.load()) std::this_thread::yield();
+  for (size_t i = 0; i < 999; ++i) {
+    slots.Insert(i);
+    // The last insertions before the stop free nothing yet.
+    EXPECT_LE(cache.Usage(), kCapacity + kCapacity / 16) << i;
+  }
+  EXPECT_FALSE(slots.Holds(998));
+  EXPECT_GT(cache.Stats().retired, kCapacity / 8);
+  EXPECT_GT(cache.Stats().resident, kCapacity / 2);
+  close.store(true);
+  reader.join();
+  slots.Insert(998);  // refused for the last time: it frees what was retired
+  EXPECT_EQ(cache.Stats().retired, 0u);
+  slots.Insert(999);
+  EXPECT_TRUE(slots.Holds(999));
+}
+
+// What open tables reserve may exceed the capacity; the most used blocks are cached even then.
+TEST(BlockCache, KeepsAQuarterOfItsCapacityForBlocks) {
+  EpochDomain epochs;
+  BlockCache cache(40'000, &epochs);
+  Slots slots(&cache, 30);
+  cache.Reserve(1'000'000);
+  for (size_t i = 0; i < 30; ++i) slots.Insert(i);
+  EXPECT_TRUE(slots.Holds(29));
+  EXPECT_GT(cache.Stats().resident, 5'000u);
+  EXPECT_LE(cache.Stats().resident, 10'000u);
+  cache.Unreserve(1'000'000);
 }
 
 TEST(BlockCache, ServesReadersWhileItEvicts) {

@@ -68,7 +68,8 @@ TEST(TableGolden, ReadsTablesOfFormatVersion1) {
   for (const Golden& golden : kGolden) {
     SCOPED_TRACE(golden.name);
     if (std::getenv("CAMBIUM_WRITE_GOLDEN") != nullptr) WriteGolden(golden);
-    BlockCache cache(size_t{1} << 20);
+    EpochDomain epochs;
+    BlockCache cache(size_t{1} << 20, &epochs);
     TableReaderOptions options;
     options.cache = &cache;
     options.number = kTestNumber;

@@ -110,12 +110,13 @@ inline std::vector<OwnedEntry> RandomEntries(const Shape& shape, const KeyOrder&
 // A table in memory, with the file system and the cache that it needs.
 class TestTable {
  public:
-  explicit TestTable(size_t cache_size = size_t{8} << 20) : cache_(cache_size) {
+  explicit TestTable(size_t cache_size = size_t{8} << 20) : cache_(cache_size, &epochs_) {
     options_.number = kTestNumber;
     options_.path = kTestPath;
   }
 
   TableBuilderOptions& options() { return options_; }
+  EpochDomain& epochs() { return epochs_; }
   BlockCache& cache() { return cache_; }
   env::MemFileSystem& file_system() { return file_system_; }
   const TableSummary& summary() const { return summary_; }
@@ -170,6 +171,7 @@ class TestTable {
   }
 
  private:
+  EpochDomain epochs_;
   BlockCache cache_;
   env::MemFileSystem file_system_;
   TableBuilderOptions options_;
@@ -198,7 +200,6 @@ inline Found FindInEntries(const std::vector<OwnedEntry>& entries, const KeyOrde
 inline absl::StatusOr<Found> FindInTable(const TableReader& reader, const KeyOrder& order,
                                          std::string_view key, SequenceNumber sequence,
                                          const TableReadOptions& options = {}) {
-  const EpochGuard guard;
   const LookupKey lookup(key, sequence, order);
   KeyFold fold(sequence);
   PinnedValue value;

@@ -33,10 +33,7 @@ void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& ent
       requests[i].fold = &folds[i];
       requests[i].value = &values[i];
     }
-    {
-      const EpochGuard guard;
-      reader.MultiGet(requests, options);
-    }
+    reader.MultiGet(requests, options);
     for (size_t i = 0; i < keys.size(); ++i) {
       ASSERT_TRUE(requests[i].status.ok()) << requests[i].status;
       const Found found = {folds[i].answer(), values[i].ToString()};
@@ -167,7 +164,6 @@ TEST(Table, HoldsLargeValuesAndPinsThem) {
 
   std::vector<PinnedValue> values(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {
-    const EpochGuard guard;
     KeyFold fold(9);
     ASSERT_TRUE(
         (*reader)->Get(LookupKey(entries[i].key, 9, table.order()), {}, &fold, &values[i]).ok());
@@ -175,13 +171,13 @@ TEST(Table, HoldsLargeValuesAndPinsThem) {
   // Pinned values outlive the table, and the room that the cache would give them.
   reader->reset();
   table.cache().SetCapacity(0);
-  EpochDrain();
+  table.epochs().Drain();
   for (size_t i = 0; i < entries.size(); ++i) {
     EXPECT_EQ(values[i].view(), entries[i].value);
   }
   EXPECT_GE(table.cache().Usage(), size_t{15} << 20);
   values.clear();
-  EpochDrain();
+  table.epochs().Drain();
   EXPECT_EQ(table.cache().Usage(), 0u);
 }
 
