@@ -1,6 +1,8 @@
 #include "sstable/block_cache.h"
 
 #include <algorithm>
+#include <cassert>
+#include <utility>
 
 namespace cambium::sstable {
 namespace {
@@ -9,8 +11,9 @@ namespace {
 // the order of the array, which is not the order of memory.
 constexpr size_t kHandPrefetch = 4;
 
-// Frames taken out of the clock in one hold of the lock, by Erase().
-constexpr size_t kEraseBatch = 256;
+// Slots of partitions emptied in one hold of the lock, by Erase(): with them may go hundreds of
+// data blocks each.
+constexpr size_t kEraseBatch = 16;
 
 // Retired frames that may wait for a collection by the domain: this part of the capacity, and no
 // more than so many bytes.
@@ -62,10 +65,9 @@ BlockCacheStats BlockCache::Stats() const {
   return stats;
 }
 
-Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
+Frame* BlockCache::InsertBelow(Frame* index, FrameSlot* slot, Frame* frame) {
   Frames evicted;
   Frame* published = frame;
-  const size_t size = frame->charge();
   bool refused = false;
   {
     MutexLock lock(&mutex_);
@@ -76,21 +78,33 @@ Frame* BlockCache::Insert(FrameSlot* slot, Frame* frame) {
       published = quicker;
     } else if (RetiredTooMuch()) {
       refused = true;
-    } else if (const size_t limit = ResidentLimit(size); size <= limit) {
-      EvictTo(limit - size, &evicted);
-      frame->Ref();  // the cache's
-      frame->place() = {.slot = slot, .index = clock_.size()};
-      if (IsTableMemory(*frame)) frame->MarkUsed();
-      clock_.push_back(frame);
-      resident_ += size;
-      if (IsTableMemory(*frame)) resident_tables_ += size;
-      slot->store(frame, std::memory_order_release);
+    } else {
+      Admit(index, slot, frame, &evicted);
     }
   }
   if (published != frame) frame->Unref();
   Retire(evicted);
   if (refused) epochs_->Collect();
   return published;
+}
+
+void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, Frames* evicted) {
+  const size_t size = frame->charge();
+  const size_t limit = ResidentLimit(size);
+  if (size > limit) return;
+  if (index != nullptr) {
+    if (!index->in_clock()) return;
+    index->MarkUsed();  // so that the hand spares it
+  }
+  EvictTo(limit - size, evicted);
+  if (index != nullptr && !index->in_clock()) return;
+  frame->Ref();  // the cache's
+  frame->place() = {.slot = slot, .index = clock_.size()};
+  if (IsTableMemory(*frame)) frame->MarkUsed();
+  clock_.push_back(frame);
+  resident_ += size;
+  if (IsTableMemory(*frame)) resident_tables_ += size;
+  slot->store(frame, std::memory_order_release);
 }
 
 void BlockCache::Erase(std::span<FrameSlot> slots) {
@@ -103,8 +117,7 @@ void BlockCache::Erase(std::span<FrameSlot> slots) {
       for (FrameSlot& slot : batch) {
         Frame* const frame = slot.load(std::memory_order_relaxed);
         if (frame == nullptr) continue;
-        TakeOut(frame);
-        erased.push_back(frame);
+        TakeOut(frame, &erased);
       }
     }
     // Nobody reads these slots any more, so nobody can be about to take a reference.
@@ -151,24 +164,31 @@ void BlockCache::EvictTo(size_t limit, Frames* evicted) {
       ++hand_;
       continue;
     }
-    TakeOut(frame);
+    const size_t before = evicted->size();
+    TakeOut(frame, evicted);
     // The youngest frame stands in its place now: behind the hand, so that its turn is a round
     // away.
     ++hand_;
-    ++evictions_;
-    evicted->push_back(frame);
+    evictions_ += evicted->size() - before;
   }
 }
 
-void BlockCache::TakeOut(Frame* frame) {
-  const Frame::Place place = frame->place();
+void BlockCache::TakeOut(Frame* frame, Frames* taken) {
+  assert(frame->in_clock() && clock_[frame->place().index] == frame);
+  const Frame::Place place = std::exchange(frame->place(), {});
+  assert(place.slot->load(std::memory_order_relaxed) == frame);
   place.slot->store(nullptr, std::memory_order_release);
   Frame* const last = clock_.back();
   clock_[place.index] = last;
-  last->place().index = place.index;
+  if (last != frame) last->place().index = place.index;
   clock_.pop_back();
   resident_ -= frame->charge();
   if (IsTableMemory(*frame)) resident_tables_ -= frame->charge();
+  taken->push_back(frame);
+  for (FrameSlot& slot : frame->data_slots()) {
+    Frame* const block = slot.load(std::memory_order_relaxed);
+    if (block != nullptr) TakeOut(block, taken);
+  }
 }
 
 void BlockCache::Retire(const Frames& frames) {

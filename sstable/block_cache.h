@@ -1,13 +1,16 @@
 // BlockCache: which blocks of all tables stay in memory, under one bound.
 //
-// The cache has no index of its own: a table has a slot a block (FrameSlot), and the slot of a
-// cached block holds the address of its frame (sstable/table/frame.h). A hit is one load and takes
-// no lock; misses meet at one mutex, held for a few instructions and never during I/O.
+// The cache has no index of its own: each block has a slot (FrameSlot), and the slot of a cached
+// block holds the address of its frame (sstable/table/frame.h). A table has the slots of its index
+// and filter partitions; the frame of an index partition has those of its data blocks. A hit is one
+// load and takes no lock; misses meet at one mutex, held for a few instructions and never during
+// I/O.
 //
 // Eviction is CLOCK over an array of frames: a hand passes over them, a frame with lives left loses
 // one, a frame without is taken out. A use gives a data block one life, an index or filter
 // partition two; a new data block has none, so that one scan does not wash the cache out. What is
-// taken out leaves the clock at once and the memory through the epoch.
+// taken out leaves the clock at once and the memory through the epoch. With an index partition go
+// its data blocks: nobody has used them lately, or the index would have been used too.
 //
 // The bound holds for everything that tables keep in memory: frames in the clock, frames taken out
 // and retired or still in use, and what open tables reserve (top indexes, slots). Frames in the
@@ -74,9 +77,15 @@ class BlockCache {
   // thread's if that was quicker, and `frame` is freed. A frame that does not fit, or comes while
   // too much is retired, stays outside and is returned as it came. The caller holds no lock and no
   // guard.
-  Frame* Insert(FrameSlot* slot, Frame* frame);
+  Frame* Insert(FrameSlot* slot, Frame* frame) { return InsertBelow(nullptr, slot, frame); }
+  // The same for a data block; the slot belongs to `index`, on which the caller has a reference.
+  // Where the index is not in the cache, the frame stays outside too.
+  Frame* InsertData(Frame* index, size_t block, Frame* frame) {
+    return InsertBelow(index, index->data_slot(block), frame);
+  }
 
-  // Takes the frames out of the slots and empties these. Nobody may be reading the slots.
+  // Takes the frames out of the slots, and the data blocks of those that are indexes, and empties
+  // the slots. Nobody may be reading the slots.
   void Erase(std::span<FrameSlot> slots);
 
   // Counts bytes that a table holds besides frames.
@@ -93,6 +102,11 @@ class BlockCache {
  private:
   using Frames = std::vector<Frame*>;
 
+  // `index`: the frame that the slot belongs to; null if it is a table's.
+  Frame* InsertBelow(Frame* index, FrameSlot* slot, Frame* frame);
+  // Makes room and puts the frame into slot and clock; does nothing if it does not fit.
+  void Admit(Frame* index, FrameSlot* slot, Frame* frame, Frames* evicted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns the bytes that frames in the clock may have now, if `incoming` bytes of frames outside
   // it are about to enter it.
   size_t ResidentLimit(size_t incoming) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,8 +114,9 @@ class BlockCache {
   bool RetiredTooMuch() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Turns the clock until it holds at most `limit` bytes; what leaves is the caller's to retire.
   void EvictTo(size_t limit, Frames* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Takes a frame out of clock and slot; its cache's reference is the caller's.
-  void TakeOut(Frame* frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes a frame, and its data blocks if it is an index, out of clock and slots; the cache's
+  // references are the caller's.
+  void TakeOut(Frame* frame, Frames* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the cache's references through the epoch.
   void Retire(const Frames& frames);
   static void DropRetired(void* frame);

@@ -129,7 +129,7 @@ inline bool TableReader::SearchBlock(const Sought& sought, Frame* data) const {
 inline bool TableReader::SearchCached(const Sought& sought, DataPlace place, Frame* index,
                                       TablePosition* reached) const {
   for (;;) {
-    Frame* const data = blocks_.CachedData(place);
+    Frame* const data = blocks_.CachedData(*index, place.index);
     if (data == nullptr) break;
     data->Prefetch();
     if (!SearchBlock(sought, data)) return true;
@@ -178,7 +178,7 @@ absl::Status TableReader::GetFrom(TablePosition from, const LookupKey& key,
   if (!from.index) RETURN_IF_ERROR(Locate(key, &from));
   if (!from.index) return absl::OkStatus();
   FrameLease data;
-  RETURN_IF_ERROR(blocks_.PinData(from.place, from.index->index(), FillOf(options), &data));
+  RETURN_IF_ERROR(blocks_.PinData(from.place, from.index.get(), FillOf(options), &data));
   return Search({key, fold, value}, std::move(from), std::move(data), FillOf(options));
 }
 
@@ -209,7 +209,7 @@ absl::Status TableReader::Search(const Sought& sought, TablePosition at, FrameLe
       if (at.place.partition == blocks_.partition_count()) return absl::OkStatus();
       RETURN_IF_ERROR(blocks_.PinIndex(at.place.partition, &at.index));
     }
-    RETURN_IF_ERROR(blocks_.PinData(at.place, at.index->index(), fill, &data));
+    RETURN_IF_ERROR(blocks_.PinData(at.place, at.index.get(), fill, &data));
   }
   return absl::OkStatus();
 }
@@ -259,7 +259,9 @@ std::vector<TableReader::Lookup> TableReader::LookUpCached(
   }
   std::erase_if(lookups, [this](Lookup& lookup) {
     const Presence presence = LocateCached(*lookup.request->key, &lookup.place, &lookup.index);
-    if (presence == Presence::kPossible) blocks_.PrefetchData(lookup.place);
+    if (presence == Presence::kPossible) {
+      TableBlocks::PrefetchData(*lookup.index, lookup.place.index);
+    }
     if (presence == Presence::kUnknown) lookup.index = nullptr;
     return presence == Presence::kAbsent;
   });
@@ -294,7 +296,9 @@ void TableReader::ReadAndSearch(std::span<Lookup> lookups, CacheFill fill) const
       request.status = blocks_.WithKeyRange(read->status, at.place, at.index->index());
       continue;
     }
-    if (!published && fill == CacheFill::kYes) blocks_.Publish(at.place, &read->frame);
+    if (!published && fill == CacheFill::kYes) {
+      blocks_.PublishData(at.index.get(), at.place.index, &read->frame);
+    }
     published = true;
     request.status = Search({*request.key, request.fold, request.value}, std::move(at),
                             FrameLease::Share(read->frame.get()), fill);

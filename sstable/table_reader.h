@@ -1,8 +1,9 @@
 // TableReader: one open SSTable: point reads, iterators, checks.
 //
-// Resident while it is open: top index, properties, and one slot (a pointer) a block. Everything
-// else comes and goes through the block cache: the slot of a block holds the address of its cached
-// frame, so a hit is a search in the index and one load.
+// Resident while it is open: top index, properties, and two slots (pointers) per partition.
+// Everything else comes and goes through the block cache: the slot of a block holds the address of
+// its cached frame, so a hit is a search in the index and one load. The slots of data blocks belong
+// to the cached frame of their index partition.
 //
 //   Get:  top index ─▶ filter partition ─▶ index partition ─▶ slot ─▶ data block ─▶ KeyFold
 //

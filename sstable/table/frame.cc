@@ -38,10 +38,12 @@ absl::Status Frame::Parse(size_t size, const KeyOrder& order) {
     }
     case BlockKind::kIndex: {
       ASSIGN_OR_RETURN(IndexView view, IndexView::Parse(bytes(), order));
-      const size_t tree = view.MemoryUsage();
-      view_ = std::make_unique<const IndexView>(std::move(view));
-      cache_->Charge(tree);
-      charge_ += tree;
+      const size_t blocks = view.count();
+      const size_t more = sizeof(IndexPart) + view.MemoryUsage() + blocks * sizeof(FrameSlot);
+      view_ = std::unique_ptr<const IndexPart>(
+          new IndexPart{std::move(view), std::make_unique<FrameSlot[]>(blocks)});
+      cache_->Charge(more);
+      charge_ += more;
       break;
     }
     default:  // read as bytes

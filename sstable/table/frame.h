@@ -13,6 +13,10 @@
 // the epoch, so a frame that a guard can see always has that one.
 //
 // A frame that is not cached belongs to whoever holds its references.
+//
+// The frame of an index partition holds the slots of the data blocks that the partition lists. A
+// data block is in the cache only while its index partition is: who takes the index out of the
+// clock takes its data blocks out too. So a slot lives at least as long as a frame points to it.
 #ifndef CAMBIUM_SSTABLE_TABLE_FRAME_H_
 #define CAMBIUM_SSTABLE_TABLE_FRAME_H_
 
@@ -21,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -37,8 +42,8 @@ namespace cambium::sstable {
 class BlockCache;
 class Frame;
 
-// Where a table keeps the address of a block's cached frame; null where it is not cached. Written
-// by the cache alone, under its lock.
+// Holds the address of a block's cached frame; null if it is not cached. Written by the cache
+// alone, under its lock.
 using FrameSlot = std::atomic<Frame*>;
 
 inline constexpr size_t kFrameAlignment = 64;
@@ -49,8 +54,8 @@ class alignas(kFrameAlignment) Frame {
  public:
   // Where the cache has it: guarded by the cache's lock.
   struct Place {
-    FrameSlot* slot = nullptr;
-    size_t index = 0;  // in the clock
+    FrameSlot* slot = nullptr;  // null while it is not in the clock
+    size_t index = 0;           // in the clock
   };
 
   // A frame with room for `size` bytes, one reference, and nothing parsed. Its memory is counted by
@@ -72,7 +77,18 @@ class alignas(kFrameAlignment) Frame {
   // Each requires a parsed frame of its kind.
   const Block& block() const { return View<Block>(); }
   const FilterView& filter() const { return View<FilterView>(); }
-  const IndexView& index() const { return *View<std::unique_ptr<const IndexView>>(); }
+  const IndexView& index() const { return View<std::unique_ptr<const IndexPart>>()->view; }
+  // Requires a parsed index, and a block that it lists.
+  FrameSlot* data_slot(size_t block) const {
+    assert(block < index().count());
+    return &View<std::unique_ptr<const IndexPart>>()->slots[block];
+  }
+  // The slots of the blocks that an index lists; none for any other frame.
+  std::span<FrameSlot> data_slots() const {
+    const auto* const part = std::get_if<std::unique_ptr<const IndexPart>>(&view_);
+    if (part == nullptr) return {};
+    return {(*part)->slots.get(), (*part)->view.count()};
+  }
 
   BlockCache* cache() const { return cache_; }
   // Bytes of memory that it takes.
@@ -110,8 +126,15 @@ class alignas(kFrameAlignment) Frame {
   }
 
   Place& place() { return place_; }
+  // Guarded by the cache's lock.
+  bool in_clock() const { return place_.slot != nullptr; }
 
  private:
+  struct IndexPart {
+    IndexView view;
+    std::unique_ptr<FrameSlot[]> slots;  // one per block, in the view's order
+  };
+
   // Two lines of this header, and three of the block.
   static constexpr size_t kPrefetchedSize = 5 * kFrameAlignment;
 
@@ -128,7 +151,7 @@ class alignas(kFrameAlignment) Frame {
 
   // The index is larger than the others and stands apart, so that a data block's header stays
   // small.
-  std::variant<std::monostate, Block, FilterView, std::unique_ptr<const IndexView>> view_;
+  std::variant<std::monostate, Block, FilterView, std::unique_ptr<const IndexPart>> view_;
   std::atomic<uint32_t> references_{1};
   std::atomic<uint8_t> lives_{0};
   const BlockKind kind_;

@@ -61,17 +61,23 @@ absl::Status TableBlocks::PinIndex(size_t partition, FrameLease* lease) const {
   return absl::OkStatus();
 }
 
-absl::Status TableBlocks::PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
+absl::Status TableBlocks::PinData(const DataPlace& place, Frame* index, CacheFill fill,
                                   FrameLease* lease) const {
-  if (PinCached(DataSlot(place), lease)) {
+  if (PinCached(index->data_slot(place.index), lease)) {
     Count(ReadCounter::kHit);
     return absl::OkStatus();
   }
-  absl::StatusOr<FrameLease> read = file_.ReadBlock(index.handle(place.index), BlockKind::kData);
-  if (!read.ok()) return WithKeyRange(read.status(), place, index);
+  const IndexView& view = index->index();
+  absl::StatusOr<FrameLease> read = file_.ReadBlock(view.handle(place.index), BlockKind::kData);
+  if (!read.ok()) return WithKeyRange(read.status(), place, view);
   *lease = std::move(*read);
-  if (fill == CacheFill::kYes) Publish(DataSlot(place), lease);
+  if (fill == CacheFill::kYes) PublishData(index, place.index, lease);
   return absl::OkStatus();
+}
+
+void TableBlocks::PublishData(Frame* index, size_t block, FrameLease* lease) const {
+  BlockCache* const cache = file_.options().cache;
+  *lease = FrameLease::Own(cache->InsertData(index, block, lease->Release()));
 }
 
 absl::Status TableBlocks::EndsEarly(size_t partition) const {

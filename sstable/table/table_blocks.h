@@ -1,8 +1,9 @@
 // TableBlocks: the blocks of an open table, wherever they are: in the cache or in the file.
 //
-// Each block of the table has a slot for its cached frame: two a partition (filter, index), side by
-// side, then one a data block. A block is asked for by its place; what comes back is a lease on its
-// frame.
+// Each block of the table has a slot for its cached frame. The table has two slots per partition,
+// for filter and index, side by side; the frame of an index has one per data block. So what an open
+// table keeps in memory does not grow with its data blocks, and a data block is asked for through
+// the frame of its index.
 //
 //   Cached…  for a moment, inside the caller's EpochGuard: a hit costs one load; reads no file
 //   Pin…     for as long as the lease lives, from the cache or the file; no guard may be open
@@ -57,23 +58,23 @@ class TableBlocks {
   // inside it. A data block that is there counts as a hit.
   Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
   Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
-  Frame* CachedData(const DataPlace& place) const {
-    Frame* const frame = Cached(DataSlot(place));
+  Frame* CachedData(const Frame& index, size_t block) const {
+    Frame* const frame = Cached(index.data_slot(block));
     if (frame != nullptr) Count(ReadCounter::kHit);
     return frame;
   }
 
   // Starts the loads of what a search in a data block reads first, if the block is cached.
-  void PrefetchData(const DataPlace& place) const {
-    const Frame* const frame = DataSlot(place)->load(std::memory_order_acquire);
+  static void PrefetchData(const Frame& index, size_t block) {
+    const Frame* const frame = index.data_slot(block)->load(std::memory_order_acquire);
     if (frame != nullptr) frame->Prefetch();
   }
 
   // Each leases the frame of a block, reading it if it is not cached. PinFilter requires a filter.
   absl::Status PinFilter(size_t partition, FrameLease* lease) const;
   absl::Status PinIndex(size_t partition, FrameLease* lease) const;
-  // `index` is the partition's.
-  absl::Status PinData(const DataPlace& place, const IndexView& index, CacheFill fill,
+  // `index` is the partition's, and leased.
+  absl::Status PinData(const DataPlace& place, Frame* index, CacheFill fill,
                        FrameLease* lease) const;
 
   // What is wrong where the top index sends a key to a partition whose index has no block for it.
@@ -82,8 +83,8 @@ class TableBlocks {
   // Past the cache: as the file has them. The index is checked against the top index.
   absl::StatusOr<FrameLease> ReadFilter(size_t partition) const;
   absl::StatusOr<FrameLease> ReadIndex(size_t partition) const;
-  // Puts a frame that was read into the cache, or leaves it the lease's own.
-  void Publish(const DataPlace& place, FrameLease* lease) const { Publish(DataSlot(place), lease); }
+  // Puts the frame of a data block that was read into the cache, or leaves it the lease's own.
+  void PublishData(Frame* index, size_t block, FrameLease* lease) const;
 
   // `status` of reading a data block or a partition, with the range of keys that it holds.
   absl::Status WithKeyRange(const absl::Status& status, const DataPlace& place,
@@ -98,10 +99,6 @@ class TableBlocks {
  private:
   FrameSlot* FilterSlot(size_t partition) const { return &slots_[2 * partition]; }
   FrameSlot* IndexSlot(size_t partition) const { return &slots_[2 * partition + 1]; }
-  FrameSlot* DataSlot(const DataPlace& place) const {
-    return &slots_[2 * partition_count() + top_.partition(place.partition).first_block +
-                   place.index];
-  }
   static Frame* Cached(const FrameSlot* slot) {
     Frame* const frame = slot->load(std::memory_order_acquire);
     if (frame != nullptr) frame->MarkUsed();
@@ -109,7 +106,7 @@ class TableBlocks {
   }
   // Pins what is cached; returns false if nothing is.
   bool PinCached(const FrameSlot* slot, FrameLease* lease) const;
-  size_t SlotCount() const { return 2 * partition_count() + top_.block_count(); }
+  size_t SlotCount() const { return 2 * partition_count(); }
 
   void Publish(FrameSlot* slot, FrameLease* lease) const;
   std::string KeysFrom(size_t partition) const;

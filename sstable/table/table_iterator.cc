@@ -131,7 +131,7 @@ class TableIterator final : public InternalIterator {
     if (data_ && place_.index == block) return true;
     place_.index = block;
     if (!sequential_.has_value()) {
-      const absl::Status status = blocks_->PinData(place_, index(), fill_, &data_);
+      const absl::Status status = blocks_->PinData(place_, index_.get(), fill_, &data_);
       if (!status.ok()) return Fail(status);
       block_.SetBlock(data_->block());
       return true;

@@ -1,5 +1,6 @@
 // Tables from the builder through the reader: every read and walk against the sorted entries, over
 // many shapes of entries and options.
+#include <array>
 #include <limits>
 
 #include "tests/sstable/table_support.h"
@@ -189,6 +190,85 @@ TEST(Table, HoldsTheLargestKeys) {
                        MakeTag(5, Kind::kValue), "v"});
   }
   CheckTable(&table, entries);
+}
+
+TEST(Table, OpenTableTakesNoMemoryPerDataBlock) {
+  std::array<size_t, 2> reserved{};
+  std::array<uint64_t, 2> blocks{};
+  for (const size_t i : {0, 1}) {
+    TestTable table;
+    table.options().block_size = i == 0 ? 50'000 : 700;
+    ASSERT_TRUE(
+        table
+            .Write(RandomEntries({.count = 800, .keys = 1 << 20, .key_size = 16, .value_size = 100},
+                                 table.order()))
+            .ok());
+    const auto reader = table.Open();
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    ASSERT_EQ((*reader)->properties().partitions, 1u);
+    blocks[i] = (*reader)->properties().data_blocks;
+    reserved[i] = table.cache().Stats().reserved;
+    // Neither do cached blocks: their slots are counted with the index partition.
+    CheckIterator((*reader)->NewIterator({}).get(),
+                  RandomEntries({.count = 800, .keys = 1 << 20, .key_size = 16, .value_size = 100},
+                                table.order()),
+                  table.order(), 1, 5);
+    EXPECT_EQ(table.cache().Stats().reserved, reserved[i]);
+  }
+  EXPECT_GT(blocks[1], 10 * blocks[0]);
+  EXPECT_NEAR(double(reserved[0]), double(reserved[1]), 64);
+}
+
+// 40,000 data blocks and a cache of 256 KiB.
+TEST(Table, SmallCacheStillCachesBlocksOfALargeTable) {
+  TestTable table(size_t{256} << 10);
+  table.options().block_size = 1;
+  const std::vector<OwnedEntry> entries = RandomEntries(
+      {.count = 40'000, .keys = 1 << 30, .key_size = 16, .value_size = 10}, table.order());
+  ASSERT_TRUE(table.Write(entries).ok());
+  const auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_GT((*reader)->properties().data_blocks, 39'000u);
+  EXPECT_LT(table.cache().Stats().reserved, size_t{96} << 10);
+  uint64_t misses = 0;
+  for (int round = 0; round < 2; ++round) {
+    misses = table.cache().Stats().misses;
+    for (size_t i = 20'000; i < 20'100; ++i) {
+      const auto found = FindInTable(**reader, table.order(), entries[i].key, kMaxSequenceNumber);
+      ASSERT_TRUE(found.ok()) << found.status();
+    }
+  }
+  EXPECT_EQ(table.cache().Stats().misses, misses);
+}
+
+// An index partition that left the cache takes its data blocks along, and no other enters below it.
+TEST(Table, DataBlocksOfAnEvictedIndexStayOutsideTheCache) {
+  TestTable table;
+  table.options().block_size = 300;
+  const std::vector<OwnedEntry> entries =
+      RandomEntries({.count = 300, .keys = 300, .value_size = 60}, table.order());
+  ASSERT_TRUE(table.Write(entries).ok());
+  auto reader = table.Open();
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  auto iterator = (*reader)->NewIterator({});
+  size_t at = 0;
+  for (iterator->SeekToFirst(); at < entries.size() / 2; iterator->Next()) ++at;
+  EXPECT_GT(table.cache().Stats().frames, 5u);
+  table.cache().SetCapacity(0);
+  EXPECT_EQ(table.cache().Stats().frames, 0u);
+  table.cache().SetCapacity(size_t{1} << 20);
+  for (; iterator->Valid(); iterator->Next(), ++at) {
+    ASSERT_TRUE(StandsAt(*iterator, entries, at));
+  }
+  EXPECT_EQ(at, entries.size());
+  EXPECT_EQ(table.cache().Stats().frames, 0u);
+  iterator = (*reader)->NewIterator({});
+  iterator->SeekToLast();
+  EXPECT_EQ(table.cache().Stats().frames, 2u);  // an index partition and a data block
+  iterator.reset();
+  reader->reset();
+  table.epochs().Drain();
+  EXPECT_EQ(table.cache().Usage(), 0u);
 }
 
 TEST(Table, SplitsIntoPartitions) {
