@@ -1,6 +1,8 @@
 """Commands, their exit codes and what they leave alone."""
 import json
 import os
+import signal
+import stat
 import subprocess
 import time
 import unittest
@@ -82,6 +84,7 @@ class Basics(ToolTest):
 
     def test_version_and_help(self):
         self.assertTrue(self.out("version").startswith(b"cambium "))
+        self.assertEqual(self.out("--version"), self.out("version"))
         for command in ("get put delete scan count load dump stats levels verify compact destroy"
                         .split()):
             text = self.out(command, "--help")
@@ -156,6 +159,58 @@ class LostOutput(ToolTest):
         self.assertEqual(sorted(os.listdir(self.dir)), ["all.dump", "db", "link.dump"])
 
 
+class Interruptions(ToolTest):
+    """Processes that are ended, and limits that they meet."""
+
+    LINES = "".join(f"{i:07}\t{i * 7919}\n" for i in range(200000)).encode()
+
+    def test_a_load_that_is_ended_leaves_a_sound_database_with_the_first_records(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+            name = f"db{number}"
+            with subprocess.Popen([harness.TOOL, "load", name], cwd=self.dir, stdin=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL) as load:
+                # The end of the input does not come.
+                load.stdin.write(self.LINES)
+                load.stdin.flush()
+                load.send_signal(number)
+                self.assertEqual(load.wait(60), -number)
+                try:
+                    load.stdin.close()
+                except BrokenPipeError:
+                    pass
+            self.out("verify", name)
+            records = self.out("scan", name)
+            self.assertTrue(records and self.LINES.startswith(records), number)
+
+    def test_a_dump_that_is_ended_leaves_the_file_that_was_there(self):
+        self.out("load", "db", data=self.LINES)
+        with open(self.path("all.dump"), "wb") as file:
+            file.write(b"before")
+        # Stopped as soon as the new file is beside the old one.
+        with subprocess.Popen([harness.TOOL, "dump", "db", "all.dump"], cwd=self.dir) as dump:
+            while dump.poll() is None and not any(name.endswith(".part") for name in os.listdir(self.dir)):
+                time.sleep(0.001)
+            dump.kill()
+            killed = dump.wait(60) != 0
+        with open(self.path("all.dump"), "rb") as file:
+            self.assertTrue(file.read() == b"before" if killed else file.read().endswith(b"DATA=END\n"))
+
+    @unittest.skipIf("CAMBIUM_SANITIZE" in os.environ, "a sanitizer takes memory of its own")
+    def test_without_memory_the_exit_code_is_6(self):
+        self.out("load", "db", data=b"k\t" + b"v" * (60 << 20) + b"\n")
+        result = self.run_shell('ulimit -v 110000; exec "$@"', "get", "db", "k")
+        self.assertEqual((result.returncode, result.stdout), (6, b""), result.stderr)
+
+    def test_pipes_by_name(self):
+        self.out("put", "db", "k", "v")
+        os.mkfifo(self.path("pipe"))
+        with subprocess.Popen([harness.TOOL, "dump", "db", "pipe"], cwd=self.dir) as dump:
+            self.out("load", "copy", "pipe")
+            self.assertEqual(dump.wait(60), 0)
+        self.assertEqual(self.out("scan", "copy"), b"k\tv\n")
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe")).st_mode))
+
+
 class ExitCodes(ToolTest):
     def test_a_dump_into_the_directory_of_the_database_is_2(self):
         self.out("put", "db", "k", "v")
@@ -174,6 +229,9 @@ class ExitCodes(ToolTest):
         for name in ("xml", "", "TSV"):
             self.assertIn(b"--format: ", self.expect(2, "scan", "db", "--format", name).stderr)
         self.assertIn(b"DB: ", self.expect(2, "get", "", "k").stderr)
+        for command in ("load", "dump"):
+            self.assertIn(b"FILE: ", self.expect(2, command, "db", "").stderr)
+            self.assertFalse(os.path.exists(self.path("db")))
         self.expect(2, "put", "db", "k" * 65537, "v")
         self.expect(2, "help", "nonsense")
 

@@ -71,6 +71,11 @@ void AddRange(CLI::App* app, Arguments* arguments) {
       ->each([arguments](const std::string&) { arguments->has_to = true; });
 }
 
+// A check of an option: a path that is empty comes from a variable that is not set.
+std::string NotEmpty(const std::string& path) {
+  return path.empty() ? "expected a path, found nothing" : "";
+}
+
 // An option whose value is a number of things: decimal digits and nothing else.
 void AddCount(CLI::App* app, const std::string& name, const std::string& what, uint64_t* count) {
   const auto parse = [name, count](const std::string& text) {
@@ -92,7 +97,8 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
       app->add_option("VALUE", arguments->value, "the value")->required();
       break;
     case 'f':
-      app->add_option("FILE", arguments->file, "file; absent or -: the standard stream");
+      app->add_option("FILE", arguments->file, "file; absent or -: the standard stream")
+          ->check(NotEmpty);
       break;
     case 'r':
       AddRange(app, arguments);
@@ -167,11 +173,7 @@ int Run(int argc, char** argv, Output* out) {
   const Command* chosen = nullptr;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
-    sub->add_option("DB", arguments.db, "directory of the database")
-        ->required()
-        ->check([](const std::string& path) {
-          return std::string(path.empty() ? "expected the directory of a database" : "");
-        });
+    sub->add_option("DB", arguments.db, "directory of the database")->required()->check(NotEmpty);
     for (const char letter : command.takes) AddParameter(letter, sub, &arguments);
     sub->footer("\nExamples:\n  " + std::string(command.examples));
     sub->callback([&chosen, &command] { chosen = &command; });
@@ -183,8 +185,13 @@ int Run(int argc, char** argv, Output* out) {
     if (i == 2 && std::string_view(argv[1]) != "help") break;
     if (argv[i][0] != '-' && !IsCommand(argv[i])) return UnknownCommand(argv[i]);
   }
+  const std::string version_line = "cambium " + std::string(Version()) + "\n";
+  app.set_version_flag("--version", version_line);
   try {
     Parse(&app, argc, argv);
+  } catch (const CLI::CallForVersion&) {
+    out->Write(version_line);
+    return kOk;
   } catch (const CLI::CallForHelp&) {
     out->Write(app.help());
     return kOk;
@@ -192,7 +199,7 @@ int Run(int argc, char** argv, Output* out) {
     return Fail(kUsage, error.what(), "cambium help says what is expected");
   }
   if (version->parsed()) {
-    out->Write("cambium " + std::string(Version()) + "\n");
+    out->Write(version_line);
     return kOk;
   }
   if (help->parsed()) {

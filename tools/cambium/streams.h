@@ -14,8 +14,8 @@
 
 namespace cambium::tool {
 
-// Returns true if `path` names standard input or output rather than a file: "" and "-".
-inline bool IsStandardStream(std::string_view path) { return path.empty() || path == "-"; }
+// Returns true if `path` names standard input or output rather than a file: "-".
+inline bool IsStandardStream(std::string_view path) { return path == "-"; }
 
 // Returns true if the file `path`, or the file that it is a symbolic link to, is in `directory`.
 bool IsIn(const std::string& path, const std::string& directory);
