@@ -43,8 +43,8 @@ LogSet::~LogSet() {
 }
 
 absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end) {
-  RETURN_IF_ERROR(preparer_->MakeReady(options_.segment_size));
-  std::shared_ptr<Segment> segment = preparer_->TakeReady(options_.segment_size);
+  RETURN_IF_ERROR(preparer_->MakeReady(SegmentSizeFor(0)));
+  std::shared_ptr<Segment> segment = preparer_->TakeReady(SegmentSizeFor(0));
   if (segment == nullptr) return absl::InternalError("begin log segment: none was made ready");
   segment->place().previous_end = previous_end;
   absl::Status status = WriteHeader(segment.get(), first_sequence);
@@ -131,7 +131,7 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
   }
   const std::shared_ptr<Segment> active = Active();
   if (active->failed()) return active->failure();
-  return preparer_->MakeReady(std::max(needed, options_.segment_size));
+  return preparer_->MakeReady(needed);
 }
 
 absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,

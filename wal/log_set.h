@@ -52,6 +52,8 @@ struct LogSetOptions {
   std::function<std::string(uint64_t segment)> segment_path;  // a file inside `directory`
   std::function<uint64_t()> next_segment;  // a file number never given before; any thread, no lock
   Uuid uuid = {};
+  // Size of the first segment; each later one is twice as large, up to segment_size.
+  uint64_t first_segment_size = uint64_t{256} << 10;
   uint64_t segment_size = uint64_t{64} << 20;
 };
 

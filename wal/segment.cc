@@ -24,6 +24,9 @@ constexpr size_t kStackRecord = 4096;
 // A segment made for one large batch ends on a page.
 constexpr uint64_t kSizeGranule = 4096;
 
+// The least that is worth making ahead, when it is not known what the next record needs.
+constexpr uint64_t kSmallestAhead = uint64_t{16} << 10;
+
 // Lays a whole record out at `to`, RecordSize() bytes.
 void AssembleRecord(const RecordHeader& header, std::span<const std::string_view> pieces,
                     LogPosition at, char* to) {
@@ -154,7 +157,7 @@ void SegmentPreparer::RunScheduled() {
     if (state_ != State::kScheduled) return;
     state_ = State::kMaking;
   }
-  absl::StatusOr<std::shared_ptr<Segment>> made = Make(options_.segment_size);
+  absl::StatusOr<std::shared_ptr<Segment>> made = Make(kSmallestAhead);
   if (made.ok()) (*made)->PopulateTo(kPopulateAheadBytes);
   Keep(std::move(made)).IgnoreError();  // MakeReady meets it again
 }
@@ -162,7 +165,10 @@ void SegmentPreparer::RunScheduled() {
 absl::Status SegmentPreparer::Keep(absl::StatusOr<std::shared_ptr<Segment>> made) {
   MutexLock lock(&mu_);
   state_ = made.ok() ? State::kReady : State::kIdle;
-  if (made.ok()) ready_ = *std::move(made);
+  if (made.ok()) {
+    ready_ = *std::move(made);
+    next_size_ = std::min(2 * ready_->size(), options_.segment_size);
+  }
   changed_.SignalAll();
   return made.status();
 }
@@ -186,7 +192,7 @@ absl::Status SegmentPreparer::MakeReady(uint64_t size) {
   }
   const absl::Status discarded = too_small == nullptr ? absl::OkStatus() : Discard(too_small.get());
   if (!discarded.ok()) return Keep(discarded);
-  return Keep(Make(std::max(size, options_.segment_size)));
+  return Keep(Make(size));
 }
 
 absl::Status SegmentPreparer::Shutdown() {
@@ -200,7 +206,19 @@ absl::Status SegmentPreparer::Shutdown() {
   return unused == nullptr ? absl::OkStatus() : Discard(unused.get());
 }
 
-absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t size) {
+absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t least) {
+  uint64_t size = least;
+  {
+    MutexLock lock(&mu_);
+    size = std::max(least, next_size_);
+  }
+  for (;; size = std::max(least, size / 2)) {
+    absl::StatusOr<std::shared_ptr<Segment>> made = MakeOfSize(size);
+    if (size == least || !absl::IsResourceExhausted(made.status())) return made;
+  }
+}
+
+absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::MakeOfSize(uint64_t size) {
   const uint64_t number = options_.next_segment();
   if (number == 0 || number > kMaxSegmentNumber) {
     return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,

@@ -12,6 +12,7 @@
 #ifndef CAMBIUM_WAL_SEGMENT_H_
 #define CAMBIUM_WAL_SEGMENT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -109,6 +110,10 @@ class Segment : public std::enable_shared_from_this<Segment> {
 // executor, asked for when the active segment is half full; who needs one before that happened
 // makes it himself.
 //
+// Segments grow with use: each is twice as large as the one before, from first_segment_size up to
+// segment_size, so that a database that is hardly written takes little space. If there is no space
+// for one, smaller ones are tried, down to what the next record needs.
+//
 //        PrepareSoon            starts           made
 //   idle ───────────▶ scheduled ──────▶ making ────────▶ ready ──TakeReady──▶ idle
 //     └───────────────MakeReady───────────▲
@@ -117,7 +122,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
 // lent a thread: it makes the segment, and the task finds nothing left to do. Thread-safe.
 class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
  public:
-  explicit SegmentPreparer(LogSetOptions options) : options_(std::move(options)) {}
+  explicit SegmentPreparer(LogSetOptions options)
+      : options_(std::move(options)),
+        next_size_(std::min(options_.first_segment_size, options_.segment_size)) {}
 
   // Has a segment of the usual size made ready some time; nothing where one is or soon will be. An
   // error is forgotten here: MakeReady meets it again and answers it.
@@ -139,7 +146,10 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   enum class State { kIdle, kScheduled, kMaking, kReady, kShutdown };
 
   void RunScheduled();
-  absl::StatusOr<std::shared_ptr<Segment>> Make(uint64_t size);
+  // Makes a segment of the usual size, or a smaller one of at least `least` bytes if there is no
+  // space for more.
+  absl::StatusOr<std::shared_ptr<Segment>> Make(uint64_t least);
+  absl::StatusOr<std::shared_ptr<Segment>> MakeOfSize(uint64_t size);
   // Ends "making", with what came of it.
   absl::Status Keep(absl::StatusOr<std::shared_ptr<Segment>> made);
 
@@ -148,6 +158,7 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   Mutex mu_;  // a leaf: no I/O under it
   CondVar changed_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kIdle;
+  uint64_t next_size_ ABSL_GUARDED_BY(mu_);              // usual size of the next segment
   std::shared_ptr<Segment> ready_ ABSL_GUARDED_BY(mu_);  // in kReady alone
 };
 

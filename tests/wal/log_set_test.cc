@@ -250,6 +250,41 @@ TEST_P(LogSetTest, NoSpaceForASegmentIsResourceExhaustedAndPasses) {
   EXPECT_THAT(ReadLogIn(*memory_).Sequences(), ElementsAre(1, 2));
 }
 
+TEST_P(LogSetTest, SegmentsGrowWithUseUpToTheirFullSize) {
+  LogSetOptions options = place_.Options(4 * kSegmentSize);
+  options.first_segment_size = kSegmentSize;
+  ASSERT_OK(memory_->CreateDirectory("db"));
+  auto log = LogSet::Create(options, {});
+  ASSERT_OK(log.status());
+  for (uint64_t sequence = 1; sequence <= 30; ++sequence) {
+    ASSERT_OK(AppendRecord(**log, sequence, std::string(9000, 'a')));
+    while (executor_.RunOne()) continue;
+  }
+  const std::vector<uint64_t> live = (*log)->LiveSegments();
+  ASSERT_GE(live.size(), 5u);
+  for (size_t i = 0; i < live.size(); ++i) {
+    EXPECT_EQ(*memory_->FileSize(SegmentPath("db", live[i])), kSegmentSize * (i == 0   ? 1
+                                                                              : i == 1 ? 2
+                                                                                       : 4));
+  }
+  EXPECT_EQ(ReadLogIn(*memory_).records.size(), 30u);
+}
+
+TEST_P(LogSetTest, SmallerSegmentIsTriedIfThereIsNoSpaceForTheUsualOne) {
+  memory_->SetCapacity(3 * kSegmentSize);
+  auto log = MakeLog(place_, {}, 4 * kSegmentSize);
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(*memory_->FileSize(SegmentPath("db", log->LiveSegments().front())), 2 * kSegmentSize);
+  uint64_t sequence = 0;
+  absl::Status status;
+  while (status.ok()) status = AppendRecord(*log, ++sequence, std::string(1000, 'a'));
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_GT(sequence * 1000, 2 * kSegmentSize + kSegmentSize / 2) << "space was left unused";
+  memory_->SetCapacity(8 * kSegmentSize);
+  ASSERT_OK(AppendRecord(*log, sequence, "goes on", Durability::kMachine));
+  EXPECT_EQ(ReadLogIn(*memory_).records.size(), sequence);
+}
+
 TEST_P(LogSetTest, FailedDirectorySyncMakesNoSegment) {
   auto log = MakeLog(place_);
   ASSERT_OK(AppendRecord(*log, 1, std::string(9000, 'a')));
