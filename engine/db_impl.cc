@@ -87,17 +87,16 @@ absl::Status DB::Impl::Recover() {
 }
 
 absl::Status DB::Impl::Start(Recovered recovered) {
+  std::unique_ptr<wal::LogSet> log;
+  if (context.options.read_only) {
+    RETURN_IF_ERROR(versions.Start(recovered.state));
+  } else {
+    ASSIGN_OR_RETURN(log, engine::StartWriting(&context, &versions, &recovered));
+  }
   std::vector<std::shared_ptr<engine::MemSlot>> frozen(recovered.memtables.rbegin() + 1,
                                                        recovered.memtables.rend());
-  std::unique_ptr<wal::LogSet> log;
   tree.Start(recovered.memtables.back(), std::move(frozen),
              recovered.state.families.at(engine::kDefaultFamily).version);
-  RETURN_IF_ERROR(versions.Start(recovered.state));
-  if (!context.options.read_only) {
-    ASSIGN_OR_RETURN(log, engine::StartLog(&context, recovered));
-    // One that stays is the next Open's to remove.
-    for (const std::string& path : recovered.leftovers) context.fs()->Remove(path).IgnoreError();
-  }
   writes = std::make_unique<engine::WritePath>(&context, &tree, &versions, std::move(log),
                                                recovered.last_sequence);
   if (!context.options.read_only) writes->jobs()->Schedule();

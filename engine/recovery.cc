@@ -8,10 +8,15 @@
 #include "base/file_names.h"
 #include "env/entropy.h"
 #include "manifest/manifest_log.h"
+#include "util/byte_reader.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
 namespace {
+
+// What was replayed is written again if it is at most that much, which takes a few milliseconds;
+// more is flushed.
+constexpr uint64_t kRewriteBytes = uint64_t{1} << 20;
 
 // The files of the database's directory. Plain data.
 struct Listing {
@@ -75,6 +80,21 @@ std::vector<std::string> Leftovers(const Context& context, const Listing& listin
   return leftovers;
 }
 
+// A log that was closed says how long the manifest was then (VersionStore::EndPayload). DataLoss if
+// that manifest is in force and has lost its end.
+absl::Status CheckManifestEnd(const Context& context, const manifest::RecoveredManifest& found,
+                              std::string_view end_payload) {
+  ByteReader reader(end_payload);
+  const FileNumber number{reader.ReadFixed64()};
+  const uint64_t size = reader.ReadFixed64();
+  if (!reader.ok() || number != found.manifest_number || found.size >= size) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("read ", ManifestPath(context.path, number), " at ",
+                                          found.size, ": found the end of the manifest, expected ",
+                                          size, " bytes, as the log of the closed database says"));
+}
+
 std::shared_ptr<MemSlot> NewMemTable(Context* context, const WriteFrontier& first) {
   auto slot =
       std::make_shared<MemSlot>(context->order, &context->chunks, context->memory.memtable_bytes);
@@ -92,6 +112,7 @@ absl::StatusOr<wal::LogReplay> ReadLog(const Context& context, const Listing& li
   };
   options.uuid = state.database_id;
   options.oldest_needed = ToInteger(state.log_number);
+  options.reach = state.log_reach;
   for (const auto& [name, file] : listing.files) {
     if (file.type == FileType::kLog) options.segments.push_back(ToInteger(file.number));
   }
@@ -99,7 +120,8 @@ absl::StatusOr<wal::LogReplay> ReadLog(const Context& context, const Listing& li
 }
 
 // Fills memtables from the log.
-absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out) {
+absl::Status ReplayLog(Context* context, const Listing& listing, FileNumber manifest,
+                       Recovered* out) {
   const SequenceNumber flushed = out->state.families.at(kDefaultFamily).flushed_sequence;
   // Where in its segments a record lies is not told: the oldest segment needed is early enough for
   // every memtable.
@@ -115,12 +137,90 @@ absl::Status ReplayLog(Context* context, const Listing& listing, Recovered* out)
     if (!out->memtables.back()->HasRoom(bytes)) {
       out->memtables.push_back(NewMemTable(context, {first - 1, log}));
     }
+    out->replayed_bytes += wal::RecordSize(payload.size());
+    if (out->replayed_bytes <= kRewriteBytes) {
+      out->records.push_back({first, std::string(payload)});
+    } else {
+      out->records = {};  // gives the memory back
+    }
     MemSlot* const active = out->memtables.back().get();
     active->reserved += bytes;
     return active->InsertBatch(payload, first, flushed);
   };
-  ASSIGN_OR_RETURN(out->log, ReadLog(*context, listing, out->state, add));
+  absl::StatusOr<wal::LogReplay> replay = ReadLog(*context, listing, out->state, add);
+  if (!replay.ok()) {
+    // A manifest that lost its end asks for segments which are gone, too.
+    return absl::Status(replay.status().code(),
+                        absl::StrCat(replay.status().message(), " (the log is read from segment ",
+                                     ToInteger(out->state.log_number), " on, as ",
+                                     ManifestPath(context->path, manifest), " says)"));
+  }
+  out->log = *std::move(replay);
   return absl::OkStatus();
+}
+
+wal::LogSetOptions LogOptionsFor(Context* context, VersionStore* versions,
+                                 const manifest::ManifestState& state) {
+  wal::LogSetOptions options;
+  options.file_system = context->fs();
+  options.executor = context->executor();
+  options.directory = context->path;
+  options.segment_path = [context](uint64_t segment) {
+    return LogPath(context->path, FileNumber{segment});
+  };
+  options.next_segment = [context] { return ToInteger(context->NewFileNumber()); };
+  options.registry = versions;
+  options.uuid = state.database_id;
+  options.first_segment_size = kFirstSegmentSize;
+  options.segment_size = context->memory.segment_bytes;
+  return options;
+}
+
+// Puts a segment that holds all that was replayed in the place of the old ones, and then a manifest
+// that starts there. Null if there is no space for the segment.
+absl::StatusOr<std::unique_ptr<wal::LogSet>> RewriteLog(Context* context, VersionStore* versions,
+                                                        Recovered* recovered) {
+  wal::LogStart start;
+  start.first_sequence = recovered->last_sequence + 1;
+  start.records = std::move(recovered->records);
+  absl::StatusOr<std::unique_ptr<wal::LogSet>> log =
+      wal::LogSet::Create(LogOptionsFor(context, versions, recovered->state), std::move(start));
+  if (absl::IsResourceExhausted(log.status())) return nullptr;
+  RETURN_IF_ERROR(log.status());
+  const wal::LogPosition end = (*log)->ReservedEnd();
+  for (const auto& slot : recovered->memtables) slot->first.log = {end.segment, 0};
+  manifest::ManifestState& state = recovered->state;
+  state.log_number = FileNumber{end.segment};
+  // An empty segment's header may not be synced yet.
+  state.log_reach = {end.segment, end.offset == wal::kSegmentHeaderSize ? 0 : end.offset};
+  RETURN_IF_ERROR(versions->Start(state));
+  for (const uint64_t segment : recovered->log.chain) {
+    recovered->leftovers.push_back(LogPath(context->path, FileNumber{segment}));
+  }
+  return log;
+}
+
+// Goes on behind the old segments, which stay until what they hold is flushed.
+absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, VersionStore* versions,
+                                                         Recovered* recovered) {
+  const wal::LogPosition end = recovered->log.end;
+  recovered->state.log_reach = {end.segment, 0};
+  RETURN_IF_ERROR(versions->Start(recovered->state));
+  wal::LogStart start;
+  start.first_sequence = recovered->last_sequence + 1;
+  start.previous_end = end;
+  start.previous_segments = recovered->log.chain;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<wal::LogSet> log,
+      wal::LogSet::Create(LogOptionsFor(context, versions, recovered->state), std::move(start)));
+  if (end.segment == 0) return log;
+  // A crash leaves the last one at its full size. If it cannot be cut it stays whole.
+  context->fs()
+      ->Truncate(LogPath(context->path, FileNumber{end.segment}), end.offset)
+      .IgnoreError();
+  recovered->memtables.push_back(
+      NewMemTable(context, {recovered->last_sequence, log->ReservedEnd()}));
+  return log;
 }
 
 absl::Status VerifyLog(const Context& context, const manifest::ManifestState& state) {
@@ -149,13 +249,8 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   const std::set<FileNumber> live =
       LiveTables(*recovered.state.families.at(kDefaultFamily).version);
   RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
-  RETURN_IF_ERROR(ReplayLog(context, listing, &recovered));
-  if (recovered.memtables.size() == 1 && recovered.memtables.front()->reserved == 0) {
-    // All that the log holds is in tables: the fresh manifest needs none of its segments.
-    recovered.state.log_number = FileNumber{context->next_file_number.load()};
-    recovered.memtables.front()->first = {recovered.last_sequence,
-                                          {ToInteger(recovered.state.log_number), 0}};
-  }
+  RETURN_IF_ERROR(ReplayLog(context, listing, found.manifest_number, &recovered));
+  RETURN_IF_ERROR(CheckManifestEnd(*context, found, recovered.log.end_payload));
   recovered.leftovers = Leftovers(*context, listing, live, recovered);
   return recovered;
 }
@@ -180,26 +275,19 @@ absl::StatusOr<Recovered> Create(Context* context) {
   return created;
 }
 
-absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context,
-                                                      const Recovered& recovered) {
-  wal::LogSetOptions options;
-  options.file_system = context->fs();
-  options.executor = context->executor();
-  options.directory = context->path;
-  options.segment_path = [context](uint64_t segment) {
-    return LogPath(context->path, FileNumber{segment});
-  };
-  options.next_segment = [context] { return ToInteger(context->NewFileNumber()); };
-  options.uuid = recovered.state.database_id;
-  options.segment_size = context->memory.segment_bytes;
-  wal::LogStart start;
-  start.first_sequence = recovered.last_sequence + 1;
-  start.previous_end = recovered.log.end;
-  for (const uint64_t segment : recovered.log.chain) {
-    if (segment >= ToInteger(recovered.state.log_number))
-      start.previous_segments.push_back(segment);
+absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, VersionStore* versions,
+                                                          Recovered* recovered) {
+  std::unique_ptr<wal::LogSet> log;
+  const bool is_new = recovered->log.end.segment == 0 && recovered->last_sequence == 0;
+  if (!is_new && recovered->replayed_bytes <= kRewriteBytes) {
+    ASSIGN_OR_RETURN(log, RewriteLog(context, versions, recovered));
   }
-  return wal::LogSet::Create(std::move(options), std::move(start));
+  if (log == nullptr) {
+    ASSIGN_OR_RETURN(log, ContinueLog(context, versions, recovered));
+  }
+  // One that stays is the next Open's to remove.
+  for (const std::string& path : recovered->leftovers) context->fs()->Remove(path).IgnoreError();
+  return log;
 }
 
 absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions) {

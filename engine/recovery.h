@@ -2,8 +2,14 @@
 //
 //   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables
 //        so far nothing on disk has changed (D11)
-//   fresh manifest ─▶ fresh log segment ─▶ what nothing names is removed
+//   little was replayed:  segment with all of it ─▶ fresh manifest that starts there
+//   else:                 fresh manifest ─▶ segment that follows the old ones; a flush is due,
+//                         after which the old ones go
+//   what nothing names is removed
 //        each step may be cut off, and is then repeated by the next Open
+//
+// So a directory holds as many log files after any number of opens and crashes as after one, and
+// what was replayed stays in memory only if it is little.
 #ifndef CAMBIUM_ENGINE_RECOVERY_H_
 #define CAMBIUM_ENGINE_RECOVERY_H_
 
@@ -29,7 +35,11 @@ struct Recovered {
   std::vector<std::shared_ptr<MemSlot>> memtables;  // oldest first, at least one
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
-  std::vector<std::string> leftovers;  // paths that nothing names: for the opener to remove
+  std::vector<std::string> leftovers;  // paths that nothing names
+  // Bytes of the records that no table holds, and the records if they are few enough to be written
+  // again.
+  uint64_t replayed_bytes = 0;
+  std::vector<wal::LogRecord> records;
 };
 
 // Reads; changes nothing on disk. Sets context->next_file_number. NotFound where there is no
@@ -40,8 +50,10 @@ absl::StatusOr<Recovered> Recover(Context* context);
 // then CURRENT was lost.
 absl::StatusOr<Recovered> Create(Context* context);
 
-// The fresh log of a database that was recovered, or created.
-absl::StatusOr<std::unique_ptr<wal::LogSet>> StartLog(Context* context, const Recovered& recovered);
+// Begins the log and the manifest of a database that was recovered, or created, and removes what
+// they do not name. Memtables of `recovered` but the last are due for a flush then.
+absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, VersionStore* versions,
+                                                          Recovered* recovered);
 
 // Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
 // may read and write meanwhile; memory: a block at a time.

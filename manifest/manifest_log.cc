@@ -239,6 +239,8 @@ class Replay {
       offset_ = record->end;
     }
     if (edits_ == 0) return BadRecord("expected the record that makes the state");
+    // CURRENT names a manifest only once its first seal is synced.
+    if (!sealed_) return BadRecord("expected the seal of the first record");
     if (offset_ < file_.size()) RETURN_IF_ERROR(CheckTail());
     RecoveredManifest result;
     absl::StatusOr<ManifestState> state = builder_.Build();
@@ -246,6 +248,7 @@ class Replay {
     result.state = *std::move(state);
     result.manifest_number = number_;
     result.edits = edits_;
+    result.size = offset_;
     result.torn_bytes = offset_ < file_.size() ? file_.size() - offset_ : 0;
     return result;
   }
@@ -262,7 +265,10 @@ class Replay {
                                   record.header.synced_up_to.offset, ", expected record ", edits_,
                                   " synced up to no more than ", offset_));
     }
-    if (record.header.kind == wal::RecordKind::kPad) return absl::OkStatus();
+    if (record.header.kind == wal::RecordKind::kPad) {
+      sealed_ = true;
+      return absl::OkStatus();
+    }
     if (record.header.kind != wal::RecordKind::kFull) {
       return absl::UnimplementedError(
           absl::StrCat("read ", path_, " at ", offset_, ": record kind ",
@@ -320,6 +326,7 @@ class Replay {
   StateBuilder builder_;
   uint64_t offset_ = 0;
   uint64_t edits_ = 0;
+  bool sealed_ = false;  // a seal was read
 };
 
 }  // namespace

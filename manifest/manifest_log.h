@@ -51,6 +51,8 @@ class ManifestLog {
   absl::Status Append(const VersionEdit& edit);
 
   FileNumber number() const { return number_; }
+  // Bytes of whole records in the file.
+  uint64_t size() const { return offset_; }
   // Whether enough was appended that a fresh manifest is worth its while.
   bool ShouldRollOver() const;
 
@@ -77,6 +79,8 @@ struct RecoveredManifest {
   ManifestState state;
   FileNumber manifest_number{0};
   uint64_t edits = 0;
+  // Bytes of the file up to the end of its last record.
+  uint64_t size = 0;
   // Bytes of an append that was never acknowledged, left out.
   uint64_t torn_bytes = 0;
 };

@@ -56,6 +56,7 @@ absl::Status StateBuilder::Apply(const VersionEdit& edit) {
   RETURN_IF_ERROR(Advance("next file number", edit.next_file_number, &state_.next_file_number));
   RETURN_IF_ERROR(Advance("last sequence number", edit.last_sequence, &state_.last_sequence));
   RETURN_IF_ERROR(Advance("log number", edit.log_number, &state_.log_number));
+  if (edit.log_reach) state_.log_reach = *edit.log_reach;
   for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
   return absl::OkStatus();
 }
@@ -101,6 +102,7 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
   edit.next_file_number = state.next_file_number;
   edit.last_sequence = state.last_sequence;
   edit.log_number = state.log_number;
+  if (state.log_reach.segment != 0) edit.log_reach = state.log_reach;
   for (const auto& [id, family] : state.families) {
     FamilyEdit& family_edit = edit.Family(id);
     family_edit.change = FamilyChange::kAdd;

@@ -38,6 +38,8 @@ struct ManifestState {
   SequenceNumber last_sequence = 0;
   // Recovery replays the log from this segment on; older ones may be gone.
   FileNumber log_number{0};
+  // What the log must still have (wal::LogRegistry::RecordReach); segment 0: nothing is known.
+  wal::LogPosition log_reach;
   std::map<ColumnFamilyId, FamilyState> families;
 };
 

@@ -21,6 +21,7 @@ enum class FieldTag : uint64_t {
   kNextFileNumber = 3,
   kLastSequence = 4,
   kLogNumber = 5,
+  kLogReach = 6,
   kAddFamily = 16,
   kDropFamily = 17,
   kFlushedSequence = 18,
@@ -34,8 +35,11 @@ constexpr uint64_t kMustUnderstand = 1;
 // Bounds what a hostile record can make a reader keep; far above what a program uses.
 constexpr ColumnFamilyId kFamilyLimit = 65'536;
 
+// Older releases open a database with it and lose only the check that it makes possible.
+bool MayBeSkipped(FieldTag tag) { return tag == FieldTag::kLogReach; }
+
 void AppendField(std::string* out, FieldTag tag, std::string_view value) {
-  AppendVarint64(out, static_cast<uint64_t>(tag) << 1 | kMustUnderstand);
+  AppendVarint64(out, static_cast<uint64_t>(tag) << 1 | (MayBeSkipped(tag) ? 0 : kMustUnderstand));
   AppendLengthPrefixed(out, value);
 }
 
@@ -191,6 +195,12 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
     case FieldTag::kLogNumber:
       edit->log_number = FileNumber{reader->ReadVarint64()};
       return absl::OkStatus();
+    case FieldTag::kLogReach: {
+      wal::LogPosition& reach = edit->log_reach.emplace();
+      reach.segment = reader->ReadVarint64();
+      reach.offset = reader->ReadVarint64();
+      return absl::OkStatus();
+    }
     case FieldTag::kAddFamily:
     case FieldTag::kDropFamily:
     case FieldTag::kFlushedSequence:
@@ -221,6 +231,9 @@ std::string VersionEdit::Encode() const {
   if (next_file_number) AppendField(&out, FieldTag::kNextFileNumber, Varints({*next_file_number}));
   if (last_sequence) AppendField(&out, FieldTag::kLastSequence, Varints({*last_sequence}));
   if (log_number) AppendField(&out, FieldTag::kLogNumber, Varints({ToInteger(*log_number)}));
+  if (log_reach) {
+    AppendField(&out, FieldTag::kLogReach, Varints({log_reach->segment, log_reach->offset}));
+  }
   for (const auto& [id, family] : families) AppendFamily(&out, id, family);
   return out;
 }

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/keys.h"
+#include "wal/log_format.h"
 
 namespace cambium::manifest {
 
@@ -103,6 +104,7 @@ struct VersionEdit {
   std::optional<uint64_t> next_file_number;
   std::optional<SequenceNumber> last_sequence;
   std::optional<FileNumber> log_number;
+  std::optional<wal::LogPosition> log_reach;
   std::map<ColumnFamilyId, FamilyEdit> families;
 
   // The part about `family`, made where missing.

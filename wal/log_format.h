@@ -52,6 +52,9 @@ inline constexpr size_t kRecordHeaderSize = 24;
 inline constexpr size_t kRecordAlignment = 8;
 static_assert(kSegmentHeaderSize % kRecordAlignment == 0);
 
+// Bytes that the end record of a closed log may carry.
+inline constexpr size_t kMaxEndPayload = 16;
+
 inline constexpr uint64_t kMaxRecordSequence = (uint64_t{1} << 56) - 1;
 
 // Version 1 writes kFull and kEnd. The others are reserved for records that span segments and for

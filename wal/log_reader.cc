@@ -44,7 +44,7 @@ struct ScannedRecord {
 
 // "The log is synced up to here", and where that was said.
 struct Promise {
-  LogPosition at;
+  LogPosition at;  // segment 0: in the registry
   LogPosition synced_up_to;
 };
 
@@ -225,7 +225,7 @@ std::string Salvage(const std::string& path, LogPosition at) {
   return absl::StrCat(
       "To open it with the writes before that, and lose those behind: truncate "
       "--size=",
-      at.offset, " '", path, "', and remove the log segments with higher numbers");
+      at.offset, " '", path, "', and truncate the log segments with higher numbers to 0 bytes");
 }
 
 // Where the valid prefix stopped short, for the message. Plain data.
@@ -245,10 +245,14 @@ class Reading {
       : options_(options), callback_(callback) {}
 
   absl::StatusOr<LogReplay> Run() {
+    RETURN_IF_ERROR(CheckReachExists());
     RETURN_IF_ERROR(ReadHeaders());
     RETURN_IF_ERROR(ChooseChain());
     RETURN_IF_ERROR(ReplayChain());
     RETURN_IF_ERROR(CheckPromises());
+    if (ReachCounts() && options_.reach.offset != 0 && replay_.end < options_.reach) {
+      return Damaged({{}, options_.reach});
+    }
     const std::set<uint64_t> needed(replay_.chain.begin(), replay_.chain.end());
     std::set<uint64_t> obsolete(options_.segments.begin(), options_.segments.end());
     std::erase_if(obsolete, [&](uint64_t number) { return needed.contains(number); });
@@ -267,6 +271,21 @@ class Reading {
     return SegmentScanner::Open(options_.file_system, options_.segment_path(number), number);
   }
   std::string Path(uint64_t number) const { return options_.segment_path(number); }
+
+  bool ReachCounts() const {
+    return options_.reach.segment != 0 && options_.reach.segment >= options_.oldest_needed;
+  }
+
+  absl::Status CheckReachExists() const {
+    const uint64_t segment = options_.reach.segment;
+    const std::vector<uint64_t>& found = options_.segments;
+    if (!ReachCounts() || std::find(found.begin(), found.end(), segment) != found.end()) {
+      return absl::OkStatus();
+    }
+    return absl::DataLossError(absl::StrCat("log segment ", Path(segment),
+                                            ": found no such file, expected the segment that the "
+                                            "manifest says was made"));
+  }
 
   absl::Status ReadHeaders() {
     for (const uint64_t number : options_.segments) {
@@ -336,7 +355,8 @@ class Reading {
                          ": found no such file, expected the segment that ", Path(at->first),
                          " follows, of ", previous.offset,
                          " bytes. To open the database with the writes before that, "
-                         "and lose those behind: remove the log segments with higher numbers"));
+                         "and lose those behind: truncate the log segments with higher numbers "
+                         "to 0 bytes"));
       }
       if (!next->second.header.has_value()) return absl::OkStatus();
       at = next;
@@ -375,6 +395,7 @@ class Reading {
       offset += RecordSize(record.header.payload_size);
     }
     replay_.end = {segment.number, offset};
+    if (record.state == ScannedRecord::State::kEnd) replay_.end_payload = record.payload;
     if (!last && offset >= limit) return absl::OkStatus();
     if (record.state == ScannedRecord::State::kNewFormat) {
       return absl::UnimplementedError(absl::StrCat(
@@ -448,11 +469,15 @@ class Reading {
       blame.expected = "a segment header";
       blame.is_header = true;
     }
-    return absl::DataLossError(
-        absl::StrCat("log segment ", blame.path, ": offset ", blame.at.offset, ": found ",
-                     blame.found, ", expected ", blame.expected, "; ", Text(promise.at),
-                     " says that the log was synced up to ", Text(promise.synced_up_to), ". ",
-                     Salvage(blame.path, blame.at)));
+    const bool by_registry = promise.at.segment == 0;
+    std::string text = absl::StrCat(
+        "log segment ", blame.path, ": offset ", blame.at.offset, ": found ", blame.found,
+        ", expected ", blame.expected, "; ", by_registry ? "the manifest" : Text(promise.at),
+        " says that the log was synced up to ", Text(promise.synced_up_to));
+    // What is lost of a log that was closed has to come from a copy.
+    const bool vouched = ReachCounts() && options_.reach.offset != 0 && options_.reach > blame.at;
+    if (!vouched) absl::StrAppend(&text, ". ", Salvage(blame.path, blame.at));
+    return absl::DataLossError(text);
   }
 
   const LogReadOptions& options_;

@@ -3,13 +3,15 @@
 // Which segments. Each header names the segment before it and where that one ends. The newest
 // segment with a valid header, what it names, and so on down to `oldest_needed`, is the chain; it
 // is read oldest first, each segment up to where its successor says it ends. A segment outside the
-// chain is void: prepared and never used, or cut off by an earlier recovery.
+// chain is void: prepared and never used, or cut off by an earlier recovery. A segment that names
+// none replaces all older ones: it begins with what was still needed of them.
 //
 // Where it ends (D9). At the first record that does not check, at position p, the log is either
 // torn there (it was written and never synced, and a power cut took it) or damaged. Each record and
 // header carries how far the log was synced when it was written; so if anything valid behind p says
 // "synced beyond p", bytes that were promised are gone: DataLoss. If nothing does, what lies behind
-// p was never promised: it is dropped, and the log ends at p. A segment of the chain that is
+// p was never promised: it is dropped, and the log ends at p. What the registry says of the log
+// counts like a record. A segment of the chain that is
 // missing, or whose header does not check, is treated as a bad record where its predecessor ends.
 #ifndef CAMBIUM_WAL_LOG_READER_H_
 #define CAMBIUM_WAL_LOG_READER_H_
@@ -35,6 +37,9 @@ struct LogReadOptions {
   std::vector<uint64_t> segments;
   // Segments with lower numbers are not looked at. A bound: no segment of that number need exist.
   uint64_t oldest_needed = 0;
+  // What the registry says of the log (LogRegistry::RecordReach); segment 0: nothing. Ignored if
+  // the segment is below oldest_needed.
+  LogPosition reach;
 };
 
 struct LogReplay {
@@ -46,6 +51,7 @@ struct LogReplay {
   // has been begun (LogSet::Create), and not before: one of them may name another.
   std::vector<uint64_t> obsolete;
   uint64_t dropped_bytes = 0;  // written behind `end` and dropped as torn, at most
+  std::string end_payload;     // of the end record, if the log was closed and has not lost it
 };
 
 // Called for each record, in the order of their sequence numbers; `payload` lives until it returns.

@@ -1,65 +1,96 @@
 #include "wal/log_set.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "util/status_macros.h"
+#include "wal/log_registry.h"
 #include "wal/segment.h"
 
 namespace cambium::wal {
 namespace {
 
+// Kept back in each segment for its end record.
+constexpr uint64_t kEndRoom = RecordSize(kMaxEndPayload);
+
 // Bytes that a segment needs to hold a record: with its header, and an end record kept back.
 uint64_t SegmentSizeFor(uint64_t record_size) {
-  return kSegmentHeaderSize + record_size + kRecordHeaderSize;
+  return kSegmentHeaderSize + record_size + kEndRoom;
+}
+
+// Writes `records` from the first place of `segment` on and syncs them. They carry no synced
+// watermark: while the segment has no header they must not count as damage of older ones.
+absl::Status WriteAgain(std::span<const LogRecord> records, Segment* segment) {
+  uint64_t offset = kSegmentHeaderSize;
+  for (const LogRecord& record : records) {
+    RecordHeader header;
+    header.payload_size = static_cast<uint32_t>(record.payload.size());
+    header.first_sequence = record.first_sequence;
+    const std::string_view payload = record.payload;
+    RETURN_IF_ERROR(segment->WriteRecord(offset, header, {&payload, 1}, Durability::kProcess));
+    offset += RecordSize(payload.size());
+  }
+  return records.empty() ? absl::OkStatus() : segment->Sync();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LogSet>> LogSet::Create(LogSetOptions options, LogStart start) {
-  const uint64_t first_sequence = start.first_sequence;
-  const LogPosition previous_end = start.previous_end;
-  std::unique_ptr<LogSet> log(new LogSet(std::move(options), std::move(start)));
-  RETURN_IF_ERROR(log->Begin(first_sequence, previous_end));
+  assert(start.records.empty() ||
+         (start.previous_end.segment == 0 && start.previous_segments.empty()));
+  std::unique_ptr<LogSet> log(new LogSet(std::move(options), std::move(start.previous_segments)));
+  RETURN_IF_ERROR(log->Begin(
+      start.records.empty() ? start.first_sequence : start.records.front().first_sequence,
+      start.previous_end, start.records));
   // A segment that goes on behind an older one voids what an earlier process began behind that. Its
   // header must be there before any of that is removed: else a later recovery would follow links
-  // into the holes.
-  if (previous_end.segment != 0) RETURN_IF_ERROR(log->Active()->Sync());
+  // into the holes. One that replaces the older ones must count before any of them is removed.
+  if (start.previous_end.segment != 0 || !start.records.empty()) {
+    RETURN_IF_ERROR(log->Active()->Sync());
+  }
   return log;
 }
 
-LogSet::LogSet(LogSetOptions options, LogStart start)
+LogSet::LogSet(LogSetOptions options, std::vector<uint64_t> previous_segments)
     : options_(std::move(options)),
       preparer_(std::make_shared<SegmentPreparer>(options_)),
       sync_queue_([this](LogPosition position) { return SyncSegments(position); }) {
-  previous_ = std::move(start.previous_segments);
+  previous_ = std::move(previous_segments);
 }
 
 LogSet::~LogSet() {
   // As a crash would leave it: a failure here changes nothing that was promised.
-  preparer_->Shutdown().IgnoreError();
+  const std::shared_ptr<Segment> unused = preparer_->Shutdown();
+  if (unused != nullptr) unused->Close(unused->size()).IgnoreError();
   for (const auto& segment : Segments()) segment->Close(segment->size()).IgnoreError();
 }
 
-absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end) {
-  RETURN_IF_ERROR(preparer_->MakeReady(SegmentSizeFor(0)));
-  std::shared_ptr<Segment> segment = preparer_->TakeReady(SegmentSizeFor(0));
+absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
+                           std::span<const LogRecord> records) {
+  uint64_t tail = kSegmentHeaderSize;
+  for (const LogRecord& record : records) tail += RecordSize(record.payload.size());
+  const uint64_t size = SegmentSizeFor(tail - kSegmentHeaderSize);
+  RETURN_IF_ERROR(preparer_->MakeReady(size, previous_end.segment));
+  std::shared_ptr<Segment> segment = preparer_->TakeReady(size);
   if (segment == nullptr) return absl::InternalError("begin log segment: none was made ready");
   segment->place().previous_end = previous_end;
-  absl::Status status = WriteHeader(segment.get(), first_sequence);
+  absl::Status status = WriteAgain(records, segment.get());
+  if (status.ok()) status = WriteHeader(segment.get(), first_sequence);
   if (!status.ok()) {
-    // Holds nothing; where it cannot be removed now, recovery does.
-    preparer_->Discard(segment.get()).IgnoreError();
+    // Nothing needs it; if it cannot be removed now, recovery removes it.
+    preparer_->Discard(segment.get(), previous_end.segment).IgnoreError();
     return status;
   }
-  Activate(std::move(segment));
+  Activate(std::move(segment), tail);
   return absl::OkStatus();
 }
 
-void LogSet::Activate(std::shared_ptr<Segment> segment) {
+void LogSet::Activate(std::shared_ptr<Segment> segment, uint64_t tail) {
+  assert(tail >= kSegmentHeaderSize && tail + kEndRoom <= segment->size());
   active_ = segment.get();
-  tail_ = kSegmentHeaderSize;
+  tail_ = tail;
   populate_at_ = 0;
   prepare_asked_ = false;
   MutexLock lock(&mu_);
@@ -82,7 +113,7 @@ bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
   *reservation = LogReservation();
   reservation->payload_size = payload_size;
   if (active_->failed()) return false;
-  const bool fits = tail_ + record_size + kRecordHeaderSize <= active_->size();
+  const bool fits = tail_ + record_size + kEndRoom <= active_->size();
   if (!fits && !Rotate(record_size, reservation)) return false;
   reservation->segment = active_;
   reservation->segment_number = active_->number();
@@ -98,7 +129,7 @@ bool LogSet::Rotate(uint64_t record_size, LogReservation* reservation) {
   active_->place().end = tail_;
   next->place().previous_end = {active_->number(), tail_};
   reservation->ended = active_;
-  Activate(std::move(next));
+  Activate(std::move(next), kSegmentHeaderSize);
   return true;
 }
 
@@ -131,7 +162,7 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
   }
   const std::shared_ptr<Segment> active = Active();
   if (active->failed()) return active->failure();
-  return preparer_->MakeReady(needed);
+  return preparer_->MakeReady(needed, active->number());
 }
 
 absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,
@@ -272,7 +303,7 @@ absl::Status LogSet::Recover() {
   // No sync runs from here on: one that failed now would fail the fresh segment too.
   sync_queue_.Fail(cause);
   // A bound that holds: sequence numbers only rise.
-  RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments)));
+  RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments), {}));
   for (const auto& segment : segments) {
     segment->Fail(segment->size(), cause);
     if (segment->Forsake()) forsaken_count_.fetch_add(1);
@@ -305,20 +336,34 @@ absl::Status LogSet::Close() {
     MutexLock lock(&mu_);
     if (std::exchange(closed_, true)) return absl::OkStatus();
   }
-  absl::Status status = preparer_->Shutdown();
-  status.Update(SyncTo(ReservedEnd()));
+  const std::shared_ptr<Segment> unused = preparer_->Shutdown();
+  absl::Status status = SyncTo(ReservedEnd());
   status.Update(active->failure());
-  if (status.ok()) {
-    // Says that everything before it was synced, so that a later loss of any of it is noticed.
-    RecordHeader end;
-    end.kind = RecordKind::kEnd;
-    end.synced_up_to = SyncedUpTo();
-    status = active->WriteRecord(tail_, end, {}, Durability::kMachine);
-    if (status.ok()) status = active->Sync();
-  }
-  if (status.ok()) status = active->Close(tail_ + kRecordHeaderSize);
+  if (status.ok()) status = EndLog(active.get(), unused.get());
+  // After a failure the registry may name it: it stays, and recovery removes it.
+  if (unused != nullptr) status.Update(unused->Close(unused->size()));
   for (const auto& segment : Segments()) status.Update(segment->Close(segment->size()));
   return status;
+}
+
+// Ends a log that is synced up to its tail.
+absl::Status LogSet::EndLog(Segment* active, Segment* unused) {
+  std::string payload;
+  if (options_.registry != nullptr) {
+    RETURN_IF_ERROR(options_.registry->RecordReach(ReservedEnd()));
+    payload = options_.registry->EndPayload();
+  }
+  assert(payload.size() <= kMaxEndPayload);
+  // Says that everything before it was synced, so that a later loss of any of it is noticed.
+  RecordHeader end;
+  end.kind = RecordKind::kEnd;
+  end.payload_size = static_cast<uint32_t>(payload.size());
+  end.synced_up_to = SyncedUpTo();
+  const std::string_view piece = payload;
+  RETURN_IF_ERROR(active->WriteRecord(tail_, end, {&piece, 1}, Durability::kMachine));
+  RETURN_IF_ERROR(active->Sync());
+  RETURN_IF_ERROR(active->Close(tail_ + RecordSize(payload.size())));
+  return unused == nullptr ? absl::OkStatus() : preparer_->Remove(unused);
 }
 
 }  // namespace cambium::wal

@@ -18,6 +18,10 @@
 //   · segments are synced oldest first, so a synced position has no hole below it (D2)
 //   · a segment with a failed write or sync takes no more records and is never synced again (D10)
 //
+// What the log cannot tell of itself, LogRegistry keeps: that a segment was made, before it is
+// used, and where the log ended when it was closed. A segment that the registry names is not
+// removed.
+//
 // Errors. A failed Fill or SyncTo makes all live segments failed: TryReserve answers false and
 // MakeRoom the first error, until Recover(). A failed MakeRoom (no space to make a segment, D13)
 // leaves no trace: the next one tries again.
@@ -42,6 +46,7 @@
 
 namespace cambium::wal {
 
+class LogRegistry;
 class Segment;
 class SegmentPreparer;
 
@@ -51,19 +56,30 @@ struct LogSetOptions {
   std::string directory;
   std::function<std::string(uint64_t segment)> segment_path;  // a file inside `directory`
   std::function<uint64_t()> next_segment;  // a file number never given before; any thread, no lock
+  LogRegistry* registry = nullptr;         // null: none; outlives the LogSet
   Uuid uuid = {};
   // Size of the first segment; each later one is twice as large, up to segment_size.
   uint64_t first_segment_size = uint64_t{256} << 10;
   uint64_t segment_size = uint64_t{64} << 20;
 };
 
-// Where a log begins: a new database's at the defaults, a recovered one's behind what was replayed.
+// A record of an older segment that is written again.
+struct LogRecord {
+  uint64_t first_sequence = 0;
+  std::string payload;
+};
+
+// Where a log begins: a new database's at the defaults, a recovered one's behind what was replayed,
+// or with all of what was replayed written again.
 struct LogStart {
-  uint64_t first_sequence = 1;
-  LogPosition previous_end;  // LogReplay::end; segment 0: none
+  uint64_t first_sequence = 1;  // of the next record
+  LogPosition previous_end;     // LogReplay::end; segment 0: none
   // Segments that were replayed and are still needed, oldest first. Their files are synced before
   // the first sync is acked, and removed by RetireBefore.
   std::vector<uint64_t> previous_segments;
+  // What the first segment begins with, durable before its header is written: until then the older
+  // segments count, from then on this one replaces them all. Only with no previous segments.
+  std::vector<LogRecord> records;
 };
 
 // What a write must survive when Fill's caller goes on to ack it.
@@ -89,7 +105,7 @@ struct LogReservation {
 // Thread-safe, but for what says otherwise.
 class LogSet {
  public:
-  // Makes the first segment, with its header; synced where it follows another one.
+  // Makes the first segment, with its header; synced if it follows or replaces another one.
   static absl::StatusOr<std::unique_ptr<LogSet>> Create(LogSetOptions options, LogStart start);
   // Leaves the files as they are, as a crash of the process would; Close() first for a clean end.
   ~LogSet();
@@ -137,16 +153,20 @@ class LogSet {
   // Recover() gave up and RetireBefore has not passed yet.
   bool NeedsFlush() const { return forsaken_count_.load() > 0; }
 
-  // Ends the log: syncs it, writes the end record, cuts the file to its size. No Fill is under way
+  // Ends the log: syncs it, has the registry record its end, writes the end record, cuts the file
+  // to its size, and removes the segment that was made ahead. No Fill is under way
   // and none follows. After a failure of the segment: closes what can be closed, and answers that
   // failure.
   [[nodiscard]] absl::Status Close();
 
  private:
-  LogSet(LogSetOptions options, LogStart start);
+  LogSet(LogSetOptions options, std::vector<uint64_t> previous_segments);
 
-  absl::Status Begin(uint64_t first_sequence, LogPosition previous_end);
-  void Activate(std::shared_ptr<Segment> segment);
+  // Makes a segment active that follows `previous_end` and holds `records`.
+  absl::Status Begin(uint64_t first_sequence, LogPosition previous_end,
+                     std::span<const LogRecord> records);
+  void Activate(std::shared_ptr<Segment> segment, uint64_t tail);
+  absl::Status EndLog(Segment* active, Segment* unused);
   absl::Status WriteHeader(Segment* segment, uint64_t first_sequence) const;
   bool Rotate(uint64_t record_size, LogReservation* reservation);
   void NoteChores(LogReservation* reservation);

@@ -10,6 +10,7 @@
 #include "util/coding.h"
 #include "util/status_copy.h"
 #include "util/status_macros.h"
+#include "wal/log_registry.h"
 
 namespace cambium::wal {
 namespace {
@@ -180,7 +181,7 @@ std::shared_ptr<Segment> SegmentPreparer::TakeReady(uint64_t size) {
   return std::move(ready_);
 }
 
-absl::Status SegmentPreparer::MakeReady(uint64_t size) {
+absl::Status SegmentPreparer::MakeReady(uint64_t size, uint64_t survivor) {
   std::shared_ptr<Segment> too_small;
   {
     MutexLock lock(&mu_);
@@ -190,20 +191,17 @@ absl::Status SegmentPreparer::MakeReady(uint64_t size) {
     too_small = std::move(ready_);
     state_ = State::kMaking;
   }
-  const absl::Status discarded = too_small == nullptr ? absl::OkStatus() : Discard(too_small.get());
+  const absl::Status discarded =
+      too_small == nullptr ? absl::OkStatus() : Discard(too_small.get(), survivor);
   if (!discarded.ok()) return Keep(discarded);
   return Keep(Make(size));
 }
 
-absl::Status SegmentPreparer::Shutdown() {
-  std::shared_ptr<Segment> unused;
-  {
-    MutexLock lock(&mu_);
-    while (state_ == State::kMaking) changed_.Wait(&mu_);
-    state_ = State::kShutdown;
-    unused = std::move(ready_);
-  }
-  return unused == nullptr ? absl::OkStatus() : Discard(unused.get());
+std::shared_ptr<Segment> SegmentPreparer::Shutdown() {
+  MutexLock lock(&mu_);
+  while (state_ == State::kMaking) changed_.Wait(&mu_);
+  state_ = State::kShutdown;
+  return std::move(ready_);
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t least) {
@@ -212,33 +210,46 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t least) {
     MutexLock lock(&mu_);
     size = std::max(least, next_size_);
   }
-  for (;; size = std::max(least, size / 2)) {
-    absl::StatusOr<std::shared_ptr<Segment>> made = MakeOfSize(size);
-    if (size == least || !absl::IsResourceExhausted(made.status())) return made;
+  absl::StatusOr<std::shared_ptr<Segment>> made = CreateFile(size);
+  while (absl::IsResourceExhausted(made.status()) && size > least) {
+    size = std::max(least, size / 2);
+    made = CreateFile(size);
   }
+  RETURN_IF_ERROR(made.status());
+  absl::Status status = options_.file_system->SyncDirectory(options_.directory);
+  if (!status.ok()) {
+    // A directory sync that is repeated would lie: the next attempt is a new file. What cannot be
+    // removed here holds nothing, and recovery removes it.
+    Remove(made->get()).IgnoreError();
+    return status;
+  }
+  if (options_.registry == nullptr) return made;
+  status = options_.registry->RecordReach({(*made)->number(), 0});
+  if (status.ok()) return made;
+  // The registry may name it, so it stays, empty; recovery removes it.
+  (*made)->Close(0).IgnoreError();
+  return status;
 }
 
-absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::MakeOfSize(uint64_t size) {
+absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::CreateFile(uint64_t size) const {
   const uint64_t number = options_.next_segment();
   if (number == 0 || number > kMaxSegmentNumber) {
     return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,
                                                      " is outside 1 to ", kMaxSegmentNumber));
   }
   size = (size + kSizeGranule - 1) / kSizeGranule * kSizeGranule;
-  ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
-                   Segment::Create(options_.file_system, options_.segment_path(number), number,
-                                   std::min(size, kMaxSegmentSize)));
-  absl::Status status = options_.file_system->SyncDirectory(options_.directory);
-  if (!status.ok()) {
-    // A directory sync that is repeated would lie: the next attempt is a new file. What cannot be
-    // removed here holds nothing, and recovery removes it.
-    Discard(segment.get()).IgnoreError();
-    return status;
-  }
-  return segment;
+  return Segment::Create(options_.file_system, options_.segment_path(number), number,
+                         std::min(size, kMaxSegmentSize));
 }
 
-absl::Status SegmentPreparer::Discard(Segment* segment) const {
+absl::Status SegmentPreparer::Discard(Segment* segment, uint64_t survivor) const {
+  if (options_.registry != nullptr) {
+    RETURN_IF_ERROR(options_.registry->RecordReach({survivor, 0}));
+  }
+  return Remove(segment);
+}
+
+absl::Status SegmentPreparer::Remove(Segment* segment) const {
   RETURN_IF_ERROR(segment->Close(segment->size()));
   absl::Status status = options_.file_system->Remove(segment->path());
   return absl::IsNotFound(status) ? absl::OkStatus() : status;

@@ -134,13 +134,18 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   std::shared_ptr<Segment> TakeReady(uint64_t size);
 
   // Returns ok when a segment of at least `size` bytes is ready. Its directory entry is synced.
-  [[nodiscard]] absl::Status MakeReady(uint64_t size);
+  // One that is ready and too small is discarded; the newest that remains then is `survivor`.
+  [[nodiscard]] absl::Status MakeReady(uint64_t size, uint64_t survivor);
 
-  // Removes the file of a segment that holds nothing needed.
-  [[nodiscard]] absl::Status Discard(Segment* segment) const;
+  // Removes the file of a segment that holds nothing needed, after the registry has been told of
+  // the newest segment that remains; 0: none.
+  [[nodiscard]] absl::Status Discard(Segment* segment, uint64_t survivor) const;
+  // The same for a segment that the registry does not name.
+  [[nodiscard]] absl::Status Remove(Segment* segment) const;
 
-  // Removes what is ready, and makes nothing any more. Waits for what is being made.
-  [[nodiscard]] absl::Status Shutdown();
+  // Makes nothing any more, and returns the segment that was ready, or null. Waits for what is
+  // being made.
+  [[nodiscard]] std::shared_ptr<Segment> Shutdown();
 
  private:
   enum class State { kIdle, kScheduled, kMaking, kReady, kShutdown };
@@ -149,7 +154,7 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   // Makes a segment of the usual size, or a smaller one of at least `least` bytes if there is no
   // space for more.
   absl::StatusOr<std::shared_ptr<Segment>> Make(uint64_t least);
-  absl::StatusOr<std::shared_ptr<Segment>> MakeOfSize(uint64_t size);
+  absl::StatusOr<std::shared_ptr<Segment>> CreateFile(uint64_t size) const;
   // Ends "making", with what came of it.
   absl::Status Keep(absl::StatusOr<std::shared_ptr<Segment>> made);
 

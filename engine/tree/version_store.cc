@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "base/file_names.h"
+#include "util/coding.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
+
 absl::Status VersionStore::Start(manifest::ManifestState state) {
   MutexLock lock(&manifest_mu_);
   state_ = std::move(state);
@@ -16,7 +18,6 @@ absl::Status VersionStore::Start(manifest::ManifestState state) {
 absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
                                   const PublishBracket& bracket) {
   MutexLock lock(&manifest_mu_);
-  const WriteEpoch epoch = context_->errors.epoch();
   SequenceNumber last_sequence = state_.last_sequence;
   for (const auto& [id, family] : edit.families) {
     last_sequence = std::max(last_sequence, family.flushed_sequence.value_or(0));
@@ -25,6 +26,14 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
   ASSIGN_OR_RETURN(manifest::ManifestState next,
                    manifest::ApplyEdit(state_, edit, context_->order));
+  RETURN_IF_ERROR(WriteEdit(edit, std::move(next)));
+  tree_->Install(state_.families.at(kDefaultFamily).version, flushed, bracket);
+  return absl::OkStatus();
+}
+
+absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
+                                     manifest::ManifestState next) {
+  const WriteEpoch epoch = context_->errors.epoch();
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
   const absl::Status written = fresh ? WriteFresh(&next) : log_->Append(edit);
   if (!written.ok()) {
@@ -33,8 +42,26 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
     return written;
   }
   state_ = std::move(next);
-  tree_->Install(state_.families.at(kDefaultFamily).version, flushed, bracket);
   return absl::OkStatus();
+}
+
+absl::Status VersionStore::RecordReach(wal::LogPosition reach) {
+  MutexLock lock(&manifest_mu_);
+  if (state_.families.empty()) return absl::OkStatus();
+  manifest::VersionEdit edit;
+  edit.log_reach = reach;
+  manifest::ManifestState next = state_;
+  next.log_reach = reach;
+  return WriteEdit(edit, std::move(next));
+}
+
+std::string VersionStore::EndPayload() {
+  MutexLock lock(&manifest_mu_);
+  std::string payload;
+  if (log_ == nullptr) return payload;
+  AppendFixed64(&payload, ToInteger(log_->number()));
+  AppendFixed64(&payload, log_->size());
+  return payload;
 }
 
 absl::Status VersionStore::Recover() {

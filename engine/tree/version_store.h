@@ -22,15 +22,17 @@
 #include "manifest/manifest_state.h"
 #include "manifest/version_edit.h"
 #include "util/mutex.h"
+#include "wal/log_registry.h"
 
 namespace cambium::engine {
 
 // Thread-safe.
-class VersionStore {
+class VersionStore final : public wal::LogRegistry {
  public:
   VersionStore(Context* context, Tree* tree) : context_(context), tree_(tree) {}
   VersionStore(const VersionStore&) = delete;
   VersionStore& operator=(const VersionStore&) = delete;
+  ~VersionStore() override = default;
 
   // Makes a fresh manifest that holds `state`; the first commits stand on it. None in a read-only
   // database, which commits nothing.
@@ -48,7 +50,15 @@ class VersionStore {
 
   manifest::ManifestState state() const;
 
+  // Ok and nothing done before Start(), whose caller says it in the state.
+  absl::Status RecordReach(wal::LogPosition reach) override;
+  // Number and size of the manifest: what it must have when the closed log is read.
+  std::string EndPayload() override;
+
  private:
+  // Makes `next`, which is the state after `edit`, durable and current.
+  absl::Status WriteEdit(const manifest::VersionEdit& edit, manifest::ManifestState next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   // Gives up the manifest after a failed commit of `edit`.

@@ -3,7 +3,8 @@
 //
 // Two databases are damaged: one that was closed, and one whose process was killed, with a log of
 // its own; the killed one may lose writes at its log's end that were not synced, as after a power
-// cut. A log that is cut loses its end, told or not: nothing but the log itself says where it ends.
+// cut: only the log itself says how much of it was synced. Of a closed database nothing may be lost
+// without DataLoss, whatever is cut off or removed.
 //
 // Environment: CAMBIUM_DAMAGE_EVERY, look at every n-th byte only (default 1);
 // CAMBIUM_DAMAGE_CASE, look at that case alone.
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,7 +52,8 @@ struct Victim {
   std::map<std::string, std::string> files;
   test::IndexedWrites writes{7, kKeys, kMaxValue};
   uint64_t flushed = 0;  // writes in tables
-  uint64_t least = 0;    // writes that a flipped bit of the log must leave, or be told
+  bool closed = false;
+  uint64_t least = 0;  // writes that a flipped bit of the log must leave, or be told
 };
 
 std::map<std::string, std::string> ReadFiles(FileSystem* disk) {
@@ -70,12 +73,13 @@ std::map<std::string, std::string> ReadFiles(FileSystem* disk) {
   return files;
 }
 
-enum class End { kClosed, kKilled };
+// kClosedUnlogged: the last writes before Close are in no log.
+enum class End { kClosed, kClosedUnlogged, kKilled };
 
 // Tables on two levels, a manifest with several edits, a log with live records.
 std::unique_ptr<Victim> MakeVictim(End end) {
   auto victim = std::make_unique<Victim>();
-  victim->name = end == End::kClosed ? "closed" : "killed";
+  victim->name = end == End::kKilled ? "killed" : "closed";
   auto disk = std::make_shared<MemFileSystem>();
   auto db = *DB::Open(SmallOptions(disk), kPath);
   const auto write = [&](int count, const WriteOptions& options) {
@@ -92,10 +96,12 @@ std::unique_ptr<Victim> MakeVictim(End end) {
   write(1, {.sync = true});
   victim->least = victim->writes.issued();
   write(10, {});
-  if (end == End::kClosed) {
+  if (end == End::kClosedUnlogged) write(10, {.disable_wal = true});
+  if (end != End::kKilled) {
     CAMBIUM_EXPECT_OK(db->Close());
     victim->least = victim->writes.issued();
   }
+  victim->closed = end != End::kKilled;
   victim->disk = disk->CrashClone(env::CrashPolicy::kEverything, 1);
   victim->files = ReadFiles(victim->disk.get());
   size_t levels = 0;
@@ -112,8 +118,8 @@ struct Tally {
   uint64_t failed = 0;
 };
 
-// Files whose content is replaced by others.
-using Damage = std::map<std::string, std::string>;
+// Files whose content is replaced by others; nullopt: which are removed.
+using Damage = std::map<std::string, std::optional<std::string>>;
 
 // What one damaged database answers. Confined to one thread.
 class Examination {
@@ -126,8 +132,9 @@ class Examination {
     for (const auto& [name, bytes] : damage_) {
       const std::string path = JoinPath(kPath, name);
       disk->Remove(path).IgnoreError();
+      if (!bytes.has_value()) continue;
       const auto file = disk->CreateWritable(path);
-      if (!file.ok() || !(*file)->Append(bytes).ok() || !(*file)->Close().ok()) {
+      if (!file.ok() || !(*file)->Append(*bytes).ok() || !(*file)->Close().ok()) {
         return absl::StrCat("cannot make ", path);
       }
     }
@@ -173,19 +180,20 @@ class Examination {
                             victim_->writes.issued());
   }
 
-  // A log that was cut, or that is another file altogether, has lost the very bytes that say how
-  // much of it was synced: a power cut before the first sync may look the same. (A table or a
-  // manifest is vouched for elsewhere.)
+  // The log of a killed process that was cut, or that is another file altogether, has lost the very
+  // bytes that say how much of it was synced: a power cut before the first sync may look the same.
+  // (A table, a manifest or a closed log is vouched for elsewhere.)
   uint64_t LeastPrefix() const {
     uint64_t least = victim_->writes.issued();
+    if (victim_->closed) return least;
     for (const auto& [name, bytes] : damage_) {
       if (ParseFileName(name)->type != FileType::kLog) continue;
       size_t different = 0;
       const std::string& original = victim_->files.at(name);
-      for (size_t i = 0; i < std::min(bytes.size(), original.size()); ++i) {
-        different += bytes[i] == original[i] ? 0 : 1;
+      for (size_t i = 0; i < std::min(bytes->size(), original.size()); ++i) {
+        different += (*bytes)[i] == original[i] ? 0 : 1;
       }
-      const bool flipped = bytes.size() == original.size() && different == 1;
+      const bool flipped = bytes->size() == original.size() && different == 1;
       least = flipped ? victim_->least : victim_->flushed;
     }
     return least;
@@ -318,7 +326,7 @@ void CutAtEachLength(Campaign* campaign) {
   for (const auto& [name, bytes] : campaign->files()) {
     if (!Matters(name)) continue;
     const size_t used = UsedBytes(bytes);
-    for (size_t size = 0; size < bytes.size(); size += size < used + 8 ? 3 : 1009) {
+    for (size_t size = 0; size < bytes.size(); size += size < used + 8 ? 1 : 1009) {
       campaign->Try(absl::StrCat(name, " cut to ", size), {{name, bytes.substr(0, size)}});
     }
   }
@@ -337,6 +345,21 @@ TEST(ClosedDamageTest, EachByteOfTheOtherFiles) {
 TEST(ClosedDamageTest, EachFileCut) {
   Campaign campaign("cuts", End::kClosed);
   CutAtEachLength(&campaign);
+}
+
+TEST(ClosedDamageTest, EachFileCutAfterUnloggedWrites) {
+  Campaign campaign("cuts after unlogged writes", End::kClosedUnlogged);
+  CutAtEachLength(&campaign);
+}
+
+TEST(ClosedDamageTest, EachFileRemoved) {
+  for (const End end : {End::kClosed, End::kClosedUnlogged}) {
+    Campaign campaign("removals", end);
+    campaign.TryEveryPoint();
+    for (const auto& [name, bytes] : campaign.files()) {
+      if (Matters(name)) campaign.Try(absl::StrCat(name, " removed"), {{name, std::nullopt}});
+    }
+  }
 }
 
 TEST(KilledDamageTest, EachByteOfTheOtherFiles) {

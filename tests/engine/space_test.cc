@@ -2,14 +2,19 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
+#include "env/testing/fault_file_system.h"
+#include "env/testing/inline_executor.h"
 #include "env/testing/mem_file_system.h"
 #include "tests/support/status_test.h"
 #include "tests/support/temp_dir.h"
@@ -108,6 +113,138 @@ TEST(SpaceTest, WritesUseTheLastOfTheSpace) {
   CAMBIUM_EXPECT_CODE(status, kResourceExhausted);
   EXPECT_GT(written * value.size(), kMiB * 3 / 4);
   for (uint64_t i = 0; i < written; ++i) EXPECT_EQ((*db)->Get(absl::StrCat(i)).value(), value);
+}
+
+// What fills a full disk can be read, and reopened: there is no space to write the log again.
+TEST(SpaceTest, FullDiskReopens) {
+  Options options;
+  auto disk = std::make_shared<env::MemFileSystem>(env::MemOptions{.capacity = kMiB});
+  options.file_system = disk;
+  const std::string value(1000, 'v');
+  uint64_t written = 0;
+  {
+    auto db = DB::Open(options, "db");
+    CAMBIUM_ASSERT_OK(db);
+    while (written < 500 && (*db)->Put(absl::StrCat(written), value).ok()) ++written;
+    CAMBIUM_ASSERT_OK((*db)->Close());
+  }
+  ASSERT_EQ(written, 500u);
+  auto db = DB::Open(options, "db");
+  CAMBIUM_ASSERT_OK(db);
+  for (uint64_t i = 0; i < written; ++i) EXPECT_EQ((*db)->Get(absl::StrCat(i)).value(), value);
+}
+
+// Files and bytes of a directory of a file system in memory.
+struct Contents {
+  size_t files = 0;
+  uint64_t bytes = 0;
+};
+Contents ContentsOf(FileSystem* files, const std::string& directory) {
+  Contents contents;
+  const auto names = files->ListDirectory(directory);
+  EXPECT_TRUE(names.ok());
+  for (const std::string& name : *names) {
+    ++contents.files;
+    contents.bytes += files->FileSize(absl::StrCat(directory, "/", name)).value_or(0);
+  }
+  return contents;
+}
+
+TEST(SpaceTest, ManyOpensLeaveFewFiles) {
+  constexpr int kOpens = 500;
+  Options options;
+  options.file_system = std::make_shared<env::MemFileSystem>(
+      env::MemOptions{env::MemOptions::LogMapping::kWriteAtOnly});
+  options.executor = std::make_shared<env::InlineExecutor>(1);
+  for (int i = 0; i < kOpens; ++i) {
+    auto db = DB::Open(options, "db");
+    CAMBIUM_ASSERT_OK(db);
+    CAMBIUM_ASSERT_OK((*db)->Put(absl::StrCat(i), absl::StrCat("value ", i)));
+    CAMBIUM_ASSERT_OK((*db)->Close());
+  }
+  const Contents left = ContentsOf(options.file_system.get(), "db");
+  EXPECT_LE(left.files, 5u);
+  EXPECT_LT(left.bytes, kMiB / 4);
+  auto db = DB::Open(options, "db");
+  CAMBIUM_ASSERT_OK(db);
+  for (int i = 0; i < kOpens; ++i) {
+    EXPECT_EQ((*db)->Get(absl::StrCat(i)).value(), absl::StrCat("value ", i));
+  }
+  EXPECT_EQ((*db)->GetStats().last_sequence, uint64_t{kOpens});
+}
+
+TEST(SpaceTest, ManyCrashesLeaveLittle) {
+  constexpr int kCrashes = 100;
+  const test::TempDir dir;
+  const std::string path = dir.Sub("db");
+  for (int i = 0; i < kCrashes; ++i) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto db = DB::Open(Options(), path);
+      if (!db.ok() || !(*db)->Put(absl::StrCat(i), "value").ok()) ::_exit(1);
+      ::kill(::getpid(), SIGKILL);
+    }
+    int outcome = 0;
+    ASSERT_EQ(::waitpid(child, &outcome, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(outcome)) << "crash " << i;
+  }
+  EXPECT_LE(DiskUsage(path), 2 * kMiB);
+  auto db = DB::Open(Options(), path);
+  CAMBIUM_ASSERT_OK(db);
+  for (int i = 0; i < kCrashes; ++i) EXPECT_EQ((*db)->Get(absl::StrCat(i)).value(), "value");
+}
+
+// A disk as a crash leaves it: `records` values of `size` bytes in the log, none in a table.
+std::shared_ptr<env::MemFileSystem> CrashedDisk(int records, size_t size) {
+  auto disk = std::make_shared<env::MemFileSystem>(
+      env::MemOptions{env::MemOptions::LogMapping::kWriteAtOnly});
+  Options options;
+  options.file_system = disk;
+  options.executor = std::make_shared<env::InlineExecutor>(1);
+  auto db = DB::Open(options, "db");
+  EXPECT_TRUE(db.ok()) << db.status();
+  for (int i = 0; i < records; ++i) {
+    CAMBIUM_EXPECT_OK((*db)->Put(absl::StrCat(i), std::string(size, 'v')));
+  }
+  return disk->CrashClone(env::CrashPolicy::kEverything, 1);
+}
+
+TEST(SpaceTest, ReplayGivesItsMemoryBack) {
+  // One value far beyond the budget, and many that exceed it together.
+  for (const auto& [records, size] :
+       {std::pair(1, size_t{24} << 20), std::pair(24, size_t{1} << 20)}) {
+    Options options;
+    options.file_system = CrashedDisk(records, size);
+    options.memory_budget = size_t{4} << 20;
+    auto db = DB::Open(options, "db");
+    CAMBIUM_ASSERT_OK(db);
+    CAMBIUM_ASSERT_OK((*db)->WaitForIdle());
+    EXPECT_LE((*db)->GetStats().memtable_bytes_now, options.memory_budget);
+    EXPECT_EQ((*db)->GetStats().frozen_memtables_now, 0u);
+    const Contents left = ContentsOf(options.file_system.get(), "db");
+    EXPECT_LE(left.files, 12u);
+    EXPECT_LT(left.bytes, 30 * kMiB);
+    for (int i = 0; i < records; ++i) {
+      EXPECT_EQ((*db)->Get(absl::StrCat(i)).value().size(), size);
+    }
+  }
+}
+
+TEST(SpaceTest, OpenSyncsAConstantNumberOfTimes) {
+  for (const auto& [records, size] : {std::pair(1, size_t{10}), std::pair(24, size_t{1} << 20)}) {
+    auto faults = std::make_shared<env::FaultFileSystem>(CrashedDisk(records, size));
+    Options options;
+    options.file_system = faults;
+    options.executor = std::make_shared<env::InlineExecutor>(1);
+    auto db = DB::Open(options, "db");
+    CAMBIUM_ASSERT_OK(db);
+    using env::OperationKind;
+    EXPECT_EQ(faults->Calls(OperationKind::kSyncFile), 0u);
+    EXPECT_LE(faults->Calls(OperationKind::kSyncLog) + faults->Calls(OperationKind::kSync) +
+                  faults->Calls(OperationKind::kSyncDirectory),
+              12u);
+  }
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ constexpr char kEverything[] =
     "next-file 12\n"
     "last-sequence 345\n"
     "log 7\n"
+    "log-reach 9 4096\n"
     "family 0\n"
     "  new-family \"default\"\n"
     "  flushed 340\n"
@@ -31,7 +32,7 @@ constexpr char kEverything[] =
     "family 3\n"
     "  drop-family\n";
 
-constexpr size_t kFields = 13;
+constexpr size_t kFields = 14;
 
 TEST(VersionEdit, PrintsWhatItParses) {
   EXPECT_EQ(DebugString(ParseEdit(kEverything)), kEverything);

@@ -192,6 +192,9 @@ void ParseLine(LineReader* line, VersionEdit* edit, ColumnFamilyId* family) {
     edit->last_sequence = line->Number();
   } else if (word == "log") {
     edit->log_number = FileNumber{line->Number()};
+  } else if (word == "log-reach") {
+    const uint64_t segment = line->Number();
+    edit->log_reach = wal::LogPosition{segment, line->Number()};
   } else if (word == "family") {
     *family = static_cast<ColumnFamilyId>(line->Number());
     edit->Family(*family);
@@ -240,6 +243,10 @@ std::string DebugString(const VersionEdit& edit) {
   if (edit.next_file_number) absl::StrAppend(&text, "next-file ", *edit.next_file_number, "\n");
   if (edit.last_sequence) absl::StrAppend(&text, "last-sequence ", *edit.last_sequence, "\n");
   if (edit.log_number) absl::StrAppend(&text, "log ", ToInteger(*edit.log_number), "\n");
+  if (edit.log_reach) {
+    absl::StrAppend(&text, "log-reach ", edit.log_reach->segment, " ", edit.log_reach->offset,
+                    "\n");
+  }
   for (const auto& [id, family] : edit.families) {
     absl::StrAppend(&text, "family ", id, "\n", FamilyText(family));
   }

@@ -52,25 +52,40 @@ class LogRun {
   explicit LogRun(std::shared_ptr<MemFileSystem> memory)
       : memory_(std::move(memory)), faults_(memory_), place_(&faults_, &executor_) {}
 
-  // Reads what is there and goes on behind it, as the engine does.
-  void Open() {
+  enum class How { kContinue, kRewrite };
+
+  // Reads what is there and goes on behind it, or writes it again, as the engine does.
+  void Open(How how = How::kContinue) {
     ASSERT_OK(faults_.CreateDirectory("db"));
     ASSERT_OK(faults_.SyncDirectory("."));
     const ReadBack back = ReadLogIn(*memory_);
     ASSERT_OK(back.status);
     LogStart start;
     start.first_sequence = back.records.size() + 1;
-    start.previous_end = back.replay.end;
-    start.previous_segments = back.replay.chain;
+    const bool rewrite = how == How::kRewrite && !back.records.empty();
+    if (rewrite) {
+      for (const auto& [sequence, payload] : back.records) {
+        start.records.push_back({sequence, payload});
+      }
+    } else {
+      start.previous_end = back.replay.end;
+      start.previous_segments = back.replay.chain;
+    }
     const auto numbers = ListSegments(*memory_, "db");
     if (!numbers.empty()) place_.next_number = numbers.back() + 1;
     auto log = LogSet::Create(place_.Options(kSegmentSize), start);
     ASSERT_OK(log.status());
     log_ = *std::move(log);
+    issued_ = back.records.size();
+    if (rewrite) {
+      synced_ = issued_;
+      for (const uint64_t number : back.replay.chain) {
+        ASSERT_OK(faults_.Remove(SegmentPath("db", number)));
+      }
+    }
     for (const uint64_t number : back.replay.obsolete) {
       ASSERT_OK(faults_.Remove(SegmentPath("db", number)));
     }
-    issued_ = back.records.size();
   }
 
   // Writes the next record; `on_change` may look at any moment.
@@ -175,7 +190,7 @@ TEST_P(LogCrashTest, CutsInsideRecoveryConverge) {
         run.faults().SetObserver([&](const env::Operation&) {
           if (image == nullptr && calls_left-- == 0) take();
         });
-        run.Open();
+        run.Open(random() % 2 == 0 ? LogRun::How::kContinue : LogRun::How::kRewrite);
         issued = std::max(issued, run.issued());
         for (int i = 0; i < 25 && image == nullptr; ++i) {
           run.Append(random() % 4 == 0 ? Durability::kMachine : Durability::kProcess);

@@ -387,5 +387,52 @@ TEST_F(LogReaderTest, AnyBytesGiveAnAnswer) {
   }
 }
 
+// --- What the registry says ---------------------------------------------------------------------
+
+TEST_F(LogReaderTest, LogThatEndsBeforeItsReachIsDataLoss) {
+  Draft first = Begin(1);
+  Add(&first, 1, "one");
+  const uint64_t second = Add(&first, 2, "two");
+  const LogPosition end{1, first.bytes.size()};
+  Write(first);
+  EXPECT_OK(ReadLogIn(files_, "db", 0, end).status);
+  for (size_t size = 0; size < first.bytes.size(); ++size) {
+    ReplaceFile(files_, SegmentPath("db", 1), std::string_view(first.bytes).substr(0, size));
+    const ReadBack back = ReadLogIn(files_, "db", 0, end);
+    // The padding of the last record may go.
+    if (back.status.ok()) {
+      EXPECT_THAT(back.Sequences(), ElementsAre(1, 2)) << size;
+      continue;
+    }
+    EXPECT_TRUE(absl::IsDataLoss(back.status)) << back.status;
+    EXPECT_THAT(MessageOf(back.status), HasSubstr("db/000001.log: offset "));
+    EXPECT_THAT(MessageOf(back.status), ::testing::Not(HasSubstr("truncate")));
+    // It is no loss if nothing of the segment is needed.
+    EXPECT_OK(ReadLogIn(files_, "db", 2, end).status);
+    if (size > second + kRecordHeaderSize + 3) FAIL() << "only padding was cut: " << size;
+  }
+}
+
+TEST_F(LogReaderTest, SegmentThatWasMadeAndIsMissingIsDataLoss) {
+  Draft first = Begin(1);
+  Add(&first, 1, "one");
+  Write(first);
+  EXPECT_OK(ReadLogIn(files_, "db", 0, {1, 0}).status);
+  const ReadBack back = ReadLogIn(files_, "db", 0, {2, 0});
+  EXPECT_TRUE(absl::IsDataLoss(back.status)) << back.status;
+  EXPECT_THAT(MessageOf(back.status), HasSubstr("db/000002.log"));
+  // It need not have been used: a power cut leaves it empty.
+  ReplaceFile(files_, SegmentPath("db", 2), "");
+  EXPECT_THAT(ReadLogIn(files_, "db", 0, {2, 0}).Sequences(), ElementsAre(1));
+}
+
+TEST_F(LogReaderTest, EndRecordBringsItsPayload) {
+  Draft first = Begin(1);
+  Add(&first, 1, "one");
+  Add(&first, 0, "sixteen bytes...", {}, RecordKind::kEnd);
+  Write(first);
+  EXPECT_EQ(ReadLogIn(files_).replay.end_payload, "sixteen bytes...");
+}
+
 }  // namespace
 }  // namespace cambium::wal

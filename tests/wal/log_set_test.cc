@@ -8,6 +8,7 @@
 #include "env/testing/trace_file_system.h"
 #include "tests/wal/wal_test_util.h"
 #include "wal/log_format.h"
+#include "wal/log_registry.h"
 
 namespace cambium::wal {
 namespace {
@@ -283,6 +284,93 @@ TEST_P(LogSetTest, SmallerSegmentIsTriedIfThereIsNoSpaceForTheUsualOne) {
   memory_->SetCapacity(8 * kSegmentSize);
   ASSERT_OK(AppendRecord(*log, sequence, "goes on", Durability::kMachine));
   EXPECT_EQ(ReadLogIn(*memory_).records.size(), sequence);
+}
+
+TEST_P(LogSetTest, RecordsWrittenAgainReplaceTheOlderSegments) {
+  {
+    auto log = MakeLog(place_);
+    ASSERT_OK(memory_->SyncDirectory("."));
+    for (uint64_t sequence = 1; sequence <= 40; ++sequence) {
+      ASSERT_OK(AppendRecord(*log, sequence, PayloadOf(sequence, 5000)));
+    }
+  }
+  const ReadBack first = ReadLogIn(*memory_);
+  ASSERT_GT(first.replay.chain.size(), 1u);
+  LogStart start;
+  start.first_sequence = 41;
+  for (const auto& [sequence, payload] : first.records)
+    start.records.push_back({sequence, payload});
+  auto log = MakeLog(place_, start);
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(log->LiveSegments().size(), 1u);
+  // They are durable before anything is removed, and the older segments are not needed.
+  const ReadBack again = ReadLogIn(*memory_->CrashClone(env::CrashPolicy::kSyncedOnly, 1));
+  ASSERT_OK(again.status);
+  EXPECT_EQ(again.records, first.records);
+  EXPECT_EQ(again.replay.chain, log->LiveSegments());
+  ASSERT_OK(AppendRecord(*log, 41, "goes on", Durability::kMachine));
+  for (const uint64_t number : first.replay.chain) {
+    ASSERT_OK(memory_->Remove(SegmentPath("db", number)));
+  }
+  EXPECT_EQ(ReadLogIn(*memory_).records.size(), 41u);
+}
+
+// Keeps what it is told; the next calls fail while `fail` is set.
+class FakeRegistry : public LogRegistry {
+ public:
+  absl::Status RecordReach(LogPosition reach) override {
+    if (fail) return absl::UnavailableError("no registry");
+    reaches.push_back(reach);
+    return absl::OkStatus();
+  }
+  std::string EndPayload() override { return "payload"; }
+
+  bool fail = false;
+  std::vector<LogPosition> reaches;
+};
+
+TEST_P(LogSetTest, RegistryNamesEachSegmentBeforeItIsUsedAndTheEndOfTheLog) {
+  FakeRegistry registry;
+  LogSetOptions options = place_.Options(kSegmentSize);
+  options.registry = &registry;
+  ASSERT_OK(memory_->CreateDirectory("db"));
+  auto log = *LogSet::Create(options, {});
+  EXPECT_THAT(registry.reaches, ElementsAre(LogPosition{1, 0}));
+  ASSERT_OK(AppendRecord(*log, 1, std::string(kSegmentSize / 2, 'x')));
+  while (executor_.RunOne()) continue;
+  EXPECT_EQ(registry.reaches.back(), (LogPosition{2, 0}));
+  // Too small: it is no longer named when it goes.
+  ASSERT_OK(AppendRecord(*log, 2, std::string(4 * kSegmentSize, 'y')));
+  EXPECT_THAT(registry.reaches, ElementsAre(LogPosition{1, 0}, LogPosition{2, 0}, LogPosition{1, 0},
+                                            LogPosition{3, 0}));
+  while (executor_.RunOne()) continue;
+  const LogPosition end = log->ReservedEnd();
+  ASSERT_OK(log->Close());
+  EXPECT_EQ(registry.reaches.back(), end);
+  const ReadBack back = ReadLogIn(*memory_, "db", 0, end);
+  ASSERT_OK(back.status);
+  EXPECT_EQ(back.replay.end_payload, "payload");
+  EXPECT_EQ(back.replay.chain, ListSegments(*memory_, "db"));
+}
+
+TEST_P(LogSetTest, SegmentThatTheRegistryMayNameStays) {
+  FakeRegistry registry;
+  LogSetOptions options = place_.Options(kSegmentSize);
+  options.registry = &registry;
+  ASSERT_OK(memory_->CreateDirectory("db"));
+  auto log = *LogSet::Create(options, {});
+  registry.fail = true;
+  EXPECT_TRUE(absl::IsUnavailable(log->MakeRoom(9000)));
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1, 2));
+  EXPECT_EQ(*memory_->FileSize(SegmentPath("db", 2)), 0u);
+  registry.fail = false;
+  ASSERT_OK(AppendRecord(*log, 1, std::string(9000, 'a')));
+  ASSERT_OK(AppendRecord(*log, 2, std::string(9000, 'b')));
+  while (executor_.RunOne()) continue;
+  const std::vector<uint64_t> before = ListSegments(*memory_, "db");
+  registry.fail = true;
+  EXPECT_FALSE(log->Close().ok());
+  EXPECT_EQ(ListSegments(*memory_, "db"), before);
 }
 
 TEST_P(LogSetTest, FailedDirectorySyncMakesNoSegment) {

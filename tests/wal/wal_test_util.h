@@ -116,13 +116,14 @@ struct ReadBack {
 };
 
 inline ReadBack ReadLogIn(FileSystem& files, const std::string& directory = "db",
-                          uint64_t oldest_needed = 0) {
+                          uint64_t oldest_needed = 0, LogPosition reach = {}) {
   LogReadOptions options;
   options.file_system = &files;
   options.segment_path = [directory](uint64_t number) { return SegmentPath(directory, number); };
   options.uuid = kTestUuid;
   options.segments = ListSegments(files, directory);
   options.oldest_needed = oldest_needed;
+  options.reach = reach;
   ReadBack result;
   auto replay = ReadLog(options, [&](uint64_t sequence, std::string_view payload) {
     result.records.emplace_back(sequence, std::string(payload));
