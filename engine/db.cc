@@ -170,7 +170,8 @@ absl::Status DB::WaitForIdle() {
 }
 
 absl::Status DB::Verify() {
-  return engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions);
+  return engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions,
+                           impl_->writes.get());
 }
 
 Health DB::GetHealth() const { return impl_->context.errors.Get(); }

@@ -22,6 +22,15 @@ constexpr uint64_t kRewriteBytes = uint64_t{1} << 20;
 struct Listing {
   std::vector<std::pair<std::string, ParsedFileName>> files;  // by name
   uint64_t largest_number = 0;
+
+  // Numbers of the log segments.
+  std::vector<uint64_t> Logs() const {
+    std::vector<uint64_t> logs;
+    for (const auto& [name, file] : files) {
+      if (file.type == FileType::kLog) logs.push_back(ToInteger(file.number));
+    }
+    return logs;
+  }
 };
 
 absl::StatusOr<Listing> List(const Context& context) {
@@ -102,9 +111,8 @@ std::shared_ptr<MemSlot> NewMemTable(Context* context, const WriteFrontier& firs
   return slot;
 }
 
-absl::StatusOr<wal::LogReplay> ReadLog(const Context& context, const Listing& listing,
-                                       const manifest::ManifestState& state,
-                                       const wal::RecordCallback& callback) {
+wal::LogReadOptions LogReadOptionsFor(const Context& context,
+                                      const manifest::ManifestState& state) {
   wal::LogReadOptions options;
   options.file_system = context.fs();
   options.segment_path = [&context](uint64_t segment) {
@@ -113,10 +121,7 @@ absl::StatusOr<wal::LogReplay> ReadLog(const Context& context, const Listing& li
   options.uuid = state.database_id;
   options.oldest_needed = ToInteger(state.log_number);
   options.reach = state.log_reach;
-  for (const auto& [name, file] : listing.files) {
-    if (file.type == FileType::kLog) options.segments.push_back(ToInteger(file.number));
-  }
-  return wal::ReadLog(options, callback);
+  return options;
 }
 
 // Fills memtables from the log.
@@ -147,7 +152,9 @@ absl::Status ReplayLog(Context* context, const Listing& listing, FileNumber mani
     active->reserved += bytes;
     return active->InsertBatch(payload, first, flushed);
   };
-  absl::StatusOr<wal::LogReplay> replay = ReadLog(*context, listing, out->state, add);
+  wal::LogReadOptions options = LogReadOptionsFor(*context, out->state);
+  options.segments = listing.Logs();
+  absl::StatusOr<wal::LogReplay> replay = wal::ReadLog(options, add);
   if (!replay.ok()) {
     // A manifest that lost its end asks for segments which are gone, too.
     return absl::Status(replay.status().code(),
@@ -223,8 +230,23 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
   return log;
 }
 
-absl::Status VerifyLog(const Context& context, const manifest::ManifestState& state) {
-  ASSIGN_OR_RETURN(const Listing listing, List(context));
+// The log as it stands on disk, or, while others write, as far as it is written.
+absl::Status VerifyLog(const Context& context, const VersionStore& versions, WritePath* writes) {
+  const manifest::ManifestState state = versions.state();
+  wal::LogReadOptions options = LogReadOptionsFor(context, state);
+  WritePath::FilledLog filled;
+  if (context.options.read_only) {
+    options.reading = wal::LogReading::kCheckAll;
+    ASSIGN_OR_RETURN(const Listing listing, List(context));
+    options.segments = listing.Logs();
+  } else {
+    filled = writes->PinLog();
+    if (filled.end.segment == 0) return absl::OkStatus();
+    options.reading = wal::LogReading::kCheckUpTo;
+    options.reach = filled.end;
+    options.segments = filled.segments;
+    options.oldest_needed = filled.segments.front();
+  }
   const auto check = [](uint64_t, std::string_view payload) {
     BatchReader reader(payload);
     BatchOp op;
@@ -232,7 +254,7 @@ absl::Status VerifyLog(const Context& context, const manifest::ManifestState& st
     }
     return reader.status();
   };
-  return ReadLog(context, listing, state, check).status();
+  return wal::ReadLog(options, check).status();
 }
 
 }  // namespace
@@ -290,26 +312,15 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, Vers
   return log;
 }
 
-absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions) {
+absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions,
+                       WritePath* writes) {
   for (const RunView& run : view.tables->runs) {
     for (const manifest::FileRef& file : run.run->files) {
       RETURN_IF_ERROR(context->VerifyTable(*file));
     }
   }
-  for (;;) {
-    // A flush may retire segments and roll the manifest over while they are read: what looks
-    // damaged then is read again.
-    const manifest::ManifestState before = versions.state();
-    absl::Status status =
-        manifest::RecoverManifest(context->fs(), context->path, context->order).status();
-    if (status.ok()) status = VerifyLog(*context, before);
-    if (status.ok()) return status;
-    const manifest::ManifestState after = versions.state();
-    if (after.log_number == before.log_number &&
-        after.next_file_number == before.next_file_number) {
-      return status;
-    }
-  }
+  RETURN_IF_ERROR(versions.Verify());
+  return VerifyLog(*context, versions, writes);
 }
 
 }  // namespace cambium::engine

@@ -23,6 +23,7 @@
 #include "engine/state/mem_slot.h"
 #include "engine/state/read_view.h"
 #include "engine/tree/version_store.h"
+#include "engine/write/write_path.h"
 #include "manifest/manifest_state.h"
 #include "wal/log_reader.h"
 #include "wal/log_set.h"
@@ -57,7 +58,8 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, Vers
 
 // Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
 // may read and write meanwhile; memory: a block at a time.
-absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions);
+absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions,
+                       WritePath* writes);
 
 }  // namespace cambium::engine
 

@@ -44,7 +44,7 @@ struct ScannedRecord {
 
 // "The log is synced up to here", and where that was said.
 struct Promise {
-  LogPosition at;  // segment 0: in the registry
+  LogPosition at;
   LogPosition synced_up_to;
 };
 
@@ -251,7 +251,9 @@ class Reading {
     RETURN_IF_ERROR(ReplayChain());
     RETURN_IF_ERROR(CheckPromises());
     if (ReachCounts() && options_.reach.offset != 0 && replay_.end < options_.reach) {
-      return Damaged({{}, options_.reach});
+      const bool checking = options_.reading == LogReading::kCheckUpTo;
+      return Damaged(options_.reach, checking ? "the log was written up to "
+                                              : "the manifest says that the log was synced up to ");
     }
     const std::set<uint64_t> needed(replay_.chain.begin(), replay_.chain.end());
     std::set<uint64_t> obsolete(options_.segments.begin(), options_.segments.end());
@@ -272,6 +274,10 @@ class Reading {
   }
   std::string Path(uint64_t number) const { return options_.segment_path(number); }
 
+  // Whether `number` lies behind what is to be checked, where others write.
+  bool IsBeyond(uint64_t number) const {
+    return options_.reading == LogReading::kCheckUpTo && number > options_.reach.segment;
+  }
   bool ReachCounts() const {
     return options_.reach.segment != 0 && options_.reach.segment >= options_.oldest_needed;
   }
@@ -289,7 +295,7 @@ class Reading {
 
   absl::Status ReadHeaders() {
     for (const uint64_t number : options_.segments) {
-      if (number < options_.oldest_needed) continue;
+      if (number < options_.oldest_needed || IsBeyond(number)) continue;
       ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, Open(number));
       ASSIGN_OR_RETURN(const DecodedSegmentHeader decoded, scanner->ReadHeader());
       Candidate candidate{number, std::nullopt};
@@ -350,13 +356,18 @@ class Reading {
       const auto next = candidates_.find(previous.segment);
       // Its directory entry was synced before the one above it was used, so no power cut took it.
       if (next == candidates_.end() || previous.segment >= at->first) {
-        return absl::DataLossError(
+        std::string text =
             absl::StrCat("log segment ", Path(previous.segment),
-                         ": found no such file, expected the segment that ", Path(at->first),
-                         " follows, of ", previous.offset,
-                         " bytes. To open the database with the writes before that, "
-                         "and lose those behind: truncate the log segments with higher numbers "
-                         "to 0 bytes"));
+                         ": found no such file, expected the segment "
+                         "that ",
+                         Path(at->first), " follows, of ", previous.offset, " bytes");
+        if (options_.reading == LogReading::kRecover) {
+          absl::StrAppend(&text,
+                          ". To open the database with the writes before that, and lose "
+                          "those behind: truncate the log segments with higher numbers to "
+                          "0 bytes");
+        }
+        return absl::DataLossError(text);
       }
       if (!next->second.header.has_value()) return absl::OkStatus();
       at = next;
@@ -367,9 +378,10 @@ class Reading {
     while (!chain_.empty() && !stop_.has_value()) {
       const Candidate segment = chain_.back();
       chain_.pop_back();
-      const bool last = chain_.empty();
-      const uint64_t limit =
-          last ? std::numeric_limits<uint64_t>::max() : chain_.back().header->previous_end.offset;
+      const bool last = chain_.empty() && options_.reading != LogReading::kCheckUpTo;
+      const uint64_t limit = last             ? std::numeric_limits<uint64_t>::max()
+                             : chain_.empty() ? options_.reach.offset
+                                              : chain_.back().header->previous_end.offset;
       replay_.chain.push_back(segment.number);
       RETURN_IF_ERROR(ReplaySegment(segment, limit, last));
     }
@@ -458,10 +470,14 @@ class Reading {
   // Which bytes are to blame: the record at which reading stopped, or, where it stopped at nothing
   // bad, the header that kept the next segment out of the chain.
   absl::Status Damaged(const Promise& promise) const {
+    return Damaged(promise.synced_up_to,
+                   absl::StrCat(Text(promise.at), " says that the log was synced up to "));
+  }
+  absl::Status Damaged(LogPosition expected_end, const std::string& source) const {
     Stop blame = stop_.value_or(Stop());
     for (const Candidate& suspect : suspects_) {
       if (suspect.header.has_value() || suspect.number <= replay_.end.segment) continue;
-      if (suspect.number > promise.synced_up_to.segment || blame.is_bad) continue;
+      if (suspect.number > expected_end.segment || blame.is_bad) continue;
       if (blame.is_header && blame.at.segment < suspect.number) continue;
       blame.path = Path(suspect.number);
       blame.at = {suspect.number, 0};
@@ -469,14 +485,14 @@ class Reading {
       blame.expected = "a segment header";
       blame.is_header = true;
     }
-    const bool by_registry = promise.at.segment == 0;
-    std::string text = absl::StrCat(
-        "log segment ", blame.path, ": offset ", blame.at.offset, ": found ", blame.found,
-        ", expected ", blame.expected, "; ", by_registry ? "the manifest" : Text(promise.at),
-        " says that the log was synced up to ", Text(promise.synced_up_to));
+    std::string text =
+        absl::StrCat("log segment ", blame.path, ": offset ", blame.at.offset, ": found ",
+                     blame.found, ", expected ", blame.expected, "; ", source, Text(expected_end));
     // What is lost of a log that was closed has to come from a copy.
     const bool vouched = ReachCounts() && options_.reach.offset != 0 && options_.reach > blame.at;
-    if (!vouched) absl::StrAppend(&text, ". ", Salvage(blame.path, blame.at));
+    if (options_.reading == LogReading::kRecover && !vouched) {
+      absl::StrAppend(&text, ". ", Salvage(blame.path, blame.at));
+    }
     return absl::DataLossError(text);
   }
 

@@ -29,7 +29,14 @@
 
 namespace cambium::wal {
 
+enum class LogReading {
+  kRecover,    // at Open; an error says how to open the database with what stands before it
+  kCheckAll,   // the same of a log that nobody writes, without such advice
+  kCheckUpTo,  // while the log is written: exactly up to LogReadOptions::reach, where a record ends
+};
+
 struct LogReadOptions {
+  LogReading reading = LogReading::kRecover;
   FileSystem* file_system = nullptr;
   std::function<std::string(uint64_t segment)> segment_path;
   Uuid uuid = {};

@@ -270,6 +270,7 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
       retired.push_back(std::move(segments_.front()));
       segments_.erase(segments_.begin());
     }
+    if (pins_ > 0) doomed_.swap(doomed);
   }
   for (const auto& segment : retired) {
     segment->Close(segment->size()).IgnoreError();  // about to be removed
@@ -284,6 +285,22 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
     doomed_.push_back(number);
   }
   return result;
+}
+
+LogSet::Pin LogSet::PinSegments() {
+  MutexLock lock(&mu_);
+  ++pins_;
+  return Pin(this);
+}
+
+void LogSet::ReleasePin() {
+  {
+    MutexLock lock(&mu_);
+    assert(pins_ > 0);
+    if (--pins_ > 0) return;
+  }
+  // What could not be removed now is tried again by the next retirement.
+  RetireBefore({}).IgnoreError();
 }
 
 std::vector<uint64_t> LogSet::LiveSegments() const {

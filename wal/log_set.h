@@ -139,6 +139,14 @@ class LogSet {
   // After an error the rest was tried, and the next call tries again.
   [[nodiscard]] absl::Status RetireBefore(LogPosition position);
 
+  // Keeps the files of all segments that are live now until the pin goes, so that they can be read
+  // while others write. The pin goes before the LogSet.
+  struct Unpin {
+    void operator()(LogSet* log) const { log->ReleasePin(); }
+  };
+  using Pin = std::unique_ptr<LogSet, Unpin>;
+  Pin PinSegments();
+
   // Segments whose files hold records, oldest first; the last one is active.
   std::vector<uint64_t> LiveSegments() const;
 
@@ -167,6 +175,7 @@ class LogSet {
                      std::span<const LogRecord> records);
   void Activate(std::shared_ptr<Segment> segment, uint64_t tail);
   absl::Status EndLog(Segment* active, Segment* unused);
+  void ReleasePin();
   absl::Status WriteHeader(Segment* segment, uint64_t first_sequence) const;
   bool Rotate(uint64_t record_size, LogReservation* reservation);
   void NoteChores(LogReservation* reservation);
@@ -195,6 +204,7 @@ class LogSet {
   bool previous_synced_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::shared_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);  // live, oldest first
   std::vector<uint64_t> doomed_ ABSL_GUARDED_BY(mu_);  // retired, their files not yet removed
+  int pins_ ABSL_GUARDED_BY(mu_) = 0;                  // while there are any, doomed_ waits
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::atomic<int> forsaken_count_{0};  // live segments that are forsaken
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "util/coding.h"
 #include "util/status_macros.h"
@@ -43,6 +44,18 @@ absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
   }
   state_ = std::move(next);
   return absl::OkStatus();
+}
+
+absl::Status VersionStore::Verify() const {
+  MutexLock lock(&manifest_mu_);
+  ASSIGN_OR_RETURN(const manifest::RecoveredManifest found,
+                   manifest::RecoverManifest(context_->fs(), context_->path, context_->order));
+  if (log_ == nullptr || (found.manifest_number == log_->number() && found.size == log_->size())) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(
+      "verify ", ManifestPath(context_->path, log_->number()), ": found ", found.size, " bytes in ",
+      ManifestPath(context_->path, found.manifest_number), ", expected ", log_->size()));
 }
 
 absl::Status VersionStore::RecordReach(wal::LogPosition reach) {

@@ -50,6 +50,9 @@ class VersionStore final : public wal::LogRegistry {
 
   manifest::ManifestState state() const;
 
+  // Reads the manifest back and checks all of it. No edit is appended meanwhile.
+  absl::Status Verify() const;
+
   // Ok and nothing done before Start(), whose caller says it in the state.
   absl::Status RecordReach(wal::LogPosition reach) override;
   // Number and size of the manifest: what it must have when the closed log is read.

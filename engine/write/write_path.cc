@@ -213,6 +213,21 @@ absl::Status WritePath::Flush() {
   });
 }
 
+WritePath::FilledLog WritePath::PinLog() {
+  MutexLock lock(&switch_mu_);  // keeps the log from being replaced by Resume()
+  FilledLog log;
+  log.pin = log_->PinSegments();
+  SequenceNumber last = 0;
+  pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) {
+    last = last_allocated;
+    log.end = log_->ReservedEnd();
+  });
+  // After an error some records never will be filled; those below a synced position all are.
+  if (!pipeline_.WaitUntilPublished(last).ok()) log.end = log_->SyncedUpTo();
+  log.segments = log_->LiveSegments();
+  return log;
+}
+
 absl::Status WritePath::Resume() {
   MutexLock lock(&switch_mu_);
   if (closed_) return absl::FailedPreconditionError("the database is closed");

@@ -51,6 +51,15 @@ class WritePath final : private CommitTarget {
   // writes are flushed first. To be called once.
   absl::Status Close();
 
+  // The log up to a position below which every record is written, for reading it while others
+  // write; the segments stay while the pin lives. Plain data.
+  struct FilledLog {
+    wal::LogSet::Pin pin;
+    std::vector<uint64_t> segments;
+    wal::LogPosition end;
+  };
+  FilledLog PinLog() ABSL_LOCKS_EXCLUDED(switch_mu_);
+
   JobScheduler* jobs() { return &jobs_; }
 
  private:
