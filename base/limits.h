@@ -18,12 +18,9 @@ inline constexpr size_t kMaxBatchSize = size_t{3} << 30;
 // Levels of a tree: 10 × a level, seven levels hold petabytes above 64 MiB files.
 inline constexpr int kLevelCount = 7;
 
-// Bytes of a log segment once the log has grown, by default and at least.
+// Bytes a log segment takes by default, and at least.
 inline constexpr uint64_t kDefaultSegmentSize = uint64_t{64} << 20;
 inline constexpr uint64_t kMinSegmentSize = uint64_t{64} << 10;
-// Bytes of the first segment that a process makes; each one after it has twice the size of the one
-// before. A database that is hardly written stays small, and eight rotations reach the default.
-inline constexpr uint64_t kFirstSegmentSize = uint64_t{256} << 10;
 
 // Memtables of one tree that may wait for their flush before writers stop.
 inline constexpr int kMaxFrozenMemtables = 4;

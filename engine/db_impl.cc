@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
+#include "engine/file_identity.h"
 #include "util/status_macros.h"
 
 namespace cambium {
@@ -135,9 +136,15 @@ absl::Status DestroyDB(const std::string& path) {
   ASSIGN_OR_RETURN(const std::shared_ptr<FileSystem> file_system,
                    DefaultFileSystem()->HoldDirectory(path));
   ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system->ListDirectory(path));
-  bool ours = false;
-  for (const std::string& name : names) ours = ours || ParseFileName(name).has_value();
-  if (!ours) return absl::OkStatus();
+  const engine::KnownDatabase known = engine::KnownFromCurrent(file_system.get(), path);
+  const auto is_ours = [&](const std::string& name) {
+    const std::optional<ParsedFileName> file = ParseFileName(name);
+    if (!file.has_value()) return false;
+    const engine::FileIdentity identity =
+        engine::Identify(file_system.get(), JoinPath(path, name), *file, known);
+    return identity == engine::FileIdentity::kOurs || identity == engine::FileIdentity::kTorn;
+  };
+  if (std::none_of(names.begin(), names.end(), is_ours)) return absl::OkStatus();
   {
     ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock,
                      file_system->Lock(LockPath(path), LockMode::kExclusive));
@@ -148,7 +155,7 @@ absl::Status DestroyDB(const std::string& path) {
       for (const std::string& name : files) {
         const std::optional<ParsedFileName> file = ParseFileName(name);
         if (!file.has_value() || file->type == FileType::kLock) continue;
-        if ((file->type == FileType::kCurrent) != last) continue;
+        if ((file->type == FileType::kCurrent) != last || !is_ours(name)) continue;
         RETURN_IF_ERROR(file_system->Remove(JoinPath(path, name)));
       }
     }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
+#include "engine/file_identity.h"
 #include "env/entropy.h"
 #include "manifest/manifest_log.h"
 #include "util/byte_reader.h"
@@ -33,16 +34,23 @@ struct Listing {
   }
 };
 
-absl::StatusOr<Listing> List(const Context& context) {
+// The names that may be ours: those with a number below `limit`.
+absl::StatusOr<Listing> List(const Context& context, uint64_t limit) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, context.fs()->ListDirectory(context.path));
   Listing listing;
   for (const std::string& name : names) {
     const std::optional<ParsedFileName> parsed = ParseFileName(name);
-    if (!parsed.has_value()) continue;
+    if (!parsed.has_value() || ToInteger(parsed->number) >= limit) continue;
     listing.files.emplace_back(name, *parsed);
     listing.largest_number = std::max(listing.largest_number, ToInteger(parsed->number));
   }
   return listing;
+}
+
+// An older release let a foreign file raise the counter beyond use: what counts then is what is
+// there.
+uint64_t LimitFor(const manifest::ManifestState& state) {
+  return std::min(state.next_file_number, kMaxFileNumber) + kFileNumberGap;
 }
 
 std::set<FileNumber> LiveTables(const manifest::Version& version) {
@@ -66,27 +74,30 @@ absl::Status CheckTables(const Context& context, const Listing& listing, std::se
                    TablePath(context.path, *live.begin()), ", and there is no such file"));
 }
 
-// What of the directory neither the state nor the replayed log needs. The manifest in force is
-// among them: the fresh one replaces it.
-std::vector<std::string> Leftovers(const Context& context, const Listing& listing,
-                                   const std::set<FileNumber>& live, const Recovered& recovered) {
+// What of the directory is ours and neither the state nor the replayed log needs. The manifest in
+// force is among them: the fresh one replaces it.
+void FindLeftovers(const Context& context, const Listing& listing, const std::set<FileNumber>& live,
+                   const KnownDatabase& known, Recovered* recovered) {
   const auto needed = [&](const ParsedFileName& file) {
-    const std::vector<uint64_t>& chain = recovered.log.chain;
+    const std::vector<uint64_t>& chain = recovered->log.chain;
     switch (file.type) {
       case FileType::kTable:
         return live.contains(file.number);
       case FileType::kLog:
-        return file.number >= recovered.state.log_number &&
+        return file.number >= recovered->state.log_number &&
                std::find(chain.begin(), chain.end(), ToInteger(file.number)) != chain.end();
       default:
         return file.type != FileType::kManifest && file.type != FileType::kTemporary;
     }
   };
-  std::vector<std::string> leftovers;
   for (const auto& [name, file] : listing.files) {
-    if (!needed(file)) leftovers.push_back(JoinPath(context.path, name));
+    if (needed(file)) continue;
+    const std::string path = JoinPath(context.path, name);
+    const FileIdentity identity = Identify(context.fs(), path, file, known);
+    const bool torn = identity == FileIdentity::kTorn;
+    if (torn || identity == FileIdentity::kOurs) recovered->leftovers.push_back(path);
+    if (torn || identity == FileIdentity::kUnreadable) recovered->has_torn_leftovers = true;
   }
-  return leftovers;
 }
 
 // A log that was closed says how long the manifest was then (VersionStore::EndPayload). DataLoss if
@@ -178,7 +189,6 @@ wal::LogSetOptions LogOptionsFor(Context* context, VersionStore* versions,
   options.next_segment = [context] { return ToInteger(context->NewFileNumber()); };
   options.registry = versions;
   options.uuid = state.database_id;
-  options.first_segment_size = kFirstSegmentSize;
   options.segment_size = context->memory.segment_bytes;
   return options;
 }
@@ -221,10 +231,13 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
       std::unique_ptr<wal::LogSet> log,
       wal::LogSet::Create(LogOptionsFor(context, versions, recovered->state), std::move(start)));
   if (end.segment == 0) return log;
-  // A crash leaves the last one at its full size. If it cannot be cut it stays whole.
-  context->fs()
-      ->Truncate(LogPath(context->path, FileNumber{end.segment}), end.offset)
-      .IgnoreError();
+  // A crash leaves the last one at its full size, a clean close with an end record that vouches for
+  // it. If it cannot be cut it stays whole.
+  const std::string last = LogPath(context->path, FileNumber{end.segment});
+  const uint64_t closed_size = end.offset + wal::RecordSize(wal::kMaxEndPayload);
+  if (context->fs()->FileSize(last).value_or(0) > closed_size) {
+    context->fs()->Truncate(last, end.offset).IgnoreError();
+  }
   recovered->memtables.push_back(
       NewMemTable(context, {recovered->last_sequence, log->ReservedEnd()}));
   return log;
@@ -237,7 +250,7 @@ absl::Status VerifyLog(const Context& context, const VersionStore& versions, Wri
   WritePath::FilledLog filled;
   if (context.options.read_only) {
     options.reading = wal::LogReading::kCheckAll;
-    ASSIGN_OR_RETURN(const Listing listing, List(context));
+    ASSIGN_OR_RETURN(const Listing listing, List(context, LimitFor(state)));
     options.segments = listing.Logs();
   } else {
     filled = writes->PinLog();
@@ -265,24 +278,43 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
-  ASSIGN_OR_RETURN(const Listing listing, List(*context));
-  context->next_file_number.store(
-      std::max(recovered.state.next_file_number, listing.largest_number + 1));
+  const KnownDatabase known{recovered.state.database_id,
+                            recovered.state.session_start != 0 ? recovered.state.session_start
+                                                               : ToInteger(found.manifest_number),
+                            LimitFor(recovered.state)};
+  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
+  context->next_file_number.store(listing.largest_number + 1);
+  if (recovered.state.next_file_number <= kMaxFileNumber) {
+    context->next_file_number.store(
+        std::max(recovered.state.next_file_number, listing.largest_number + 1));
+  }
   const std::set<FileNumber> live =
       LiveTables(*recovered.state.families.at(kDefaultFamily).version);
   RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
   RETURN_IF_ERROR(ReplayLog(context, listing, found.manifest_number, &recovered));
   RETURN_IF_ERROR(CheckManifestEnd(*context, found, recovered.log.end_payload));
-  recovered.leftovers = Leftovers(*context, listing, live, recovered);
+  FindLeftovers(*context, listing, live, known, &recovered);
+  // Until a torn file is gone, the next Open must know it again.
+  recovered.state.session_start =
+      recovered.has_torn_leftovers ? known.session_start : context->next_file_number.load();
+  if (ToInteger(found.manifest_number) >= known.limit) {
+    recovered.leftovers.push_back(ManifestPath(context->path, found.manifest_number));
+  }
+  // No segment has such a number, so nothing was replayed.
+  if (ToInteger(recovered.state.log_number) >= known.limit) {
+    recovered.state.log_number = FileNumber{context->next_file_number.load()};
+  }
   return recovered;
 }
 
 absl::StatusOr<Recovered> Create(Context* context) {
-  ASSIGN_OR_RETURN(const Listing listing, List(*context));
+  const KnownDatabase known;
+  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
   for (const auto& [name, file] : listing.files) {
     if (file.type != FileType::kTable && file.type != FileType::kLog) continue;
-    return absl::DataLossError(absl::StrCat("open ", context->path, ": found ",
-                                            JoinPath(context->path, name),
+    const std::string path = JoinPath(context->path, name);
+    if (Identify(context->fs(), path, file, known) == FileIdentity::kForeign) continue;
+    return absl::DataLossError(absl::StrCat("open ", context->path, ": found ", path,
                                             ", expected CURRENT beside it: it is missing"));
   }
   context->next_file_number.store(listing.largest_number + 1);
@@ -293,7 +325,8 @@ absl::StatusOr<Recovered> Create(Context* context) {
   created.state.families[kDefaultFamily] = {"default", 0,
                                             std::make_shared<const manifest::Version>()};
   created.memtables.push_back(NewMemTable(context, {0, {ToInteger(created.state.log_number), 0}}));
-  created.leftovers = Leftovers(*context, listing, {}, created);
+  created.state.session_start = 1;
+  FindLeftovers(*context, listing, {}, known, &created);
   return created;
 }
 

@@ -37,6 +37,7 @@ struct Recovered {
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
   std::vector<std::string> leftovers;  // paths that nothing names
+  bool has_torn_leftovers = false;     // or may have
   // Bytes of the records that no table holds, and the records if they are few enough to be written
   // again.
   uint64_t replayed_bytes = 0;

@@ -418,6 +418,11 @@ absl::Status DiscardManifest(FileSystem* file_system, const std::string& directo
   return RemoveStale(file_system, ManifestPath(directory, number));
 }
 
+bool HasManifestHeader(std::string_view start, FileNumber number) {
+  const absl::Status status = CheckManifestHeader(start, number, "");
+  return status.ok() || absl::IsUnimplemented(status);
+}
+
 absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::string& directory) {
   const std::string path = CurrentPath(directory);
   ASSIGN_OR_RETURN(const std::string content, ReadWholeFile(file_system, path, kMaxCurrentSize));

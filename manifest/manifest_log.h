@@ -91,6 +91,9 @@ struct RecoveredManifest {
 absl::Status DiscardManifest(FileSystem* file_system, const std::string& directory,
                              FileNumber number);
 
+// Whether a file that begins with `start` is the manifest `number` of some database.
+bool HasManifestHeader(std::string_view start, FileNumber number);
+
 // What CURRENT names. NotFound where there is none; DataLoss where it is not what was written.
 absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::string& directory);
 

@@ -57,6 +57,7 @@ absl::Status StateBuilder::Apply(const VersionEdit& edit) {
   RETURN_IF_ERROR(Advance("last sequence number", edit.last_sequence, &state_.last_sequence));
   RETURN_IF_ERROR(Advance("log number", edit.log_number, &state_.log_number));
   if (edit.log_reach) state_.log_reach = *edit.log_reach;
+  if (edit.session_start) state_.session_start = *edit.session_start;
   for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
   return absl::OkStatus();
 }
@@ -103,6 +104,7 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
   edit.last_sequence = state.last_sequence;
   edit.log_number = state.log_number;
   if (state.log_reach.segment != 0) edit.log_reach = state.log_reach;
+  if (state.session_start != 0) edit.session_start = state.session_start;
   for (const auto& [id, family] : state.families) {
     FamilyEdit& family_edit = edit.Family(id);
     family_edit.change = FamilyChange::kAdd;

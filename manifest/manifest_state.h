@@ -40,6 +40,9 @@ struct ManifestState {
   FileNumber log_number{0};
   // What the log must still have (wal::LogRegistry::RecordReach); segment 0: nothing is known.
   wal::LogPosition log_reach;
+  // A file that is torn, because a crash cut its making short, has this number or a greater one; 0:
+  // not known.
+  uint64_t session_start = 0;
   std::map<ColumnFamilyId, FamilyState> families;
 };
 

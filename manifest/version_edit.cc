@@ -22,6 +22,7 @@ enum class FieldTag : uint64_t {
   kLastSequence = 4,
   kLogNumber = 5,
   kLogReach = 6,
+  kSessionStart = 7,
   kAddFamily = 16,
   kDropFamily = 17,
   kFlushedSequence = 18,
@@ -36,7 +37,9 @@ constexpr uint64_t kMustUnderstand = 1;
 constexpr ColumnFamilyId kFamilyLimit = 65'536;
 
 // Older releases open a database with it and lose only the check that it makes possible.
-bool MayBeSkipped(FieldTag tag) { return tag == FieldTag::kLogReach; }
+bool MayBeSkipped(FieldTag tag) {
+  return tag == FieldTag::kLogReach || tag == FieldTag::kSessionStart;
+}
 
 void AppendField(std::string* out, FieldTag tag, std::string_view value) {
   AppendVarint64(out, static_cast<uint64_t>(tag) << 1 | (MayBeSkipped(tag) ? 0 : kMustUnderstand));
@@ -201,6 +204,9 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
       reach.offset = reader->ReadVarint64();
       return absl::OkStatus();
     }
+    case FieldTag::kSessionStart:
+      edit->session_start = reader->ReadVarint64();
+      return absl::OkStatus();
     case FieldTag::kAddFamily:
     case FieldTag::kDropFamily:
     case FieldTag::kFlushedSequence:
@@ -234,6 +240,7 @@ std::string VersionEdit::Encode() const {
   if (log_reach) {
     AppendField(&out, FieldTag::kLogReach, Varints({log_reach->segment, log_reach->offset}));
   }
+  if (session_start) AppendField(&out, FieldTag::kSessionStart, Varints({*session_start}));
   for (const auto& [id, family] : families) AppendFamily(&out, id, family);
   return out;
 }

@@ -105,6 +105,7 @@ struct VersionEdit {
   std::optional<SequenceNumber> last_sequence;
   std::optional<FileNumber> log_number;
   std::optional<wal::LogPosition> log_reach;
+  std::optional<uint64_t> session_start;
   std::map<ColumnFamilyId, FamilyEdit> families;
 
   // The part about `family`, made where missing.

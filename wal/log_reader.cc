@@ -58,8 +58,8 @@ class SegmentScanner {
     ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, file_system->OpenRandomAccess(path));
     ASSIGN_OR_RETURN(const uint64_t size, file->Size());
     if (size > UINT32_MAX) {
-      return absl::DataLossError(absl::StrCat("log segment ", path, ": found ", size,
-                                              " bytes, expected at most ", UINT32_MAX));
+      return absl::OutOfRangeError(absl::StrCat("log segment ", path, ": found ", size,
+                                                " bytes, expected at most ", UINT32_MAX));
     }
     return std::unique_ptr<SegmentScanner>(
         new SegmentScanner(std::move(path), number, size, std::move(file)));
@@ -296,7 +296,9 @@ class Reading {
   absl::Status ReadHeaders() {
     for (const uint64_t number : options_.segments) {
       if (number < options_.oldest_needed || IsBeyond(number)) continue;
-      ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, Open(number));
+      absl::StatusOr<std::unique_ptr<SegmentScanner>> opened = Open(number);
+      if (absl::IsOutOfRange(opened.status())) continue;  // no segment is that large
+      ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, std::move(opened));
       ASSIGN_OR_RETURN(const DecodedSegmentHeader decoded, scanner->ReadHeader());
       Candidate candidate{number, std::nullopt};
       if (decoded.state == DecodedSegmentHeader::State::kNewFormat) {
@@ -307,6 +309,8 @@ class Reading {
       }
       if (decoded.state == DecodedSegmentHeader::State::kValid) {
         if (decoded.header.uuid != options_.uuid) {
+          // Another database's file is of no concern unless it stands in the place of ours.
+          if (!ReachCounts() || number != options_.reach.segment) continue;
           return absl::DataLossError(
               absl::StrCat("log segment ", scanner->path(),
                            ": offset 24: found the UUID of another database, "

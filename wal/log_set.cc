@@ -46,10 +46,10 @@ absl::StatusOr<std::unique_ptr<LogSet>> LogSet::Create(LogSetOptions options, Lo
       start.previous_end, start.records));
   // A segment that goes on behind an older one voids what an earlier process began behind that. Its
   // header must be there before any of that is removed: else a later recovery would follow links
-  // into the holes. One that replaces the older ones must count before any of them is removed.
-  if (start.previous_end.segment != 0 || !start.records.empty()) {
-    RETURN_IF_ERROR(log->Active()->Sync());
-  }
+  // into the holes. One that replaces the older ones must count before any of them is removed, and
+  // later records say that what it begins with is synced. Older files may lie there even if nothing
+  // of them counts.
+  RETURN_IF_ERROR(start.records.empty() ? log->Active()->Sync() : log->SyncTo(log->ReservedEnd()));
   return log;
 }
 

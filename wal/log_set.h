@@ -58,7 +58,8 @@ struct LogSetOptions {
   std::function<uint64_t()> next_segment;  // a file number never given before; any thread, no lock
   LogRegistry* registry = nullptr;         // null: none; outlives the LogSet
   Uuid uuid = {};
-  // Size of the first segment; each later one is twice as large, up to segment_size.
+  // Size of the first segment; each later one is twice as large, up to segment_size. So a database
+  // that is hardly written stays small, and eight rotations reach the full size.
   uint64_t first_segment_size = uint64_t{256} << 10;
   uint64_t segment_size = uint64_t{64} << 20;
 };
@@ -105,7 +106,7 @@ struct LogReservation {
 // Thread-safe, but for what says otherwise.
 class LogSet {
  public:
-  // Makes the first segment, with its header; synced if it follows or replaces another one.
+  // Makes the first segment, with its header, synced: then files of older segments may go.
   static absl::StatusOr<std::unique_ptr<LogSet>> Create(LogSetOptions options, LogStart start);
   // Leaves the files as they are, as a crash of the process would; Close() first for a clean end.
   ~LogSet();

@@ -232,14 +232,18 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t least) {
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::CreateFile(uint64_t size) const {
-  const uint64_t number = options_.next_segment();
-  if (number == 0 || number > kMaxSegmentNumber) {
-    return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,
-                                                     " is outside 1 to ", kMaxSegmentNumber));
-  }
-  size = (size + kSizeGranule - 1) / kSizeGranule * kSizeGranule;
-  return Segment::Create(options_.file_system, options_.segment_path(number), number,
-                         std::min(size, kMaxSegmentSize));
+  size = std::min((size + kSizeGranule - 1) / kSizeGranule * kSizeGranule, kMaxSegmentSize);
+  absl::StatusOr<std::shared_ptr<Segment>> made;
+  do {
+    // A file that has the name already is not ours: it stays, and the next number is drawn.
+    const uint64_t number = options_.next_segment();
+    if (number == 0 || number > kMaxSegmentNumber) {
+      return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,
+                                                       " is outside 1 to ", kMaxSegmentNumber));
+    }
+    made = Segment::Create(options_.file_system, options_.segment_path(number), number, size);
+  } while (absl::IsAlreadyExists(made.status()));
+  return made;
 }
 
 absl::Status SegmentPreparer::Discard(Segment* segment, uint64_t survivor) const {

@@ -40,13 +40,19 @@ class TableOutput {
   // Draws a number and makes the file.
   absl::StatusOr<compaction::OutputTable> Create() {
     compaction::OutputTable table;
-    table.number = context_->NewFileNumber();
-    const std::string path = TablePath(context_->path, table.number);
+    absl::StatusOr<std::unique_ptr<WritableFile>> file;
+    std::string path;
+    do {
+      // A file that has the name already is not ours: it stays, and the next number is drawn.
+      table.number = context_->NewFileNumber();
+      path = TablePath(context_->path, table.number);
+      file = context_->fs()->CreateWritable(path);
+    } while (absl::IsAlreadyExists(file.status()));
     {
       MutexLock lock(&mutex_);
       paths_.push_back(path);
     }
-    ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, context_->fs()->CreateWritable(path));
+    RETURN_IF_ERROR(file.status());
     const Options& options = context_->options;
     sstable::TableBuilderOptions builder;
     builder.order = context_->order;
@@ -58,7 +64,7 @@ class TableOutput {
     builder.number = table.number;
     builder.path = path;
     builder.level = level_;
-    table.builder = std::make_unique<sstable::TableBuilder>(builder, std::move(file));
+    table.builder = std::make_unique<sstable::TableBuilder>(builder, *std::move(file));
     return table;
   }
 

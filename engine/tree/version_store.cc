@@ -88,12 +88,17 @@ manifest::ManifestState VersionStore::state() const {
 }
 
 absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
-  const FileNumber number = context_->NewFileNumber();
-  next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
   if (log_ != nullptr) uncertain_.push_back(ManifestPath(context_->path, log_->number()));
   log_ = nullptr;
-  auto made = manifest::ManifestLog::Create(context_->fs(), context_->path, number,
-                                            manifest::SnapshotEdit(*next));
+  FileNumber number{0};
+  absl::StatusOr<std::unique_ptr<manifest::ManifestLog>> made;
+  do {
+    // A file that has the name already is not ours: it stays, and the next number is drawn.
+    number = context_->NewFileNumber();
+    next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
+    made = manifest::ManifestLog::Create(context_->fs(), context_->path, number,
+                                         manifest::SnapshotEdit(*next));
+  } while (absl::IsAlreadyExists(made.status()));
   if (!made.ok()) {
     if (!manifest::DiscardManifest(context_->fs(), context_->path, number).ok()) {
       uncertain_.push_back(ManifestPath(context_->path, number));

@@ -20,6 +20,7 @@ constexpr char kEverything[] =
     "last-sequence 345\n"
     "log 7\n"
     "log-reach 9 4096\n"
+    "session-start 5\n"
     "family 0\n"
     "  new-family \"default\"\n"
     "  flushed 340\n"
@@ -32,7 +33,7 @@ constexpr char kEverything[] =
     "family 3\n"
     "  drop-family\n";
 
-constexpr size_t kFields = 14;
+constexpr size_t kFields = 15;
 
 TEST(VersionEdit, PrintsWhatItParses) {
   EXPECT_EQ(DebugString(ParseEdit(kEverything)), kEverything);

@@ -195,6 +195,8 @@ void ParseLine(LineReader* line, VersionEdit* edit, ColumnFamilyId* family) {
   } else if (word == "log-reach") {
     const uint64_t segment = line->Number();
     edit->log_reach = wal::LogPosition{segment, line->Number()};
+  } else if (word == "session-start") {
+    edit->session_start = line->Number();
   } else if (word == "family") {
     *family = static_cast<ColumnFamilyId>(line->Number());
     edit->Family(*family);
@@ -247,6 +249,7 @@ std::string DebugString(const VersionEdit& edit) {
     absl::StrAppend(&text, "log-reach ", edit.log_reach->segment, " ", edit.log_reach->offset,
                     "\n");
   }
+  if (edit.session_start) absl::StrAppend(&text, "session-start ", *edit.session_start, "\n");
   for (const auto& [id, family] : edit.families) {
     absl::StrAppend(&text, "family ", id, "\n", FamilyText(family));
   }

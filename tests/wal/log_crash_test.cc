@@ -202,6 +202,9 @@ TEST_P(LogCrashTest, CutsInsideRecoveryConverge) {
       ++campaign.points;
       const ReadBack back = ReadLogIn(*image);
       CheckPrefix(back, synced_at_cut, issued_at_cut);
+      if (HasFatalFailure()) {
+        FAIL() << "policy " << env::CrashPolicyName(policy) << "\n" << image->DebugString();
+      }
       ++campaign.recovered;
       if (back.records.size() < issued_at_cut) ++campaign.cut_short;
       memory = image;

@@ -277,14 +277,15 @@ TEST_F(LogReaderTest, PromiseAboutSegmentsThatNobodyNeedsIsNoLoss) {
   EXPECT_TRUE(absl::IsDataLoss(ReadLogIn(files_, "db", 5).status));
 }
 
-TEST_F(LogReaderTest, LogOfAnotherDatabaseIsDataLoss) {
+TEST_F(LogReaderTest, LogOfAnotherDatabaseIsDataLossOnlyInThePlaceOfOurs) {
   SegmentHeader header;
   header.uuid = kTestUuid;
   header.uuid[0] ^= 1;
   header.segment = 1;
   const auto bytes = EncodeSegmentHeader(header);
   ReplaceFile(files_, SegmentPath("db", 1), {bytes.data(), bytes.size()});
-  const ReadBack back = ReadLogIn(files_);
+  EXPECT_OK(ReadLogIn(files_).status);
+  const ReadBack back = ReadLogIn(files_, "db", 0, {1, 0});
   EXPECT_TRUE(absl::IsDataLoss(back.status));
   EXPECT_THAT(MessageOf(back.status), HasSubstr("another database"));
 }

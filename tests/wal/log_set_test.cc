@@ -243,7 +243,8 @@ TEST_P(LogSetTest, RetireTriesAgainWhatCouldNotBeRemoved) {
 TEST_P(LogSetTest, NoSpaceForASegmentIsResourceExhaustedAndPasses) {
   auto log = MakeLog(place_);
   ASSERT_OK(AppendRecord(*log, 1, std::string(9000, 'a')));
-  faults_.AddRule({.kind = env::OperationKind::kCreateLog, .error_number = ENOSPC});
+  // The usual size, and what the record needs.
+  faults_.AddRule({.kind = env::OperationKind::kCreateLog, .calls = 2, .error_number = ENOSPC});
   LogReservation reservation;
   ASSERT_FALSE(log->TryReserve(9000, &reservation));
   EXPECT_TRUE(absl::IsResourceExhausted(log->MakeRoom(9000)));
@@ -482,7 +483,7 @@ TEST(LogSet, SegmentWithAFailedWriteIsNotSynced) {
   faults.AddRule({.kind = env::OperationKind::kWriteAt});
   EXPECT_FALSE(AppendRecord(*log, 2, "two").ok());
   EXPECT_FALSE(log->SyncTo(end).ok());
-  EXPECT_EQ(faults.Calls(env::OperationKind::kSyncLog), 0u);
+  EXPECT_EQ(faults.Calls(env::OperationKind::kSyncLog), 1u) << "more than the header's";
 }
 
 TEST(LogSet, FailedHeaderOfANewSegmentFailsItsFirstRecord) {
