@@ -34,7 +34,7 @@ class SchedulerTest : public testing::Test {
     options.background_threads = 2;
     CAMBIUM_ASSERT_OK(options.file_system->CreateDirectory("db"));
     context_ = std::make_unique<Context>(options, "db");
-    tree_ = std::make_unique<Tree>(&context_->tables, &context_->reaper);
+    tree_ = std::make_unique<Tree>(&context_->tables, &context_->reaper, &context_->epochs);
     versions_ = std::make_unique<VersionStore>(context_.get(), tree_.get());
     manifest::ManifestState state = manifest::NewState();
     state.next_file_number = 100;
