@@ -173,7 +173,11 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   if (newest == kMaxSequenceNumber) RETURN_IF_ERROR(world.await_published(end.sequence));
 
   std::vector<std::unique_ptr<InternalIterator>> children;
-  for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
+  uint64_t memtable_bytes = 0;
+  for (const auto& slot : view->frozen) {
+    children.push_back(slot->table.NewIterator());
+    memtable_bytes += slot->table.MemoryUsage();
+  }
   TableOutput output(context, 0);
   compaction::RunMergeOptions options;
   options.stream.order = context->order;
@@ -198,7 +202,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
     family.added.push_back({0, ToInteger(result->files.front()->number), *file});
   }
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), view->frozen.size()));
-  context->stats.AddFlush(*result, context->clock()->NowMicros() - started);
+  context->stats.AddFlush(*result, memtable_bytes, context->clock()->NowMicros() - started);
   return world.retire_log(end.log);
 }
 

@@ -5,6 +5,7 @@
 #ifndef CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 #define CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 
+#include <cmath>
 #include <cstdint>
 
 #include "cambium/stats.h"
@@ -19,9 +20,26 @@ namespace cambium::engine {
 enum class Counter { kKeysWritten, kBytesWritten, kGets, kGetsFound, kSeeks, kLogBytes };
 inline constexpr size_t kCounterCount = 6;
 
-// Bytes a second that jobs have written so far; 0: none has run.
+// Bytes of input per second that jobs have worked off of late; 0: none has run.
 struct JobSpeeds {
   double flush = 0, compaction = 0;
+};
+
+// The speed of one kind of job: what a job did counts half after kHalfLifeMicros of further work.
+// Thread-compatible.
+class RecentSpeed {
+ public:
+  static constexpr double kHalfLifeMicros = 5e6;
+
+  void Add(uint64_t bytes, uint64_t micros) {
+    const double kept = std::exp2(-static_cast<double>(micros) / kHalfLifeMicros);
+    bytes_ = bytes_ * kept + static_cast<double>(bytes);
+    micros_ = micros_ * kept + static_cast<double>(micros);
+  }
+  double BytesPerSecond() const { return micros_ <= 0 ? 0 : bytes_ / micros_ * 1e6; }
+
+ private:
+  double bytes_ = 0, micros_ = 0;
 };
 
 // Thread-safe.
@@ -30,8 +48,9 @@ class StatsRecorder {
   void Add(Counter counter, uint64_t amount) {
     counters_.Add(static_cast<size_t>(counter), amount);
   }
-  void AddFlush(const compaction::RunMergeResult& job, uint64_t micros) {
+  void AddFlush(const compaction::RunMergeResult& job, uint64_t memtable_bytes, uint64_t micros) {
     MutexLock lock(&mutex_);
+    flush_speed_.Add(memtable_bytes, micros);
     ++jobs_.flushes;
     jobs_.flush_bytes += manifest::TotalBytes(job.files);
     AddEntries(job.counts);
@@ -39,6 +58,7 @@ class StatsRecorder {
   }
   void AddCompaction(const compaction::RunMergeResult& job, uint64_t bytes_read, uint64_t micros) {
     MutexLock lock(&mutex_);
+    compaction_speed_.Add(bytes_read, micros);
     ++jobs_.compactions;
     jobs_.compaction_bytes_read += bytes_read;
     jobs_.compaction_bytes_written += manifest::TotalBytes(job.files);
@@ -62,11 +82,7 @@ class StatsRecorder {
 
   JobSpeeds MeasuredSpeeds() const {
     MutexLock lock(&mutex_);
-    const auto speed = [](uint64_t bytes, double micros) {
-      return micros <= 0 ? 0.0 : static_cast<double>(bytes) / micros * 1e6;
-    };
-    return {speed(jobs_.flush_bytes, flush_micros_.Summary().sum),
-            speed(jobs_.compaction_bytes_written, compaction_micros_.Summary().sum)};
+    return {flush_speed_.BytesPerSecond(), compaction_speed_.BytesPerSecond()};
   }
   // Fills the counters and histograms that are kept here.
   void Fill(Stats* stats) const {
@@ -99,6 +115,7 @@ class StatsRecorder {
   ShardedCounters<kCounterCount> counters_;
   mutable Mutex mutex_;
   Stats jobs_ ABSL_GUARDED_BY(mutex_);
+  RecentSpeed flush_speed_ ABSL_GUARDED_BY(mutex_), compaction_speed_ ABSL_GUARDED_BY(mutex_);
   Histogram flush_micros_ ABSL_GUARDED_BY(mutex_);
   Histogram compaction_micros_ ABSL_GUARDED_BY(mutex_);
   Histogram sync_micros_ ABSL_GUARDED_BY(mutex_);

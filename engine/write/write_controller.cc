@@ -13,8 +13,8 @@ double Between(double value, double start, double stop) {
   return (value - start) / (stop - start);
 }
 
-double RateUnder(double pressure, double drain, double least_drain) {
-  return std::max(drain, least_drain) * (1 - pressure) / pressure;
+double RateUnder(double pressure, double drain, double first_guess) {
+  return (drain > 0 ? drain : first_guess) * (1 - pressure) / pressure;
 }
 
 }  // namespace
@@ -31,11 +31,11 @@ WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits) 
   // Each debt at the speed of the work that pays it; the slowest counts.
   double rate = std::numeric_limits<double>::infinity();
   if (memtables > 0) {
-    rate = RateUnder(memtables, load.flush_bytes_per_second, limits.least_drain_bytes_per_second);
+    rate = RateUnder(memtables, load.flush_bytes_per_second, limits.first_guess_bytes_per_second);
   }
   if (const double lower = std::max(level0, debt); lower > 0) {
     rate = std::min(rate, RateUnder(lower, load.compaction_bytes_per_second,
-                                    limits.least_drain_bytes_per_second));
+                                    limits.first_guess_bytes_per_second));
   }
   // 2^62: far above any machine, and below what an integer holds.
   result.bytes_per_second = static_cast<uint64_t>(std::clamp(rate, 1.0, 4.6e18));
@@ -47,28 +47,47 @@ void WriteController::Update(const WriteLoad& load) {
   uint64_t rate = now.bytes_per_second;
   if (now.pressure <= 0) rate = kUnlimited;
   if (now.pressure >= 1) rate = 0;
+  MutexLock lock(&mutex_);
+  LetThrough();  // until now the old rate counted
   rate_.store(rate, std::memory_order_relaxed);
+  LetThrough();  // without a limit nobody waits on
 }
 
-std::optional<uint64_t> WriteController::Admit(uint64_t bytes) {
+std::optional<WriteController::Ticket> WriteController::Admit(uint64_t bytes) {
   const uint64_t rate = rate_.load(std::memory_order_relaxed);
-  if (rate == kUnlimited) return 0;
-  if (rate == 0) return std::nullopt;
-  if (unpaid_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes < kQuantumBytes) return 0;
+  if (rate == kUnlimited) return std::nullopt;
+  const uint64_t due = unpaid_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (rate != 0 && due < kQuantumBytes) return std::nullopt;
+  MutexLock lock(&mutex_);
+  // Time in which nobody waited is not saved up.
+  LetThrough();
   // This writer pays for all that is unpaid; another may have come first.
-  const uint64_t due = unpaid_bytes_.exchange(0, std::memory_order_relaxed);
-  const uint64_t cost =
-      static_cast<uint64_t>(static_cast<double>(due) * 1e6 / static_cast<double>(rate));
+  queued_ += unpaid_bytes_.exchange(0, std::memory_order_relaxed);
+  return Ticket{queued_};
+}
+
+uint64_t WriteController::MicrosLeft(Ticket ticket) {
+  MutexLock lock(&mutex_);
+  LetThrough();
+  const double bytes = static_cast<double>(ticket) - let_through_;
+  if (bytes <= 0) return 0;
+  const uint64_t rate = rate_.load(std::memory_order_relaxed);
+  if (rate == 0) return kStepMicros;
+  const double micros = bytes * 1e6 / static_cast<double>(rate);
+  // What is not worth a sleep stays in the queue and delays the next one.
+  if (micros < kLeastDelayMicros) return 0;
+  return static_cast<uint64_t>(std::min(micros + 1, double{kStepMicros}));
+}
+
+void WriteController::LetThrough() {
+  const uint64_t rate = rate_.load(std::memory_order_relaxed);
   const uint64_t now = clock_->NowMicros();
-  uint64_t until = paid_until_micros_.load(std::memory_order_relaxed);
-  uint64_t paid = 0;
-  do {
-    // Time in which nobody slept is not saved up.
-    paid = std::max(until, now) + cost;
-  } while (!paid_until_micros_.compare_exchange_weak(until, paid, std::memory_order_relaxed));
-  // A shorter delay stays on the account until it is worth it.
-  const uint64_t delay = paid - now;
-  return delay < kLeastDelayMicros ? 0 : delay;
+  const uint64_t elapsed = now - std::min(updated_micros_, now);
+  updated_micros_ = std::max(updated_micros_, now);
+  let_through_ += static_cast<double>(elapsed) * static_cast<double>(rate) / 1e6;
+  if (rate == kUnlimited || let_through_ > static_cast<double>(queued_)) {
+    let_through_ = static_cast<double>(queued_);
+  }
 }
 
 }  // namespace cambium::engine

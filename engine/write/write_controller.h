@@ -4,15 +4,23 @@
 // flush, runs in level 0, bytes that compaction owes. Each is a pressure between 0 (at its start
 // limit or below) and 1 (at its stop limit); the highest pressure p counts. Writers may write
 //
-//     rate(p) = drain × (1 - p) / p        bytes a second
+//     rate(p) = drain × (1 - p) / p        bytes per second
 //
-// where drain is the measured speed of that background work. Without pressure the rate is
-// unlimited; it falls continuously; where writers come as fast as the background drains, it settles
-// at p = 1/2; at p = 1 writers stop. There is no threshold at which throughput jumps.
+// where drain is the recently measured speed of that background work. Without pressure the rate is
+// unlimited; it falls continuously; if writers come as fast as the background drains, it settles at
+// p = 1/2; at p = 1 writers stop. There is no threshold at which throughput jumps.
 //
 // A delay is paid in sleeps worth having: writes run free until 64 KiB have been admitted, and the
-// one that completes them sleeps for all, at least 50 µs. Sleepers queue up behind one another in
-// time, so that the rate holds for any number of threads.
+// one that completes them waits for all of them, at least 50 µs. Waiting writers stand in a queue
+// that is measured in bytes and let through at the rate, so that the rate holds for any number of
+// threads:
+//
+//     let_through_ ──▶ at `rate` bytes per second        queued_
+//     ─────────┼──────────────┼─────────────┼───────────────┼─▶ bytes
+//              now         ticket of A   ticket of B     ticket of C
+//
+// A writer never sleeps until its turn in one piece. It sleeps a short step and asks again, so that
+// a rate that has changed, in either direction, counts for those who wait already.
 #ifndef CAMBIUM_ENGINE_WRITE_WRITE_CONTROLLER_H_
 #define CAMBIUM_ENGINE_WRITE_WRITE_CONTROLLER_H_
 
@@ -21,6 +29,7 @@
 #include <optional>
 
 #include "cambium/clock.h"
+#include "util/mutex.h"
 
 namespace cambium::engine {
 
@@ -41,7 +50,7 @@ struct WriteLimits {
   double level0_stop = 32;
   double debt_start_bytes = double{uint64_t{1} << 30};
   double debt_stop_bytes = double{uint64_t{16} << 30};
-  double least_drain_bytes_per_second = double{16 << 20};  // where nothing or less was measured
+  double first_guess_bytes_per_second = double{16 << 20};  // until the first job was measured
 };
 
 // How fast writers may go.
@@ -56,28 +65,43 @@ class WriteController {
  public:
   static constexpr uint64_t kQuantumBytes = 64 << 10;
   static constexpr uint64_t kLeastDelayMicros = 50;
+  static constexpr uint64_t kStepMicros = 10'000;
+
+  // A place in the queue of waiting writers.
+  enum class Ticket : uint64_t {};
 
   // The clock outlives it.
-  WriteController(Clock* clock, const WriteLimits& limits) : clock_(clock), limits_(limits) {}
+  WriteController(Clock* clock, const WriteLimits& limits)
+      : clock_(clock), limits_(limits), updated_micros_(clock->NowMicros()) {}
 
   // The load has changed: a flush or compaction ended, a memtable was frozen or grew.
-  void Update(const WriteLoad& load);
+  void Update(const WriteLoad& load) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The microseconds to sleep before a write of that many bytes goes; nullopt where writers are
-  // stopped: ask again when background work has changed the load. Without pressure, one relaxed
-  // load. Counts the bytes, unless stopped.
-  std::optional<uint64_t> Admit(uint64_t bytes);
+  // Counts a write of that many bytes. Returns nullopt if it may go at once, which without pressure
+  // costs one relaxed load; otherwise the caller waits until MicrosLeft() of the ticket is 0.
+  std::optional<Ticket> Admit(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Returns 0 if the write may go now; otherwise after how many microseconds, at most kStepMicros,
+  // to ask again.
+  uint64_t MicrosLeft(Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns true if no writer is let through at all.
   bool stopped() const { return rate_.load(std::memory_order_relaxed) == 0; }
 
  private:
   static constexpr uint64_t kUnlimited = UINT64_MAX;
 
+  // Lets through what the rate allows for the time since the last call.
+  void LetThrough() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Clock* const clock_;
   const WriteLimits limits_;
-  std::atomic<uint64_t> rate_{kUnlimited};  // bytes a second; 0: stopped
+  std::atomic<uint64_t> rate_{kUnlimited};  // bytes per second; 0: stopped. Written under mutex_
   std::atomic<uint64_t> unpaid_bytes_{0};
-  std::atomic<uint64_t> paid_until_micros_{0};  // when the last sleeper in the queue wakes
+  Mutex mutex_;
+  uint64_t queued_ ABSL_GUARDED_BY(mutex_) = 0;     // bytes that ever entered the queue
+  double let_through_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes that ever left it; at most queued_
+  uint64_t updated_micros_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cambium::engine

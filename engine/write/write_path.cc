@@ -69,20 +69,31 @@ absl::Status WritePath::Admit(size_t bytes) {
     }
     RETURN_IF_ERROR(Resume());
   }
-  for (;;) {
-    const std::optional<uint64_t> delay = controller_.Admit(bytes);
-    if (delay == uint64_t{0}) [[likely]]
-      return absl::OkStatus();
-    const StallTimer timer(context_);
-    if (delay.has_value()) {
-      context_->clock()->SleepMicros(*delay);
-      return absl::OkStatus();
+  const std::optional<WriteController::Ticket> ticket = controller_.Admit(bytes);
+  if (!ticket.has_value()) [[likely]]
+    return absl::OkStatus();
+  return AwaitTurn(*ticket);
+}
+
+absl::Status WritePath::AwaitTurn(WriteController::Ticket ticket) {
+  const StallTimer timer(context_);
+  while (const uint64_t micros = controller_.MicrosLeft(ticket)) {
+    RETURN_IF_ERROR(context_->errors.WriteStatus());
+    RETURN_IF_ERROR(pipeline_.status());
+    if (controller_.stopped()) {
+      RETURN_IF_ERROR(jobs_.Await([this] {
+        UpdateLoad();
+        return !controller_.stopped();
+      }));
+    } else if (!context_->executor()->RunOne()) {
+      context_->clock()->SleepMicros(micros);
     }
-    RETURN_IF_ERROR(jobs_.Await([this] { return !controller_.stopped(); }));
   }
+  return absl::OkStatus();
 }
 
 void WritePath::UpdateLoad() {
+  MutexLock lock(&load_mu_);
   const std::shared_ptr<const ReadView> view = tree_->Pin();
   const JobSpeeds speeds = context_->stats.MeasuredSpeeds();
   WriteLoad load;

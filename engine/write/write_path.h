@@ -70,10 +70,15 @@ class WritePath final : private CommitTarget {
   absl::Status SyncTo(wal::LogPosition position) override;
 
   absl::Status Admit(size_t bytes);
+  // Waits, in short steps, until the write controller lets the write through; ends early with the
+  // reason if writes no longer work.
+  absl::Status AwaitTurn(WriteController::Ticket ticket);
   // Freezes the active memtable, unless another thread has done so since it was `expected`.
   absl::Status SwitchMemTable(const MemSlot* expected) ABSL_LOCKS_EXCLUDED(switch_mu_);
   void Switch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
-  void UpdateLoad();
+  // Tells the write controller how things stand. Whoever changes what it looks at calls it
+  // afterwards; one call at a time, so that the last one to publish has seen every change.
+  void UpdateLoad() ABSL_LOCKS_EXCLUDED(load_mu_);
   // Refuses commits with `cause`, and returns when no commit and no flush is under way.
   void StopWriting(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mu_);
   // Makes manifest and log fit for writing after an error. Requires StopWriting().
@@ -93,6 +98,7 @@ class WritePath final : private CommitTarget {
   std::atomic<bool> unlogged_writes_{false};
   Mutex switch_mu_;  // one memtable switch, or one recovery, at a time
   bool closed_ ABSL_GUARDED_BY(switch_mu_) = false;
+  Mutex load_mu_;  // below the scheduler's lock; leaves are taken under it
 };
 
 }  // namespace cambium::engine

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "engine/state/stats_recorder.h"
 #include "env/testing/manual_clock.h"
 
 namespace cambium::engine {
@@ -62,10 +64,12 @@ TEST(WritePressure, SlowestOfTwoDebtsCounts) {
   EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 100 * kMegabyte, 1);
 }
 
-TEST(WritePressure, SpeedThatWasNotMeasuredIsTakenForTheLeast) {
+TEST(WritePressure, MeasuredSpeedCountsHoweverLowItIs) {
   WriteLoad load;
   load.level0_runs = 20;
   EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), 16 * kMegabyte, 1);
+  load.compaction_bytes_per_second = kMegabyte / 2;
+  EXPECT_NEAR(static_cast<double>(ComputePressure(load, {}).bytes_per_second), kMegabyte / 2, 1);
 }
 
 TEST(WritePressure, RateFallsWithoutACliff) {
@@ -85,11 +89,26 @@ TEST(WritePressure, RateFallsWithoutACliff) {
   }
 }
 
+// Waits as the write path does. Returns the microseconds slept.
+uint64_t AwaitTurn(WriteController* controller, env::ManualClock* clock, uint64_t bytes) {
+  const std::optional<WriteController::Ticket> ticket = controller->Admit(bytes);
+  if (!ticket.has_value()) return 0;
+  uint64_t slept = 0;
+  while (const uint64_t micros = controller->MicrosLeft(*ticket)) {
+    EXPECT_LE(micros, WriteController::kStepMicros);
+    EXPECT_FALSE(controller->stopped());
+    if (controller->stopped()) break;
+    clock->SleepMicros(micros);
+    slept += micros;
+  }
+  return slept;
+}
+
 TEST(WriteController, LetsEverybodyGoWithoutPressure) {
   env::ManualClock clock;
   WriteController controller(&clock, {});
   controller.Update(QuietLoad());
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(controller.Admit(1 << 20), 0u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(controller.Admit(1 << 20), std::nullopt);
 }
 
 TEST(WriteController, StopsAtTheLimitAndGoesOnBelowIt) {
@@ -98,11 +117,65 @@ TEST(WriteController, StopsAtTheLimitAndGoesOnBelowIt) {
   WriteLoad load = QuietLoad();
   load.level0_runs = 32;
   controller.Update(load);
-  EXPECT_EQ(controller.Admit(1), std::nullopt);
+  const std::optional<WriteController::Ticket> ticket = controller.Admit(1);
+  ASSERT_TRUE(ticket.has_value());
   EXPECT_TRUE(controller.stopped());
+  clock.Advance(1'000'000'000);
+  EXPECT_EQ(controller.MicrosLeft(*ticket), WriteController::kStepMicros);
   load.level0_runs = 5;
   controller.Update(load);
-  EXPECT_EQ(controller.Admit(1), 0u);
+  EXPECT_EQ(controller.MicrosLeft(*ticket), 0u);
+  EXPECT_EQ(controller.Admit(1), std::nullopt);
+}
+
+// One level of debt short of the stop: a writer would have had to sleep for more than a minute. It
+// asks again after each short step, and goes on as soon as the pressure is gone.
+TEST(WriteController, LongDelayIsSleptInStepsThatEndWithThePressure) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load;
+  load.compaction_bytes_per_second = kMegabyte;
+  load.compaction_debt_bytes = (uint64_t{16} << 30) - (uint64_t{10} << 20);
+  controller.Update(load);
+  const std::optional<WriteController::Ticket> ticket = controller.Admit(64 << 10);
+  ASSERT_TRUE(ticket.has_value());
+  for (int step = 0; step < 200; ++step) {
+    ASSERT_EQ(controller.MicrosLeft(*ticket), WriteController::kStepMicros);
+    clock.SleepMicros(WriteController::kStepMicros);
+  }
+  load.compaction_debt_bytes = 0;
+  controller.Update(load);
+  EXPECT_EQ(controller.MicrosLeft(*ticket), 0u);
+}
+
+// A rate that changes counts for those who wait already, in both directions.
+TEST(WriteController, RateThatChangesCountsForThoseWhoWait) {
+  env::ManualClock clock;
+  WriteController controller(&clock, {});
+  WriteLoad load;
+  load.level0_runs = 20;
+  load.compaction_bytes_per_second = kMegabyte;
+  controller.Update(load);
+  const WriteController::Ticket ticket = controller.Admit(1 << 20).value();  // one second
+  clock.Advance(500'000);
+  EXPECT_GT(controller.MicrosLeft(ticket), 0u);
+  load.compaction_bytes_per_second = 100 * kMegabyte;
+  controller.Update(load);
+  EXPECT_NEAR(static_cast<double>(controller.MicrosLeft(ticket)), 5000, 10);
+  clock.Advance(5100);
+  EXPECT_EQ(controller.MicrosLeft(ticket), 0u);
+}
+
+TEST(RecentSpeed, FollowsTheLastJobs) {
+  RecentSpeed speed;
+  EXPECT_EQ(speed.BytesPerSecond(), 0);
+  for (int i = 0; i < 100; ++i) speed.Add(200'000'000, 1'000'000);
+  EXPECT_NEAR(speed.BytesPerSecond(), 200e6, 1);
+  // After ten seconds of slow work a quarter of what counts is older.
+  for (int i = 0; i < 10; ++i) speed.Add(2'000'000, 1'000'000);
+  EXPECT_LT(speed.BytesPerSecond(), 60e6);
+  for (int i = 0; i < 40; ++i) speed.Add(2'000'000, 1'000'000);
+  EXPECT_LT(speed.BytesPerSecond(), 3e6);
 }
 
 TEST(WriteController, DelayIsPaidForAQuantumAndWorthASleep) {
@@ -115,13 +188,11 @@ TEST(WriteController, DelayIsPaidForAQuantumAndWorthASleep) {
   uint64_t slept = 0;
   int delays = 0;
   for (int i = 0; i < 100000; ++i) {
-    const std::optional<uint64_t> delay = controller.Admit(100);
+    const uint64_t delay = AwaitTurn(&controller, &clock, 100);
     bytes += 100;
-    ASSERT_TRUE(delay.has_value());
-    if (*delay > 0) {
-      ASSERT_GE(*delay, WriteController::kLeastDelayMicros);
-      clock.SleepMicros(*delay);
-      slept += *delay;
+    if (delay > 0) {
+      ASSERT_GE(delay, WriteController::kLeastDelayMicros);
+      slept += delay;
       ++delays;
     }
   }
@@ -140,10 +211,9 @@ TEST(WriteController, ShortDelaysAddUpUntilTheyAreWorthASleep) {
   controller.Update(load);
   uint64_t slept = 0;
   for (int i = 0; i < 1000; ++i) {
-    const uint64_t delay = controller.Admit(64 << 10).value();
+    const uint64_t delay = AwaitTurn(&controller, &clock, 64 << 10);
     if (delay == 0) continue;
     ASSERT_GE(delay, WriteController::kLeastDelayMicros);
-    clock.SleepMicros(delay);
     slept += delay;
   }
   EXPECT_NEAR(static_cast<double>(slept), 1000 * 65536 / (5000 * kMegabyte) * 1e6, 1500);
@@ -157,13 +227,16 @@ TEST(WriteController, SleepersQueueUpSoThatTheRateHoldsForAll) {
   controller.Update(load);
   // Four writers at the same moment: each wakes one quantum's time after the one before.
   std::vector<uint64_t> delays;
-  for (int writer = 0; writer < 4; ++writer) delays.push_back(controller.Admit(64 << 10).value());
+  for (int writer = 0; writer < 4; ++writer) {
+    delays.push_back(controller.MicrosLeft(controller.Admit(64 << 10).value()));
+  }
   for (int writer = 1; writer < 4; ++writer) {
     EXPECT_NEAR(static_cast<double>(delays[static_cast<size_t>(writer)]), 625.0 * (writer + 1), 5);
   }
   // Time in which nobody wrote is not saved up for a burst.
   clock.Advance(10'000'000);
-  EXPECT_NEAR(static_cast<double>(controller.Admit(64 << 10).value()), 625, 2);
+  const WriteController::Ticket late = controller.Admit(64 << 10).value();
+  EXPECT_NEAR(static_cast<double>(controller.MicrosLeft(late)), 625, 2);
 }
 
 // A writer that wants 400 MB/s against a background that compacts 100 MB/s: it settles at the
@@ -178,10 +251,7 @@ TEST(WriteController, SettlesAtTheSpeedOfTheBackgroundWithoutStops) {
   double written_in_second = 0;
   uint64_t longest_delay = 0;
   while (clock.NowMicros() < 400'000'000) {
-    const std::optional<uint64_t> delay = controller.Admit(4096);
-    ASSERT_TRUE(delay.has_value());
-    clock.SleepMicros(*delay);
-    longest_delay = std::max(longest_delay, *delay);
+    longest_delay = std::max(longest_delay, AwaitTurn(&controller, &clock, 4096));
     clock.Advance(10);  // the write itself: 4 KiB in 10 µs
     written_in_second += 4096;
     debt += 4096;
