@@ -37,6 +37,39 @@ bool IsSound(const Run& run) {
   return false;
 }
 
+using LevelSizes = std::array<uint64_t, kLevelCount>;
+
+// Returns 0 if more is taken away than there is: the two overlap, and are sums over different
+// files.
+uint64_t Without(uint64_t bytes, uint64_t taken) { return bytes - std::min(taken, bytes); }
+
+// Bytes of each level below level 0 that cannot go down, since they overlap a quarantined file of
+// the next level in use, or are one.
+LevelSizes BlockedBytes(const Version& version, const KeyOrder& order) {
+  LevelSizes blocked{};
+  const Run* above = nullptr;
+  size_t level_above = 0;
+  for (int level = 1; level < kLevelCount; ++level) {
+    if (version.runs(level).empty()) continue;
+    const Run& run = version.runs(level).back();
+    const FileRef* last = nullptr;  // counted for the damaged file before
+    for (const FileRef& damaged : run.files) {
+      if (!damaged->quarantined()) continue;
+      blocked[static_cast<size_t>(level)] += damaged->file_size;
+      if (above == nullptr) continue;
+      for (const FileRef& file : manifest::FilesOverlapping(
+               *above, {damaged->smallest_key, damaged->largest_key}, order)) {
+        if (&file == last || file->quarantined()) continue;
+        blocked[level_above] += file->file_size;
+        last = &file;
+      }
+    }
+    above = &run;
+    level_above = static_cast<size_t>(level);
+  }
+  return blocked;
+}
+
 template <typename Predicate>
 bool AnyInput(const Plan& plan, Predicate predicate) {
   return std::any_of(plan.inputs.begin(), plan.inputs.end(), [&](const PlanInput& input) {
@@ -61,6 +94,16 @@ bool InputsAreDisjoint(const Plan& plan, const KeyOrder& order) {
   return std::adjacent_find(files.begin(), files.end(), meet) == files.end();
 }
 
+// Parts of its level that an output file is, at most, where the options allow it.
+constexpr uint64_t kFilesPerLevel = 32;
+
+// Bytes at which an output file of `level` ends.
+uint64_t FileSizeIn(int level, const LevelTargets& targets, const PolicyOptions& options) {
+  const uint64_t part = targets.bytes[static_cast<size_t>(level)] / kFilesPerLevel;
+  return std::clamp(part, std::min(options.min_file_size, options.target_file_size),
+                    options.target_file_size);
+}
+
 // From chosen files to a plan that is right: what must come along, so that no key's newer version
 // ends up below an older one (whatever overlaps the chosen files, in runs older than theirs, down
 // to the output level), and what a plan must know of the data around it. Thread-compatible; the
@@ -68,7 +111,9 @@ bool InputsAreDisjoint(const Plan& plan, const KeyOrder& order) {
 class PlanMaker {
  public:
   PlanMaker(const Version& version, const PolicyOptions& options)
-      : version_(version), options_(options) {}
+      : version_(version), options_(options), targets_(ComputeTargets(version, options)) {}
+
+  const LevelTargets& targets() const { return targets_; }
 
   // Where data of `level` goes next: the first level below it that is in use, holds files, or is
   // about to get some from a running plan. Requires level < kLevelCount - 1.
@@ -136,8 +181,8 @@ class PlanMaker {
     }
   }
   void DescribeSurroundings(Plan* plan) const {
-    plan->target_file_size = options_.target_file_size;
-    plan->max_grandparent_bytes = options_.max_grandparent_files * options_.target_file_size;
+    plan->target_file_size = FileSizeIn(plan->output_level, targets_, options_);
+    plan->max_grandparent_bytes = options_.max_grandparent_files * plan->target_file_size;
     const KeyBounds range = RangeOf(*plan);
     const int below = plan->output_level + 1;
     if (below < kLevelCount && !version_.runs(below).empty()) {
@@ -167,12 +212,16 @@ class PlanMaker {
       return file->tombstones > 0 && file->smallest_sequence <= options_.oldest_snapshot;
     };
     if (plan.Bottommost() && AnyInput(plan, may_shrink)) return false;
+    // What lies over a damaged file is cut at its ends.
+    if (std::any_of(plan.grandparents.begin(), plan.grandparents.end(), IsQuarantined))
+      return false;
     return manifest::TotalBytes(plan.grandparents) <= plan.max_grandparent_bytes &&
            InputsAreDisjoint(plan, options_.order);
   }
 
   const Version& version_;
   const PolicyOptions& options_;
+  const LevelTargets targets_;
 };
 
 // One call of Pick(). Confined to it.
@@ -183,12 +232,16 @@ class Picker {
         options_(options),
         running_(running),
         maker_(version, options),
-        targets_(ComputeTargets(version, options)) {
+        targets_(maker_.targets()),
+        blocked_(BlockedBytes(version, options.order)) {
     for (const Plan& plan : running_) {
       for (const PlanInput& input : plan.inputs) {
         for (const FileRef& file : input.files) {
           assert(Holds(version_, input.level, *file, options_.order));
-          busy_.insert(file->number);
+          // A plan that waits its turn may share a file with one that runs.
+          const bool counted = !busy_.insert(file->number).second;
+          if (counted || input.level == plan.output_level) continue;
+          leaving_[static_cast<size_t>(input.level)] += file->file_size;
         }
         if (input.level == 0) level0_busy_ = true;
       }
@@ -222,26 +275,13 @@ class Picker {
       return static_cast<double>(version_.runs(0).size()) /
              static_cast<double>(options_.level0_trigger);
     }
-    const uint64_t waiting = StayingBytes(level);
+    const auto index = static_cast<size_t>(level);
+    const uint64_t waiting = Without(version_.LevelBytes(level), leaving_[index] + blocked_[index]);
     if (waiting == 0) return 0;
-    const uint64_t target = targets_.bytes[static_cast<size_t>(level)];
+    const uint64_t target = targets_.bytes[index];
     if (target == 0) return kDrainScore;
     // At its target a level is full, not over it.
     return waiting > target ? static_cast<double>(waiting) / static_cast<double>(target) : 0;
-  }
-
-  // Bytes of the level that no running plan takes to another one.
-  uint64_t StayingBytes(int level) const {
-    uint64_t bytes = version_.LevelBytes(level);
-    for (const Plan& plan : running_) {
-      for (const PlanInput& input : plan.inputs) {
-        if (input.level != level || plan.output_level == level) continue;
-        const uint64_t leaving = manifest::TotalBytes(input.files);
-        assert(leaving <= bytes);
-        bytes -= std::min(leaving, bytes);
-      }
-    }
-    return bytes;
   }
 
   bool Free(const FileRef& file) const {
@@ -275,9 +315,12 @@ class Picker {
       --first;
     }
     if (first < runs.size()) {
-      const int next = maker_.NextLevel(0, targets_.base_level, running_);
-      std::optional<Plan> plan = FromLevel0(first, runs.size() - 1, next);
-      if (plan) return IfFree(std::move(plan));
+      // Levels between 0 and the next one are empty: a damaged file in that one blocks none of
+      // them.
+      for (int next = maker_.NextLevel(0, targets_.base_level, running_); next > 0; --next) {
+        std::optional<Plan> plan = FromLevel0(first, runs.size() - 1, next);
+        if (plan) return IfFree(std::move(plan));
+      }
     }
     return MergeInsideLevel0();
   }
@@ -305,15 +348,21 @@ class Picker {
   // The free files of the oldest run of `level`, those first that overlap least below for their
   // size.
   std::vector<FileRef> FilesByCost(int level, int output_level) const {
-    const std::span<const Run> below = version_.runs(output_level);
+    std::span<const FileRef> below;
+    if (!version_.runs(output_level).empty()) below = version_.runs(output_level).front().files;
     std::vector<std::pair<double, FileRef>> costs;
-    assert(!version_.runs(level).empty());  // its score is 0
+    assert(!version_.runs(level).empty());  // otherwise its score is 0
+    size_t next = 0;                        // the first below that does not end before the file
     for (const FileRef& file : version_.runs(level).back().files) {
       if (!Free(file)) continue;
+      const auto ends_before = [&](size_t i) {
+        return options_.order.Less(below[i]->largest_key, file->smallest_key);
+      };
+      while (next < below.size() && ends_before(next)) ++next;
       uint64_t bytes = 0;
-      if (!below.empty()) {
-        bytes = manifest::TotalBytes(manifest::FilesOverlapping(
-            below.front(), {file->smallest_key, file->largest_key}, options_.order));
+      for (size_t i = next; i < below.size(); ++i) {
+        if (options_.order.Less(file->largest_key, below[i]->smallest_key)) break;
+        bytes += below[i]->file_size;
       }
       costs.emplace_back(static_cast<double>(bytes) / static_cast<double>(file->file_size + 1),
                          file);
@@ -356,7 +405,7 @@ class Picker {
     for (int level = 1; level < kLevelCount; ++level) {
       if (version_.runs(level).empty()) continue;
       for (const FileRef& file : version_.runs(level).back().files) {
-        if (!Free(file) || !WorthRewriting(*file)) continue;
+        if (!WorthRewriting(*file) || !Free(file)) continue;
         const int output_level =
             level == kLastLevel ? level : maker_.NextLevel(level, targets_.base_level, running_);
         std::optional<Plan> plan =
@@ -371,7 +420,9 @@ class Picker {
   const PolicyOptions& options_;
   const std::span<const Plan> running_;
   const PlanMaker maker_;
-  const LevelTargets targets_;
+  const LevelTargets& targets_;
+  const LevelSizes blocked_;
+  LevelSizes leaving_{};  // bytes that running plans take to another level
   std::set<FileNumber> busy_;
   bool level0_busy_ = false;
 };
@@ -389,7 +440,7 @@ class ManualPicker {
 
   std::optional<Plan> Pick() const {
     std::optional<Plan> plan = PickLevel0();
-    for (int level = 1; !plan && level < kLastLevel; ++level) plan = PickDown(level);
+    for (int level = request_.level; !plan && level < kLastLevel; ++level) plan = PickDown(level);
     if (!plan) plan = PickLastLevel();
     return plan;
   }
@@ -398,6 +449,12 @@ class ManualPicker {
   // Whether the request asks for the file to leave a level above the last one.
   bool Concerned(const FileMetadata& file) const {
     return file.smallest_sequence <= request_.newest_sequence && !file.quarantined();
+  }
+
+  // Returns true if the request has passed the file's place in that level.
+  bool Done(int level, const FileMetadata& file) const {
+    return level == request_.level && request_.done_key.has_value() &&
+           !options_.order.Less(*request_.done_key, file.largest_key);
   }
 
   // Whether a file of the last level may hold versions or tombstones that could go.
@@ -422,9 +479,8 @@ class ManualPicker {
       Grow(*files.back(), &bounds);
     }
     if (chosen.empty()) return std::nullopt;
-    const int base_level = ComputeTargets(version_, options_).base_level;
     return maker_.Make(PlanReason::kManual, std::move(chosen), runs.size(),
-                       maker_.NextLevel(0, base_level, {}));
+                       maker_.NextLevel(0, maker_.targets().base_level, {}));
   }
 
   void Grow(const FileMetadata& file, KeyBounds* bounds) const {
@@ -442,7 +498,7 @@ class ManualPicker {
     const auto files =
         manifest::FilesOverlapping(version_.runs(level).back(), bounds_, options_.order);
     for (size_t first = 0; first < files.size(); ++first) {
-      if (!Concerned(*files[first])) continue;
+      if (!Concerned(*files[first]) || Done(level, *files[first])) continue;
       std::optional<Plan> plan = ToLastLevel(level, files.subspan(first, 1));
       for (size_t count = 2; plan && first + count <= files.size(); ++count) {
         if (!Concerned(*files[first + count - 1])) break;
@@ -509,6 +565,14 @@ std::optional<Plan> Pick(const Version& version, const PolicyOptions& options,
   return Picker(version, options, running).Pick();
 }
 
+void ManualRequest::Advance(const Plan& step) {
+  const PlanInput& from = step.inputs.front();
+  if (from.level == 0 || from.level == kLastLevel) return;
+  assert(from.level >= level);
+  level = from.level;
+  done_key = from.files.back()->largest_key;
+}
+
 std::optional<Plan> PickManual(const Version& version, const PolicyOptions& options,
                                const ManualRequest& request) {
   return ManualPicker(version, options, request).Pick();
@@ -516,6 +580,7 @@ std::optional<Plan> PickManual(const Version& version, const PolicyOptions& opti
 
 uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
   const LevelTargets targets = ComputeTargets(version, options);
+  const LevelSizes blocked = BlockedBytes(version, options.order);
   double debt = 0;
   double incoming = 0;  // what the level above will have passed on
   if (version.runs(0).size() >= static_cast<size_t>(options.level0_trigger)) {
@@ -523,7 +588,9 @@ uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
     debt = incoming + static_cast<double>(version.LevelBytes(targets.base_level));
   }
   for (int level = 1; level < kLastLevel; ++level) {
-    const double bytes = static_cast<double>(version.LevelBytes(level)) + incoming;
+    const uint64_t movable =
+        Without(version.LevelBytes(level), blocked[static_cast<size_t>(level)]);
+    const double bytes = static_cast<double>(movable) + incoming;
     const double target = static_cast<double>(targets.bytes[static_cast<size_t>(level)]);
     if (level < targets.base_level && version.LevelBytes(level) == 0) continue;
     incoming = std::max(bytes - target, 0.0);

@@ -16,8 +16,18 @@
 // level above the base level (the data shrank) has target 0 and is emptied. Pick() takes the
 // highest score >= 1 for which there is a plan that conflicts with none that runs. Of a level's
 // files it takes the one that overlaps the fewest bytes below for each of its own; a file that
-// overlaps none is moved. Level 0 is taken whole, but for what a quarantined file blocks: where
-// nothing may leave level 0, its newest runs are merged among themselves.
+// overlaps none is moved. Level 0 is taken whole, but for what a quarantined file blocks.
+//
+// A quarantined file stays where it is, and so does what lies above it and overlaps it. Where that
+// would be level 0, its runs go to the level above the damaged file instead. There the output is
+// cut at both ends of that file, so that from then on only what really overlaps it stays:
+//
+//   L0   [a…………………z]          L0                               L0
+//   L5                   ──▶  L5   [a…e] [f…k] [l…z]     ──▶   L5         [f…k]
+//   L6   [a…d] [f##k] [m…z]   L6   [a…d] [f##k] [m…z]          L6   [a…e] [f##k] [l…z]
+//
+// Such a level counts only what can leave it. Where nothing may leave level 0 (a file of level 0 is
+// damaged, or one of level 1), its newest runs are merged among themselves.
 //
 // The alternative that lost for now: several runs in upper levels (fluid lazy leveling) writes
 // fewer bytes; the format and the plan allow it, the policy comes later.
@@ -44,15 +54,19 @@ struct PolicyOptions {
   KeyOrder order{BytewiseComparator()};
   // Runs of level 0 at which they are merged into the base level.
   int level0_trigger = 4;
-  // The base level's target is between a tenth of this and this. In the simulator sixteen memtables
-  // write least.
+  // The base level's target is between a tenth of this and this. It follows from the size of a
+  // flushed run: the merges into a base level of a fixed size would write the more, the smaller the
+  // runs are. In the simulator eight runs write least.
   uint64_t max_base_bytes = uint64_t{512} << 20;
   // Target of a level over the target of the level above it.
   uint64_t level_multiplier = 10;
+  // Output files are between these two: small in small levels, so that one of them is a small part
+  // of its level, and large in large ones.
+  uint64_t min_file_size = uint64_t{64} << 20;
   uint64_t target_file_size = uint64_t{64} << 20;
   // Bytes of inputs from which on a plan takes no file along that it can do without.
   uint64_t max_plan_bytes = uint64_t{1600} << 20;
-  // An output file may overlap this many times target_file_size of the level below.
+  // An output file may overlap this many times its own size of the level below.
   uint64_t max_grandparent_files = 10;
   // Tombstones in a hundred entries from which on a file is worth a compaction for them alone.
   int tombstone_percent = 50;
@@ -80,14 +94,21 @@ struct ManualRequest {
   // on was merged since.
   SequenceNumber newest_sequence = kMaxSequenceNumber;
   FileNumber first_new_file{UINT64_MAX};
+  // How far it has come: levels 1 … level - 1 are done, and of `level` all up to `done_key`. What
+  // arrives there later is newer than the request, as levels are done from the top.
+  int level = 1;
+  std::optional<std::string> done_key;
+
+  // A step that PickManual() returned has been carried out.
+  void Advance(const Plan& step);
 };
 
 // The next step of merging everything inside the request's range into the last level; nullopt when
 // there is none left. First level 0 goes to the base level; then the levels below it go to the last
 // one, in pieces of about max_plan_bytes; then files of the last level that may have something to
 // give up are rewritten. The plan does not look at what runs: the caller waits until it conflicts
-// with no running plan, and asks again then, since the tree has changed. What a quarantined file
-// blocks is left out.
+// with no running plan, and asks again then, since the tree has changed. It ends however much is
+// written and compacted meanwhile. What a quarantined file blocks is left out.
 std::optional<Plan> PickManual(const manifest::Version& version, const PolicyOptions& options,
                                const ManualRequest& request);
 

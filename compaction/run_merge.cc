@@ -53,15 +53,18 @@ class OutputRun {
   const std::vector<FileRef>& files() const { return files_; }
 
  private:
-  // Whether the file being written is large enough, or would overlap too much of the grandparents
-  // if it went on to `key`. Keys ascend from call to call.
+  // Returns true if the file being written is large enough, or if it would overlap too much of the
+  // grandparents, or a damaged one in part, if it went on to `key`. Keys ascend from call to call.
   bool EndsBefore(std::string_view key) {
     const std::vector<FileRef>& below = options_.grandparents;
     for (; next_below_ < below.size(); ++next_below_) {
       if (!options_.stream.order.Less(below[next_below_]->largest_key, key)) break;
       overlapped_bytes_ += below[next_below_]->file_size;
     }
-    return overlapped_bytes_ > options_.max_grandparent_bytes ||
+    const bool over_damaged = next_below_ < below.size() && below[next_below_]->quarantined() &&
+                              !options_.stream.order.Less(key, below[next_below_]->smallest_key);
+    const bool crossed = std::exchange(over_damaged_, over_damaged) != over_damaged;
+    return crossed || overlapped_bytes_ > options_.max_grandparent_bytes ||
            (table_.builder != nullptr &&
             table_.builder->EstimatedFileSize() >= options_.target_file_size);
   }
@@ -69,6 +72,7 @@ class OutputRun {
   const RunMergeOptions& options_;
   OutputTable table_;
   std::vector<FileRef> files_;
+  bool over_damaged_ = false;      // the last key lies in a quarantined grandparent's range
   size_t next_below_ = 0;          // the first grandparent that does not end before the last key
   uint64_t overlapped_bytes_ = 0;  // of the grandparents before it, since the file began
 };

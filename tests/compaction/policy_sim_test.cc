@@ -28,7 +28,7 @@ using manifest::Run;
 using manifest::Version;
 
 constexpr uint64_t kEntryBytes = 100;
-constexpr size_t kFlushEntries = 2000;
+constexpr size_t kFlushEntries = 2000;  // of the default options
 
 struct SimEntry {
   uint32_t key = 0;
@@ -50,6 +50,7 @@ std::string KeyOf(uint32_t key) {
 
 struct SimOptions {
   PolicyOptions policy;
+  size_t flush_entries = kFlushEntries;
   size_t slots = 2;       // compactions at once
   size_t stop_runs = 20;  // of level 0, at which writers wait
 };
@@ -73,14 +74,14 @@ class Simulator {
     } else {
       model_[key] = sequence_;
     }
-    if (buffer_.size() == kFlushEntries) Flush();
+    if (buffer_.size() == options_.flush_entries) Flush();
   }
 
   void Flush() {
     std::sort(buffer_.begin(), buffer_.end(), ByAge);
     Entries kept = Newest(std::move(buffer_), [](uint32_t) { return false; });
     buffer_.clear();
-    user_bytes_ += kFlushEntries * kEntryBytes;
+    user_bytes_ += options_.flush_entries * kEntryBytes;
     const FileRef file = AddFile(std::move(kept));
     manifest::FamilyEdit edit;
     edit.added.push_back({0, ToInteger(file->number), *file});
@@ -99,12 +100,14 @@ class Simulator {
     }
   }
 
-  void Compact() {
+  // Runs `beside` before every step.
+  void Compact(const std::function<void()>& beside = [] {}) {
     ManualRequest request;
     request.newest_sequence = sequence_;
     request.first_new_file = FileNumber{next_file_};
     for (int steps = 0;; ++steps) {
-      ASSERT_LT(steps, 100'000);
+      ASSERT_LT(steps, 2'000);
+      beside();
       auto plan = PickManual(*version_, Policy(), request);
       if (!plan) return;
       while (ConflictsWithAny(*plan, running_, Bytewise())) {
@@ -114,6 +117,7 @@ class Simulator {
       }
       running_.push_back(*plan);
       Finish(running_.size() - 1);
+      request.Advance(*plan);
     }
   }
 
@@ -279,10 +283,23 @@ class Simulator {
     merged = Newest(std::move(merged), [&](uint32_t key) {
       return plan.output_level > 0 && older.Absent(KeyOf(key));
     });
+    // Which damaged file of the level below holds the key, if any: outputs end where that changes.
+    const auto damaged_below = [&plan](uint32_t key) -> const FileMetadata* {
+      for (const FileRef& file : plan.grandparents) {
+        const bool holds = file->smallest_key <= KeyOf(key) && KeyOf(key) <= file->largest_key;
+        if (holds && file->quarantined()) return file.get();
+      }
+      return nullptr;
+    };
+    const bool any_damaged = std::any_of(plan.grandparents.begin(), plan.grandparents.end(),
+                                         [](const FileRef& file) { return file->quarantined(); });
     std::vector<FileRef> outputs;
     const size_t per_file = plan.target_file_size / kEntryBytes;
-    for (size_t begin = 0; begin < merged.size(); begin += per_file) {
-      const size_t end = std::min(begin + per_file, merged.size());
+    for (size_t begin = 0, end = 0; begin < merged.size(); begin = end) {
+      end = std::min(begin + per_file, merged.size());
+      for (size_t i = begin + 1; any_damaged && i < end; ++i) {
+        if (damaged_below(merged[i].key) != damaged_below(merged[begin].key)) end = i;
+      }
       outputs.push_back(AddFile(Entries(merged.begin() + static_cast<std::ptrdiff_t>(begin),
                                         merged.begin() + static_cast<std::ptrdiff_t>(end))));
     }
@@ -375,6 +392,77 @@ TEST(PolicySimulation, GoesOnBesideADamagedFile) {
   simulator.Report("damaged");
   simulator.CheckReads();
   EXPECT_LT(simulator.version().runs(0).size(), 4u);
+  EXPECT_EQ(DebtBytes(simulator.version(), Defaults().policy), 0u);
+}
+
+// The level into which level 0 is merged holds a damaged file: level 0 is emptied all the same.
+// Only what really overlaps that file stays above it, and no work is repeated for it.
+TEST(PolicySimulation, EmptiesLevel0OverADamagedFileOfTheBaseLevel) {
+  Simulator simulator(Defaults(), 8);
+  std::mt19937 random(8);
+  for (int i = 0; i < 40'000; ++i) simulator.Write(random() % 12'000, false);
+  simulator.Settle();
+  EXPECT_EQ(simulator.version().LevelBytes(kLevelCount - 2), 0u);
+  simulator.Quarantine(kLevelCount - 1);
+  const double before = simulator.WriteAmp();
+  for (int i = 0; i < 80'000; ++i) simulator.Write(random() % 12'000, false);
+  simulator.Settle();
+  simulator.Report("damaged base");
+  simulator.CheckReads();
+  EXPECT_LT(simulator.version().runs(0).size(), 4u);
+  EXPECT_EQ(DebtBytes(simulator.version(), Defaults().policy), 0u);
+  EXPECT_LT(simulator.WriteAmp(), 2 * before);
+  const manifest::Run& last = simulator.version().runs(kLevelCount - 1).front();
+  const auto damaged = std::find_if(last.files.begin(), last.files.end(),
+                                    [](const FileRef& file) { return file->quarantined(); });
+  ASSERT_NE(damaged, last.files.end());
+  ASSERT_FALSE(simulator.version().runs(kLevelCount - 2).empty());
+  const manifest::Run& above = simulator.version().runs(kLevelCount - 2).front();
+  for (const FileRef& file : above.files) {
+    EXPECT_LE(file->smallest_key, (*damaged)->largest_key);
+    EXPECT_GE(file->largest_key, (*damaged)->smallest_key);
+  }
+  EXPECT_LE(above.bytes, 2 * (*damaged)->file_size);
+}
+
+// The same data through memtables of a tenth and a hundredth of the size: one level more for each
+// tenth, whatever files may grow to.
+TEST(PolicySimulation, WriteAmplificationGrowsByOneLevelForATenthOfTheMemtable) {
+  double previous = 0;
+  for (const size_t flush_entries : {size_t{2000}, size_t{200}, size_t{20}}) {
+    SimOptions options = Defaults();
+    options.flush_entries = flush_entries;
+    options.policy.min_file_size = flush_entries * kEntryBytes;
+    options.policy.target_file_size = 4 * kFlushEntries * kEntryBytes;
+    options.policy.max_base_bytes = 8 * flush_entries * kEntryBytes;
+    Simulator simulator(options, 6);
+    std::mt19937 random(6);
+    for (int i = 0; i < 60'000; ++i) simulator.Write(random() % 20'000, false);
+    simulator.Settle();
+    simulator.Report(("memtable " + std::to_string(flush_entries)).c_str());
+    simulator.Check();
+    simulator.CheckReads();
+    EXPECT_LT(simulator.WriteAmp(), previous + 12);
+    previous = simulator.WriteAmp();
+  }
+}
+
+// CompactRange beside writers and the policy's own plans comes to an end, and level 0 stays small.
+TEST(PolicySimulation, ManualCompactionEndsBesideWriters) {
+  Simulator simulator(Defaults(), 7);
+  std::mt19937 random(7);
+  for (int i = 0; i < 120'000; ++i) simulator.Write(random() % 100'000, false);
+  uint32_t fresh = 1'000'000;
+  simulator.Compact([&] {
+    for (int i = 0; i < 4000; ++i) {
+      simulator.Write(i % 2 == 0 ? random() % 100'000 : fresh++, false);
+    }
+  });
+  simulator.Report("beside");
+  simulator.CheckReads();
+  simulator.Settle();
+  simulator.Check();
+  simulator.CheckReads();
 }
 
 TEST(PolicySimulation, HoldsUnderExtremeOptions) {

@@ -218,19 +218,61 @@ TEST(Policy, LeavesQuarantinedFilesAlone) {
   const auto version = MakeVersion(
       "add L6 file 9 size 5000 keys \"a\"..\"m\"\n"
       "add L5 file 1 size 300 keys \"b\"..\"c\"\n"
-      "add L5 file 2 size 300 keys \"x\"..\"y\"\n"
+      "add L5 file 2 size 600 keys \"x\"..\"y\"\n"
       "quarantine L6 9 \"bad\"\n");
   EXPECT_EQ(PickText(*version), "level size: move L5 2 -> L6");
   EXPECT_EQ(PickText(*MakeVersion("delete L5 2", version)), "nothing");
+}
+
+// What lies over a damaged file and cannot go down is no reason to delay writers, and what lies
+// beside it goes down.
+TEST(Policy, CountsOnlyWhatADamagedFileLetsPass) {
+  const auto version = MakeVersion(
+      "add L6 file 9 size 5000 keys \"f\"..\"m\"\n"
+      "add L5 file 1 size 3000 keys \"a\"..\"c\"\n"
+      "add L5 file 2 size 3000 keys \"g\"..\"h\"\n"
+      "quarantine L6 9 \"bad\"\n");
+  EXPECT_EQ(PickText(*version), "level size: move L5 1 -> L6");
+  EXPECT_GT(DebtBytes(*version, SmallOptions()), 0u);
+  const auto stuck = MakeVersion("delete L5 1", version);
+  EXPECT_EQ(PickText(*stuck), "nothing");
+  EXPECT_EQ(DebtBytes(*stuck, SmallOptions()), 0u);
+}
+
+// A small level has small files, so that one of them is a small part of it.
+TEST(Policy, FilesAreAsLargeAsTheirLevelAsksFor) {
+  PolicyOptions options = SmallOptions();
+  options.min_file_size = 100;
+  options.target_file_size = 10'000;
+  const auto size_of = [&](uint64_t last_level_bytes) {
+    const auto version = MakeVersion(Files(6, 100, 50, last_level_bytes / 50) + kFourRuns);
+    const auto plan = Pick(*version, options, {});
+    return plan ? plan->target_file_size : 0;
+  };
+  EXPECT_EQ(size_of(500), 100u);        // into level 6, which holds no more
+  EXPECT_EQ(size_of(100'000), 100u);    // into level 4 of 1,000
+  EXPECT_EQ(size_of(6'400'000), 100u);  // into level 2 of 640
+  const auto full = MakeVersion(Files(6, 100, 50, 2000) + Files(5, 1, 10, 2000));
+  const auto plan = Pick(*full, options, {});
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->output_level, 6);
+  EXPECT_EQ(plan->target_file_size, 100'000u / 32);
 }
 
 TEST(Policy, MergesInsideLevel0WhereNothingMayLeaveIt) {
   const auto version = MakeVersion(std::string(kFourRuns) +
                                    "add L6 file 9 size 500 keys \"a\"..\"m\"\n"
                                    "quarantine L6 9 \"bad\"\n");
-  const auto plan = Pick(*version, SmallOptions(), {});
+  EXPECT_EQ(PickText(*version),
+            "run count: merge L0 34 L0 33 L0 32 L0 31 -> L5, grandparents 9, older 9");
+  // Level 1 is the last above level 0: what its damaged file blocks stays there.
+  const auto first = MakeVersion(std::string(kFourRuns) +
+                                 "add L1 file 9 size 500 keys \"a\"..\"m\"\n"
+                                 "quarantine L1 9 \"bad\"\n");
+  const auto plan = Pick(*first, SmallOptions(), {});
   ASSERT_TRUE(plan);
-  EXPECT_EQ(DebugString(*plan), "run count: merge L0 34 L0 33 L0 32 L0 31 -> L0, older 9");
+  EXPECT_EQ(DebugString(*plan),
+            "run count: merge L0 34 L0 33 L0 32 L0 31 -> L0, grandparents 9, older 9");
   EXPECT_EQ(plan->output_run, 34u);
   // An old damaged run keeps those above it from leaving.
   const auto damaged = MakeVersion(
@@ -310,6 +352,24 @@ TEST(ManualPolicy, LeavesFilesOfTheLastLevelWithNothingToGiveUp) {
       "add L6 file 7 size 10 keys \"e\"..\"f\" seqs 0..0 entries 4 tombstones 1\n"
       "add L6 file 8 size 10 keys \"g\"..\"h\" seqs 0..0 entries 4\n");
   EXPECT_EQ(ManualText(*version, {}), "manual: merge L6 6 7 -> L6");
+}
+
+// Behind the place that it has come to, nothing concerns it: that came down later.
+TEST(ManualPolicy, NeverGoesBack) {
+  const auto version = MakeVersion(
+      "add L5 file 1 size 10 keys \"a\"..\"c\" seqs 0..0\n"
+      "add L5 file 2 size 10 keys \"d\"..\"f\" seqs 0..0\n"
+      "add L6 file 5 size 10 keys \"b\"..\"c\" seqs 0..0\n");
+  PolicyOptions options = SmallOptions();
+  options.max_plan_bytes = 1;
+  ManualRequest request;
+  const auto step = PickManual(*version, options, request);
+  ASSERT_TRUE(step);
+  EXPECT_EQ(DebugString(*step), "manual: merge L5 1 L6 5 -> L6");
+  request.Advance(*step);
+  EXPECT_EQ(ManualText(*version, request, options), "manual: merge L5 2 -> L6");
+  request.Advance(*PickManual(*version, options, request));
+  EXPECT_EQ(ManualText(*version, request, options), "nothing");
 }
 
 TEST(ManualPolicy, GoesAroundQuarantinedFiles) {

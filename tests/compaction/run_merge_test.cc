@@ -222,6 +222,23 @@ TEST(RunMerge, EndsAFileBeforeItOverlapsTooMuchBelow) {
   EXPECT_THAT(starts, ElementsAre(Key(0), Key(20), Key(40)));
 }
 
+// What lies over a damaged file cannot follow the rest down: it stands in files of its own.
+TEST(RunMerge, EndsAFileAtBothEndsOfADamagedFileBelow) {
+  Store store;
+  RunMergeOptions options = store.Options();
+  auto damaged = std::make_shared<FileMetadata>(*Grandparent(10, 19, 100));
+  damaged->damage = "damaged by the test";
+  options.grandparents = {Grandparent(0, 9, 100), damaged, Grandparent(25, 29, 100)};
+  options.max_grandparent_bytes = 1000;
+  std::vector<OwnedEntry> entries;
+  for (int i = 0; i < 50; ++i) entries.push_back(Put(i, 1));
+  const auto result = store.Merge(entries, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  std::vector<std::string> starts;
+  for (const FileRef& file : result->files) starts.push_back(file->smallest_key);
+  EXPECT_THAT(starts, ElementsAre(Key(0), Key(10), Key(20)));
+}
+
 TEST(RunMerge, IsDataLossWhereTheInputDoesNotAscend) {
   Store store;
   const auto result = store.Merge({Put(2, 1), Put(1, 1)}, store.Options());
