@@ -178,6 +178,7 @@ Health DB::GetHealth() const { return impl_->context.errors.Get(); }
 
 absl::Status DB::Resume() {
   RETURN_IF_ERROR(impl_->CheckWritable());
+  impl_->writes->jobs()->ForgetFailures();
   return impl_->writes->Resume();
 }
 

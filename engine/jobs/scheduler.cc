@@ -14,8 +14,8 @@ namespace {
 // A waiter looks again after this long even where nobody signalled.
 constexpr uint64_t kWaitMicros = 20'000;
 
-// Files of the base level at most, and of one compaction's input.
-constexpr uint64_t kBaseFiles = 8;
+// Flushed runs that the base level holds at most, and files of one compaction's input.
+constexpr uint64_t kBaseRuns = 8;
 constexpr uint64_t kPlanFiles = 25;
 
 }  // namespace
@@ -53,52 +53,100 @@ void JobScheduler::DrainFlush() {
 void JobScheduler::StartDue() {
   Context* const context = world_.context;
   if (stopping_.load(std::memory_order_relaxed) || !context->errors.writable()) return;
-  const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-  if (!flush_running_ && !view->frozen.empty()) {
-    flush_running_ = true;
-    context->executor()->Schedule(Lane::kFlush, [this] {
-      // What went wrong stands in context->errors; whoever waits for the flush finds it there.
-      if (!stopping_.load()) RunFlush(world_).IgnoreError();
-      CleanUp();
-      MutexLock lock(&mutex_);
-      flush_running_ = false;
-      StartDue();
-      changed_.SignalAll();
-    });
-  }
-  if (manual_requests_ > 0) return;
-  const auto limit = static_cast<size_t>(std::max(1, context->options.background_threads));
-  while (compactions_running_ < limit) {
-    std::optional<compaction::Plan> plan =
-        compaction::Pick(*view->tables->version, Policy(), running_);
-    if (!plan.has_value()) return;
-    Start(*std::move(plan));
-  }
+  const uint64_t now = context->clock()->NowMicros();
+  if (flush_backoff_.Over(now)) StartFlush();
+  if (compaction_backoff_.Over(now)) StartCompactions();
 }
 
-void JobScheduler::Start(compaction::Plan plan) {
+void JobScheduler::StartFlush() {
+  if (flush_running_ || world_.tree->Pin()->frozen.empty()) return;
+  flush_running_ = true;
+  world_.context->executor()->Schedule(Lane::kFlush, [this] {
+    // What went wrong stands in context->errors; whoever waits for the flush finds it there.
+    const absl::Status outcome =
+        stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_);
+    CleanUp();
+    MutexLock lock(&mutex_);
+    flush_running_ = false;
+    flush_backoff_.Note(outcome, world_.context->clock()->NowMicros());
+    StartDue();
+    changed_.SignalAll();
+  });
+}
+
+JobScheduler::Situation JobScheduler::Now() const {
+  return {world_.tree->Pin()->tables->version, changes_, world_.context->snapshots->Oldest()};
+}
+
+void JobScheduler::StartCompactions() {
+  const Situation now = Now();
+  if (examined_ == now) return;
+  std::vector<compaction::Plan> waiting;
+  const bool manual_first = manual_turn_;
+  if (manual_first) waiting = StartManual(*now.version);
+  // What waits is kept free: to the policy it is as good as running.
+  waiting.insert(waiting.end(), running_.begin(), running_.end());
+  const auto limit = static_cast<size_t>(std::max(1, world_.context->options.background_threads));
+  while (compactions_running_ < limit) {
+    std::optional<compaction::Plan> plan = compaction::Pick(*now.version, Policy(), waiting);
+    if (!plan.has_value()) break;
+    waiting.push_back(*plan);
+    Start(*std::move(plan), nullptr);
+  }
+  if (!manual_first) StartManual(*now.version);
+  examined_ = {now.version, changes_, now.oldest_snapshot};
+}
+
+std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version& version) {
+  std::vector<compaction::Plan> waiting;
+  for (const ManualRef& manual : manual_) {
+    if (manual->step_runs || manual->done) continue;
+    std::optional<compaction::Plan> step =
+        compaction::PickManual(version, Policy(), manual->request);
+    if (!step.has_value()) {
+      manual->done = true;
+    } else if (compaction::ConflictsWithAny(*step, running_, world_.context->order)) {
+      waiting.push_back(*std::move(step));
+    } else {
+      Start(*std::move(step), manual);
+    }
+  }
+  manual_turn_ = !waiting.empty();
+  return waiting;
+}
+
+void JobScheduler::Start(compaction::Plan plan, ManualRef manual) {
+  assert(!compaction::ConflictsWithAny(plan, running_, world_.context->order));
   running_.push_back(plan);
   ++compactions_running_;
-  world_.context->executor()->Schedule(Lane::kCompaction,
-                                       [this, plan = std::move(plan)] { RunPlan(plan); });
+  ++changes_;
+  if (manual != nullptr) manual->step_runs = true;
+  world_.context->executor()->Schedule(
+      Lane::kCompaction,
+      [this, plan = std::move(plan), manual = std::move(manual)] { RunPlan(plan, manual); });
 }
 
-void JobScheduler::RunPlan(const compaction::Plan& plan) {
+void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual) {
   bool published = false;
   CompactionControl control;
   control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
-  control.publish = [this, &plan, &published](const std::function<void()>& publish) {
+  control.publish = [&](const std::function<void()>& publish) {
     MutexLock lock(&mutex_);
     publish();
     Leave(plan);
     published = true;
+    if (manual != nullptr) manual->request.Advance(plan);
   };
   // As for a flush; a damaged input is quarantined, and the policy leaves it alone from then on.
-  if (!control.cancelled()) RunCompaction(world_, plan, control).IgnoreError();
+  const absl::Status outcome =
+      control.cancelled() ? absl::CancelledError("stopping") : RunCompaction(world_, plan, control);
   CleanUp();
   MutexLock lock(&mutex_);
   if (!published) Leave(plan);
+  if (manual != nullptr) manual->step_runs = false;
   --compactions_running_;
+  ++changes_;
+  compaction_backoff_.Note(outcome, world_.context->clock()->NowMicros());
   StartDue();
   changed_.SignalAll();
 }
@@ -110,6 +158,7 @@ void JobScheduler::Leave(const compaction::Plan& plan) {
     return other.inputs.front().files.front()->number == first;
   });
   assert(left == 1);
+  ++changes_;
 }
 
 void JobScheduler::CleanUp() {
@@ -124,6 +173,17 @@ absl::Status JobScheduler::Failure() const {
   return world_.context->errors.WriteStatus();
 }
 
+bool JobScheduler::OnlyTimeHelps() const {
+  const uint64_t now = world_.context->clock()->NowMicros();
+  return NoJobRuns() && !(flush_backoff_.Over(now) && compaction_backoff_.Over(now));
+}
+
+void JobScheduler::ForgetFailures() {
+  MutexLock lock(&mutex_);
+  flush_backoff_.Forget();
+  compaction_backoff_.Forget();
+}
+
 absl::Status JobScheduler::Await(const std::function<bool()>& done) {
   for (;;) {
     Schedule();
@@ -133,41 +193,41 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
       RETURN_IF_ERROR(Failure());
     }
     if (world_.context->executor()->RunOne()) continue;
-    MutexLock lock(&mutex_);
-    if (!done()) changed_.WaitFor(&mutex_, kWaitMicros);
+    bool sleep = false;
+    {
+      MutexLock lock(&mutex_);
+      if (done()) return absl::OkStatus();
+      sleep = OnlyTimeHelps();
+      if (!sleep) changed_.WaitFor(&mutex_, kWaitMicros);
+    }
+    // By the database's clock, which decides when the next attempt is due.
+    if (sleep) world_.context->clock()->SleepMicros(kWaitMicros);
   }
 }
 
 absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
-    const std::shared_ptr<const ReadView> view = world_.tree->Pin();
-    return NoJobRuns() && view->frozen.empty() &&
-           !compaction::Pick(*view->tables->version, Policy(), {}).has_value();
+    return NoJobRuns() && world_.tree->Pin()->frozen.empty() && examined_ == Now();
   });
 }
 
 absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
-  const compaction::ManualRequest request{
-      range, world_.versions->state().families.at(kDefaultFamily).flushed_sequence,
-      FileNumber{world_.context->next_file_number.load()}};
+  const auto manual = std::make_shared<Manual>();
+  manual->request.range = range;
+  manual->request.newest_sequence =
+      world_.versions->state().families.at(kDefaultFamily).flushed_sequence;
+  manual->request.first_new_file = FileNumber{world_.context->next_file_number.load()};
   {
     MutexLock lock(&mutex_);
-    ++manual_requests_;
+    manual_.push_back(manual);
+    ++changes_;
   }
-  // One step after the other, each while nothing else runs, until there is none left.
-  const absl::Status status = Await([&] {
-    mutex_.AssertHeld();
-    if (!running_.empty() || !Failure().ok()) return false;
-    std::optional<compaction::Plan> step =
-        compaction::PickManual(*world_.tree->Pin()->tables->version, Policy(), request);
-    if (!step.has_value()) return true;
-    Start(*std::move(step));
-    return false;
-  });
+  const absl::Status status = Await([&manual] { return manual->done; });
   {
     MutexLock lock(&mutex_);
-    --manual_requests_;
+    std::erase(manual_, manual);
+    ++changes_;
   }
   Schedule();
   return status.ok() ? DamageIn(range) : status;
@@ -185,17 +245,21 @@ absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
 }
 
 uint64_t JobScheduler::DebtBytes() const {
-  return compaction::DebtBytes(*world_.tree->Pin()->tables->version, Policy());
+  const std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
+  MutexLock lock(&debt_mutex_);
+  if (debt_.version != version) debt_ = {version, compaction::DebtBytes(*version, Policy())};
+  return debt_.bytes;
 }
 
 compaction::PolicyOptions JobScheduler::Policy() const {
+  const Context& context = *world_.context;
   compaction::PolicyOptions policy;
-  policy.order = world_.context->order;
-  policy.target_file_size = world_.context->options.target_file_size;
-  policy.max_base_bytes = kBaseFiles * policy.target_file_size;
+  policy.order = context.order;
+  policy.target_file_size = context.options.target_file_size;
+  policy.min_file_size = std::min<uint64_t>(policy.target_file_size, context.memory.memtable_bytes);
+  policy.max_base_bytes = kBaseRuns * context.memory.memtable_bytes;
   policy.max_plan_bytes = kPlanFiles * policy.target_file_size;
-  const std::vector<SequenceNumber> snapshots = world_.context->snapshots->Sequences();
-  if (!snapshots.empty()) policy.oldest_snapshot = snapshots.front();
+  policy.oldest_snapshot = context.snapshots->Oldest();
   return policy;
 }
 

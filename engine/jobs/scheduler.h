@@ -10,12 +10,17 @@
 // published, or it has failed. Both ends lie under mutex_, so that whoever holds mutex_ sees a
 // version that holds every input of every running plan.
 //
+// CompactRange and the policy take turns where their plans conflict: after a step of the one the
+// other goes first, so that neither keeps the other waiting for more than a plan.
+//
 // Lock order: manifest_mu before mutex_ before tree_mu. Nobody waits for I/O under mutex_.
 #ifndef CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 #define CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +31,27 @@
 
 namespace cambium::engine {
 
+// When a job that has failed may start again: 250 ms later, then twice as long each time, up to 750
+// ms, so that a full disk is not kept busy. Together with the wait of ErrorState::ShouldProbe that
+// is within the two seconds of D13. Thread-compatible.
+class Backoff {
+ public:
+  static constexpr uint64_t kFirstMicros = 250'000;
+  static constexpr uint64_t kLongestMicros = 750'000;
+
+  bool Over(uint64_t now_micros) const { return now_micros >= not_before_micros_; }
+  // A job has ended.
+  void Note(const absl::Status& outcome, uint64_t now_micros) {
+    if (outcome.ok() || absl::IsCancelled(outcome)) return Forget();
+    delay_micros_ = std::clamp(2 * delay_micros_, kFirstMicros, kLongestMicros);
+    not_before_micros_ = now_micros + delay_micros_;
+  }
+  void Forget() { *this = Backoff(); }
+
+ private:
+  uint64_t delay_micros_ = 0, not_before_micros_ = 0;
+};
+
 // Thread-safe.
 class JobScheduler {
  public:
@@ -34,7 +60,8 @@ class JobScheduler {
   JobScheduler(const JobScheduler&) = delete;
   JobScheduler& operator=(const JobScheduler&) = delete;
 
-  // Starts what is due. Cheap where nothing is.
+  // Starts what is due. Cheap if nothing is: the policy is asked once for each change of what it
+  // looks at.
   void Schedule() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts no more jobs, has running compactions give up, and returns when none runs.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -50,24 +77,57 @@ class JobScheduler {
   absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns when no job runs and none is due; or why none can run.
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Merges what overlaps `range` into the last level. Nothing else is compacted meanwhile. DataLoss
-  // where a damaged file of that range had to be left where it is.
+  // Merges what overlaps `range` into the last level, beside what the policy asks for. DataLoss if
+  // a damaged file of that range had to be left where it is.
   absl::Status CompactRange(const compaction::KeyRange& range) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The cause of failures was removed: jobs that have failed may start again at once.
+  void ForgetFailures() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Bytes that compactions would have to write until nothing is due.
   uint64_t DebtBytes() const;
   const JobWorld& world() const { return world_; }
 
  private:
+  // A call of CompactRange that has not returned. Guarded by mutex_.
+  struct Manual {
+    compaction::ManualRequest request;
+    bool step_runs = false;
+    bool done = false;
+  };
+  using ManualRef = std::shared_ptr<Manual>;
+  // All that decides what can be started: the policy is not asked twice about the same.
+  struct Situation {
+    std::shared_ptr<const manifest::Version> version;
+    uint64_t changes = 0;
+    SequenceNumber oldest_snapshot = 0;
+
+    friend bool operator==(const Situation&, const Situation&) = default;
+  };
+
+  // The newest version that was asked for, and its compaction debt.
+  struct Debt {
+    std::shared_ptr<const manifest::Version> version;
+    uint64_t bytes = 0;
+  };
+
   compaction::PolicyOptions Policy() const;
+  Situation Now() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Start(compaction::Plan plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunPlan(const compaction::Plan& plan) ABSL_LOCKS_EXCLUDED(mutex_);
+  void StartFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts the next step of each CompactRange. Returns the steps that conflict with running plans.
+  std::vector<compaction::Plan> StartManual(const manifest::Version& version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `manual` is null for a plan of the policy's own.
+  void Start(compaction::Plan plan, ManualRef manual) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunPlan(const compaction::Plan& plan, const ManualRef& manual) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes `plan` out of the running ones.
   void Leave(const compaction::Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What every job begins its end with.
   void CleanUp() ABSL_LOCKS_EXCLUDED(mutex_);
   bool NoJobRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if nothing runs and something that has failed waits for its next attempt.
+  bool OnlyTimeHelps() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure() const;
   absl::Status DamageIn(const compaction::KeyRange& range) const;
 
@@ -76,9 +136,18 @@ class JobScheduler {
   mutable Mutex mutex_;
   CondVar changed_;
   bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
-  int manual_requests_ ABSL_GUARDED_BY(mutex_) = 0;
+  Backoff flush_backoff_ ABSL_GUARDED_BY(mutex_);
+  Backoff compaction_backoff_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ManualRef> manual_ ABSL_GUARDED_BY(mutex_);
+  // A step of a CompactRange waited for the policy's plans: it goes before further ones.
+  bool manual_turn_ ABSL_GUARDED_BY(mutex_) = false;
   size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs, to their very end
   std::vector<compaction::Plan> running_ ABSL_GUARDED_BY(mutex_);
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of what runs, and of manual_
+  // Nothing more can be started in it.
+  Situation examined_ ABSL_GUARDED_BY(mutex_);
+  mutable Mutex debt_mutex_;
+  mutable Debt debt_ ABSL_GUARDED_BY(debt_mutex_);
 };
 
 }  // namespace cambium::engine

@@ -142,8 +142,9 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
   return all;
 }
 
-// Finds the damaged inputs and quarantines them. Answers whether there was one.
-bool Quarantine(const JobWorld& world, const compaction::Plan& plan) {
+// Quarantines the inputs that are damaged. Returns `error`, which the plan ended with, if none is.
+absl::Status Quarantine(const JobWorld& world, const compaction::Plan& plan,
+                        const absl::Status& error) {
   Context* const context = world.context;
   manifest::VersionEdit edit;
   for (const compaction::PlanInput& input : plan.inputs) {
@@ -154,10 +155,7 @@ bool Quarantine(const JobWorld& world, const compaction::Plan& plan) {
           {input.level, file->number, std::string(status.ToString())});
     }
   }
-  if (edit.families.empty()) return false;
-  // A failed commit has been noted as a write error; the file is as damaged as before.
-  world.versions->Commit(std::move(edit), 0).IgnoreError();
-  return true;
+  return edit.families.empty() ? error : world.versions->Commit(std::move(edit), 0);
 }
 
 }  // namespace
@@ -224,12 +222,10 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
   const absl::StatusOr<RunMergeResult> result =
       output.Finish(MergeParts(context, plan, control.cancelled, &output));
   if (!result.ok()) {
-    const absl::Status& error = result.status();
-    if (absl::IsCancelled(error)) return error;
-    if (!absl::IsDataLoss(error) || !Quarantine(world, plan)) {
-      context->errors.NoteWriteError(error, epoch);
-    }
-    return error;
+    absl::Status status = result.status();
+    if (absl::IsDataLoss(status)) status = Quarantine(world, plan, status);
+    if (!status.ok() && !absl::IsCancelled(status)) context->errors.NoteWriteError(status, epoch);
+    return status;
   }
   compaction::AppendToEdit(plan, result->files, &edit.Family());
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));

@@ -45,9 +45,10 @@ struct CompactionControl {
 // Carries out `plan`, whose files the newest view holds and no other running plan conflicts with. A
 // large plan is merged in parts, side by side where the executor has idle threads.
 //
-// After an error the tree is as it was. Cancelled where control.cancelled answered true. DataLoss
-// where an input is damaged: that file is then quarantined, and writes go on (D15). Any other error
-// has been noted in context->errors.
+// Returns ok if an input is damaged, too: that file is then quarantined and the rest of the tree is
+// as it was, so that the policy looks for another plan and writes go on (D15). After an error the
+// tree is as it was: Cancelled if control.cancelled answered true; any other error has been noted
+// in context->errors.
 absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
                            const CompactionControl& control);
 

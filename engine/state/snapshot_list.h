@@ -32,6 +32,11 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     MutexLock lock(&mutex_);
     return {live_.begin(), live_.end()};
   }
+  // The oldest one's, or kMaxSequenceNumber.
+  SequenceNumber Oldest() const {
+    MutexLock lock(&mutex_);
+    return live_.empty() ? kMaxSequenceNumber : *live_.begin();
+  }
   size_t Count() const {
     MutexLock lock(&mutex_);
     return live_.size();

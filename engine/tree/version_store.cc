@@ -25,9 +25,15 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   }
   edit.last_sequence = last_sequence;
   edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
-  ASSIGN_OR_RETURN(manifest::ManifestState next,
-                   manifest::ApplyEdit(state_, edit, context_->order));
-  RETURN_IF_ERROR(WriteEdit(edit, std::move(next)));
+  const WriteEpoch epoch = context_->errors.epoch();
+  absl::StatusOr<manifest::ManifestState> next = manifest::ApplyEdit(state_, edit, context_->order);
+  if (!next.ok()) {
+    // The edit contradicts the state, which no repetition of its job would change.
+    Abandon(edit);
+    context_->errors.NoteWriteError(next.status(), epoch);
+    return next.status();
+  }
+  RETURN_IF_ERROR(WriteEdit(edit, *std::move(next)));
   tree_->Install(state_.families.at(kDefaultFamily).version, flushed, bracket);
   return absl::OkStatus();
 }
