@@ -190,6 +190,7 @@ wal::LogSetOptions LogOptionsFor(Context* context, VersionStore* versions,
   options.registry = versions;
   options.uuid = state.database_id;
   options.segment_size = context->memory.segment_bytes;
+  options.mapped = context->options.mapped_log;
   return options;
 }
 
@@ -307,16 +308,23 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   return recovered;
 }
 
-absl::StatusOr<Recovered> Create(Context* context) {
+absl::Status CheckNothingLost(const Context& context) {
   const KnownDatabase known;
-  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
+  ASSIGN_OR_RETURN(const Listing listing, List(context, known.limit));
   for (const auto& [name, file] : listing.files) {
     if (file.type != FileType::kTable && file.type != FileType::kLog) continue;
-    const std::string path = JoinPath(context->path, name);
-    if (Identify(context->fs(), path, file, known) == FileIdentity::kForeign) continue;
-    return absl::DataLossError(absl::StrCat("open ", context->path, ": found ", path,
+    const std::string path = JoinPath(context.path, name);
+    if (Identify(context.fs(), path, file, known) == FileIdentity::kForeign) continue;
+    return absl::DataLossError(absl::StrCat("open ", context.path, ": found ", path,
                                             ", expected CURRENT beside it: it is missing"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Recovered> Create(Context* context) {
+  RETURN_IF_ERROR(CheckNothingLost(*context));
+  const KnownDatabase known;
+  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
   context->next_file_number.store(listing.largest_number + 1);
   Recovered created;
   created.state.comparator_name = context->order.comparator()->Name();

@@ -48,6 +48,9 @@ struct Recovered {
 // database.
 absl::StatusOr<Recovered> Recover(Context* context);
 
+// Returns DataLoss if the directory, which has no CURRENT, holds tables or logs: CURRENT was lost.
+absl::Status CheckNothingLost(const Context& context);
+
 // An empty database that is nowhere on disk yet. DataLoss where the directory holds tables or logs:
 // then CURRENT was lost.
 absl::StatusOr<Recovered> Create(Context* context);

@@ -13,12 +13,14 @@
 #include <cerrno>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "env/errno_status.h"
+#include "env/mapping_guard.h"
 #include "env/posix_io.h"
 #include "util/absl_view.h"
 #include "util/status_macros.h"
@@ -105,15 +107,31 @@ class PosixWritableFile final : public WritableFile {
   uint64_t end_ = 0;
 };
 
-// Close comes after the other calls have returned. Thread-safe.
+// Close comes after the other calls have returned. Thread-safe, but for the first call of
+// Mapping().
 class PosixLogFile final : public LogFile {
  public:
-  // `mapping` is the whole file, or null.
-  PosixLogFile(std::string path, FileDescriptor fd, uint64_t size, char* mapping)
-      : path_(std::move(path)), fd_(std::move(fd)), size_(size), mapping_(mapping) {}
+  enum class Mappable { kNo, kYes };
+
+  PosixLogFile(std::string path, FileDescriptor fd, uint64_t size, Mappable mappable)
+      : path_(std::move(path)), fd_(std::move(fd)), size_(size), mappable_(mappable) {}
   ~PosixLogFile() override { Unmap(); }
 
-  char* Mapping() const override { return mapping_; }
+  char* Mapping() const override {
+    if (mapping_ != nullptr || mappable_ == Mappable::kNo || !fd_.valid()) return mapping_;
+    void* const address = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+    // Out of address space or of mappings: WriteAt serves.
+    if (address == MAP_FAILED) return nullptr;
+    mapping_ = static_cast<char*>(address);
+    // A child process has no business in its parent's log.
+    (void)::madvise(mapping_, size_, MADV_DONTFORK);
+    guard_.emplace(mapping_, size_);
+    return mapping_;
+  }
+
+  const std::atomic<bool>* MappingLost() const override {
+    return guard_.has_value() ? &guard_->lost() : nullptr;
+  }
 
   void Populate(uint64_t offset, uint64_t size) override {
     if (mapping_ == nullptr || offset >= size_) return;
@@ -135,14 +153,15 @@ class PosixLogFile final : public LogFile {
 
   absl::Status Sync() override {
     if (!fd_.valid()) return ClosedStatus("sync", path_);
-    return SyncData(fd_.get(), path_);
+    RETURN_IF_ERROR(SyncData(fd_.get(), path_));
+    return CheckIntact();
   }
 
   absl::Status Close(uint64_t final_size) override {
     if (!fd_.valid()) return absl::OkStatus();
     Unmap();
-    absl::Status status;
-    if (final_size < size_) {
+    absl::Status status = CheckIntact();
+    if (status.ok() && final_size < size_) {
       status = StatusOf(::ftruncate(fd_.get(), static_cast<off_t>(final_size)), "truncate", path_);
     }
     status.Update(fd_.Close(path_));
@@ -151,13 +170,32 @@ class PosixLogFile final : public LogFile {
 
  private:
   void Unmap() {
+    guard_.reset();
     if (mapping_ != nullptr) ::munmap(std::exchange(mapping_, nullptr), size_);
+  }
+
+  // Nothing but this object changes the file's size. Another hand that cut it has destroyed
+  // records, also where the file has grown again since by writes behind the cut.
+  absl::Status CheckIntact() const {
+    struct stat info;
+    if (::fstat(fd_.get(), &info) != 0) return ErrnoStatus("stat", path_, errno);
+    if (info.st_nlink == 0) {
+      return absl::DataLossError(
+          absl::StrCat("log file ", path_, ": another process has removed it while it was in use"));
+    }
+    if (static_cast<uint64_t>(info.st_size) == size_) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat("log file ", path_, ": found ", info.st_size,
+                                            " bytes, expected ", size_,
+                                            ": another process has cut it while it was in use"));
   }
 
   const std::string path_;
   FileDescriptor fd_;
   const uint64_t size_;
-  char* mapping_;
+  const Mappable mappable_;
+  // Made by the first call of Mapping().
+  mutable char* mapping_ = nullptr;
+  mutable std::optional<MappingGuard> guard_;  // while it is mapped
 };
 
 // Whether a store into an allocated block of this file can't be refused for want of space.
@@ -187,6 +225,7 @@ absl::Status FillWithZeros(int fd, const std::string& path, uint64_t size) {
 // Blocks for [0, size), and that size.
 absl::Status Allocate(int fd, const std::string& path, uint64_t size) {
   if (size == 0) return absl::OkStatus();
+  const FileSizeSignalBlock block(size);
   // Not posix_fallocate(): where the file system has none, glibc's stand-in makes a call or two for
   // each block.
   const int result = AfterSignals([&] { return ::fallocate(fd, 0, 0, static_cast<off_t>(size)); });
@@ -207,7 +246,7 @@ bool IsDirectory(const std::string& path) {
 }
 
 absl::Status MakeOneDirectory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) == 0) return absl::OkStatus();
+  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return absl::OkStatus();
   const int error = errno;
   if (error == EEXIST && IsDirectory(path)) return absl::OkStatus();
   return ErrnoStatus("make directory", path, error);
@@ -241,7 +280,7 @@ absl::StatusOr<std::shared_ptr<FileSystem>> PosixFileSystem::HoldDirectory(
 
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> PosixFileSystem::OpenRandomAccess(
     const std::string& path) {
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("open", Locate(path), O_RDONLY));
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("open", Locate(path), O_RDONLY | O_NOFOLLOW));
   return std::make_unique<PosixRandomAccessFile>(path, std::move(fd));
 }
 
@@ -262,17 +301,14 @@ absl::StatusOr<std::unique_ptr<LogFile>> PosixFileSystem::CreateLog(const std::s
     ::unlinkat(place.directory, place.name, 0);
     return status;
   }
-  char* mapping = nullptr;
-  if (log_mapping_ == LogMapping::kAuto && size > 0 && StoresCannotFail(fd.get())) {
-    void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-    // Out of address space or of mappings: WriteAt serves.
-    if (address != MAP_FAILED) mapping = static_cast<char*>(address);
-  }
-  return std::make_unique<PosixLogFile>(path, std::move(fd), size, mapping);
+  const bool mappable = log_mapping_ == LogMapping::kAuto && size > 0 && StoresCannotFail(fd.get());
+  return std::make_unique<PosixLogFile>(
+      path, std::move(fd), size,
+      mappable ? PosixLogFile::Mappable::kYes : PosixLogFile::Mappable::kNo);
 }
 
 absl::Status PosixFileSystem::SyncFile(const std::string& path) {
-  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("sync", Locate(path), O_RDONLY));
+  ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("sync", Locate(path), O_RDONLY | O_NOFOLLOW));
   return SyncData(fd.get(), path);
 }
 
@@ -292,7 +328,13 @@ absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
 }
 
 absl::Status PosixFileSystem::RemoveDirectory(const std::string& path) {
-  return StatusOf(::rmdir(path.c_str()), "remove directory", path);
+  if (::rmdir(path.c_str()) == 0) return absl::OkStatus();
+  const int error = errno;
+  absl::Status status = ErrnoStatus("remove directory", path, error);
+  // Not empty, a mount point, or reached through a symbolic link.
+  const bool must_stay =
+      error == ENOTEMPTY || error == EEXIST || error == EBUSY || error == ENOTDIR;
+  return must_stay ? absl::FailedPreconditionError(status.message()) : status;
 }
 
 absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const std::string& path) {
@@ -334,7 +376,8 @@ absl::Status PosixFileSystem::Remove(const std::string& path) {
 
 absl::Status PosixFileSystem::Truncate(const std::string& path, uint64_t size) {
   RETURN_IF_ERROR(CheckSize("truncate", path, size));
-  ASSIGN_OR_RETURN(const FileDescriptor fd, OpenDescriptor("truncate", Locate(path), O_WRONLY));
+  ASSIGN_OR_RETURN(const FileDescriptor fd,
+                   OpenDescriptor("truncate", Locate(path), O_WRONLY | O_NOFOLLOW));
   const int result = AfterSignals([&] { return ::ftruncate(fd.get(), static_cast<off_t>(size)); });
   return StatusOf(result, "truncate", path);
 }

@@ -1,6 +1,7 @@
 #include "env/posix_io.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,19 +25,36 @@ absl::Status FileDescriptor::Close(const std::string& path) {
   return absl::OkStatus();
 }
 
+FileSizeSignalBlock::FileSizeSignalBlock(uint64_t end) {
+  struct rlimit limit;
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || end <= limit.rlim_cur) return;
+  sigemptyset(&signal_);
+  sigaddset(&signal_, SIGXFSZ);
+  active_ = ::pthread_sigmask(SIG_BLOCK, &signal_, &before_) == 0;
+}
+
+FileSizeSignalBlock::~FileSizeSignalBlock() {
+  if (!active_ || sigismember(&before_, SIGXFSZ) == 1) return;
+  // Takes the signal that a refused write has left behind.
+  const struct timespec at_once = {};
+  AfterSignals([&] { return ::sigtimedwait(&signal_, nullptr, &at_once); });
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 absl::Status StatusOf(int result, std::string_view operation, const std::string& path) {
   return result == 0 ? absl::OkStatus() : ErrnoStatus(operation, path, errno);
 }
 
 absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const Place& place,
                                               int flags) {
-  const int fd =
-      AfterSignals([&] { return ::openat(place.directory, place.name, flags | O_CLOEXEC, 0644); });
+  const int fd = AfterSignals(
+      [&] { return ::openat(place.directory, place.name, flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return ErrnoStatus(operation, place.path, errno);
   return FileDescriptor(fd);
 }
 
 absl::Status WriteFully(int fd, const std::string& path, std::string_view data, uint64_t offset) {
+  const FileSizeSignalBlock block(offset + data.size());
   while (!data.empty()) {
     const ssize_t count = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
     if (count > 0) {

@@ -2,6 +2,9 @@
 #ifndef CAMBIUM_ENV_POSIX_IO_H_
 #define CAMBIUM_ENV_POSIX_IO_H_
 
+#include <signal.h>
+#include <sys/types.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <memory>
@@ -52,9 +55,29 @@ struct Place {
   const std::string& path;  // the whole of it, for messages
 };
 
-// openat(2) with O_CLOEXEC, repeated after signals. Mode 0644 for a new file.
+// What is made is for its owner and to be read by the owner's group, less what the umask forbids.
+inline constexpr mode_t kFileMode = 0640;
+inline constexpr mode_t kDirectoryMode = 0750;
+
+// openat(2) with O_CLOEXEC, repeated after signals. A new file gets kFileMode.
 absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const Place& place,
                                               int flags);
+
+// While it lives, growing a file to `end` bytes over the process's limit (RLIMIT_FSIZE) answers
+// EFBIG in this thread, and raises no SIGXFSZ, which would end the process. One system call as long
+// as the limit is not reached. Confined to its scope.
+class FileSizeSignalBlock {
+ public:
+  explicit FileSizeSignalBlock(uint64_t end);
+  ~FileSizeSignalBlock();
+  FileSizeSignalBlock(const FileSizeSignalBlock&) = delete;
+  FileSizeSignalBlock& operator=(const FileSizeSignalBlock&) = delete;
+
+ private:
+  bool active_ = false;
+  sigset_t signal_;
+  sigset_t before_;
+};
 
 // Writes all of `data` at `offset`, or says why not.
 [[nodiscard]] absl::Status WriteFully(int fd, const std::string& path, std::string_view data,

@@ -1,10 +1,12 @@
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "env/posix_io.h"
 #include "util/absl_view.h"
 #include "util/mutex.h"
+#include "util/process.h"
 #include "util/status_macros.h"
 
 namespace cambium::env {
@@ -29,28 +32,51 @@ class FreeLock final : public FileLock {};
 // A lock file that is removed again and again under our hands is given up after so many turns.
 constexpr int kMaxAttempts = 100;
 
-// The lock files that this process holds. Thread-safe.
+// More than a pid and a newline take.
+constexpr size_t kMaxLockFileSize = 32;
+
+// The lock files that this process holds. Thread-safe. A child of fork() begins with none.
 class HeldLocks {
  public:
-  // False where what is held excludes it.
-  bool Insert(const FileIdentity& identity, LockMode mode) {
+  // False where what is held excludes it. `fd` is open on the file.
+  bool Insert(const FileIdentity& identity, LockMode mode, int fd) {
     MutexLock lock(&mu_);
-    return held_[identity].Add(mode);
+    if (!held_[identity].Add(mode)) return false;
+    descriptors_.insert(fd);
+    return true;
   }
-  void Erase(const FileIdentity& identity) {
+  void Erase(const FileIdentity& identity, int fd) {
     MutexLock lock(&mu_);
+    descriptors_.erase(fd);
     const auto found = held_.find(identity);
     if (found != held_.end() && found->second.DropOne()) held_.erase(found);
+  }
+
+  // Around fork(): nobody is in the middle of a change then.
+  void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mu_) { mu_.Lock(); }
+  void AfterForkInParent() ABSL_UNLOCK_FUNCTION(mu_) { mu_.Unlock(); }
+  // The locks stay the parent's: a descriptor that the child kept would keep them held when the
+  // parent has died.
+  void AfterForkInChild() ABSL_UNLOCK_FUNCTION(mu_) {
+    for (const int fd : descriptors_) ::close(fd);
+    descriptors_.clear();
+    held_.clear();
+    mu_.Unlock();
   }
 
  private:
   Mutex mu_;
   std::map<FileIdentity, LockHolders> held_ ABSL_GUARDED_BY(mu_);
+  std::set<int> descriptors_ ABSL_GUARDED_BY(mu_);
 };
 
 HeldLocks& Held() {
   // Never destroyed: a lock may outlive the static objects.
-  static HeldLocks& held = *std::make_unique<HeldLocks>().release();
+  static HeldLocks& held = *[] {
+    ::pthread_atfork([] { Held().BeforeFork(); }, [] { Held().AfterForkInParent(); },
+                     [] { Held().AfterForkInChild(); });
+    return std::make_unique<HeldLocks>().release();
+  }();
   return held;
 }
 
@@ -60,15 +86,24 @@ class PosixLock final : public FileLock {
  public:
   PosixLock(FileIdentity identity, FileDescriptor fd) : identity_(identity), fd_(std::move(fd)) {}
   ~PosixLock() override {
-    // In this order, so that whoever finds the table free finds the file's lock free too.
-    (void)fd_.Close("lock file");
-    Held().Erase(identity_);
+    if (generation_ != ProcessGeneration()) {
+      fd_.Release();  // closed after the fork
+      return;
+    }
+    // In this order, so that whoever finds the table free finds the file's lock free too. Unlocked
+    // by name: a child that a bare clone system call made may have a copy of the descriptor.
+    struct flock request = {};
+    request.l_type = F_UNLCK;
+    request.l_whence = SEEK_SET;
+    (void)::fcntl(fd_.get(), F_OFD_SETLK, &request);
+    Held().Erase(identity_, fd_.get());
   }
 
   int fd() const { return fd_.get(); }
 
  private:
   const FileIdentity identity_;
+  const uint32_t generation_ = ProcessGeneration();
   FileDescriptor fd_;
 };
 
@@ -110,6 +145,26 @@ std::string NameHolder(int fd, LockMode mode) {
   return pid.empty() ? std::string("another process") : absl::StrCat("another process, pid ", pid);
 }
 
+// Refuses what is no lock file of ours: it is neither locked nor written.
+absl::Status CheckLockFile(int fd, const std::string& path, const struct stat& info) {
+  const auto refusal = [&path](std::string_view found) {
+    return absl::FailedPreconditionError(absl::StrCat("lock ", path, ": found ", ToAbsl(found),
+                                                      ", expected a lock file of a database"));
+  };
+  if (!S_ISREG(info.st_mode)) return refusal("no regular file");
+  if (info.st_nlink > 1) return refusal("a file with more than one name");
+  // Its content is nothing or a pid and a newline, or, while its holder writes that over an older
+  // one, a mix of both.
+  char content[kMaxLockFileSize];
+  const ssize_t size = ::pread(fd, content, sizeof(content), 0);
+  const std::string_view text(content, size > 0 ? static_cast<size_t>(size) : 0);
+  if (static_cast<size_t>(info.st_size) > sizeof(content) ||
+      text.find_first_not_of("0123456789\n") != std::string_view::npos) {
+    return refusal("other content than a pid");
+  }
+  return absl::OkStatus();
+}
+
 // The pid is there for the message alone: a full disk must not keep a database from being opened.
 void WritePid(int fd, const std::string& path) {
   const std::string text = absl::StrCat(::getpid(), "\n");
@@ -121,19 +176,22 @@ void WritePid(int fd, const std::string& path) {
 // Whether `place` leads to the file of that identity.
 bool LeadsTo(const Place& place, const FileIdentity& identity) {
   struct stat info;
-  return ::fstatat(place.directory, place.name, &info, 0) == 0 &&
+  return ::fstatat(place.directory, place.name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
          FileIdentity(info.st_dev, info.st_ino) == identity;
 }
 
 // One attempt. Null where the file was replaced between our open and our lock.
 absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const Place& place, LockMode mode) {
   const std::string& path = place.path;
-  const int flags = mode == LockMode::kExclusive ? O_RDWR | O_CREAT : O_RDONLY;
+  // Not blocking, for the case that a pipe has the name.
+  const int flags =
+      (mode == LockMode::kExclusive ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK;
   ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("lock", place, flags));
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("lock", path, errno);
+  RETURN_IF_ERROR(CheckLockFile(fd.get(), path, info));
   const FileIdentity identity(info.st_dev, info.st_ino);
-  if (!Held().Insert(identity, mode)) {
+  if (!Held().Insert(identity, mode, fd.get())) {
     return HeldStatus(path, absl::StrCat("this process, pid ", ::getpid()));
   }
   // From here on its end gives back what was taken.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace cambium::env {
@@ -22,16 +23,15 @@ void LowerPriorityOfThisThread() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  const int count = std::max(threads, 1);
-  threads_.reserve(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    const Role role = count == 1 ? Role::kAny : i == 0 ? Role::kFlushOnly : Role::kAnyNiced;
+ThreadPool::ThreadPool(int threads) : concurrency_(std::max(threads, 1)) {
+  threads_.reserve(static_cast<size_t>(concurrency_));
+  for (int i = 0; i < concurrency_; ++i) {
+    const Role role = concurrency_ == 1 ? Role::kAny : i == 0 ? Role::kFlushOnly : Role::kAnyNiced;
     threads_.emplace_back([this, role] { Work(role); });
   }
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::Stop() {
   {
     MutexLock lock(&mu_);
     stopping_ = true;
@@ -39,12 +39,17 @@ ThreadPool::~ThreadPool() {
   flush_work_.SignalAll();
   any_work_.SignalAll();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  MutexLock lock(&mu_);
+  assert(running_ == 0);
+  stopped_ = true;
 }
 
 void ThreadPool::Schedule(Lane lane, std::function<void()> task) {
   bool for_flush_thread = false;
   {
     MutexLock lock(&mu_);
+    if (stopped_) return;
     lanes_[static_cast<size_t>(lane)].push_back(std::move(task));
     if (lane == Lane::kFlush && flush_thread_idle_) {
       // The next flush, if it comes before that thread wakes, goes to the others.

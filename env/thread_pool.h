@@ -26,12 +26,15 @@ class ThreadPool final : public Executor {
  public:
   // At least one thread is made.
   explicit ThreadPool(int threads);
-  // Runs what still waits, and what that schedules, then ends the threads. Not from a task.
-  ~ThreadPool() override;
+  ~ThreadPool() override { Stop(); }
+
+  // Runs what still waits, and what that schedules, then ends the threads. What is scheduled from
+  // then on never runs. Idempotent. Not from a task, and by one thread at a time.
+  void Stop();
 
   void Schedule(Lane lane, std::function<void()> task) override;
   bool RunOne() override { return false; }
-  int Concurrency() const override { return static_cast<int>(threads_.size()); }
+  int Concurrency() const override { return concurrency_; }
 
  private:
   using Task = std::function<void()>;
@@ -42,6 +45,7 @@ class ThreadPool final : public Executor {
   std::optional<Task> Take(Role role) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Drained() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  const int concurrency_;
   Mutex mu_;
   CondVar flush_work_;  // the flush thread waits here
   CondVar any_work_;    // the others wait here
@@ -49,7 +53,8 @@ class ThreadPool final : public Executor {
   size_t running_ ABSL_GUARDED_BY(mu_) = 0;
   bool flush_thread_idle_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::thread> threads_;  // constant between constructor and destructor
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;  // no thread is left
+  std::vector<std::thread> threads_;           // constant between constructor and Stop()
 };
 
 }  // namespace cambium::env

@@ -62,6 +62,7 @@ struct LogSetOptions {
   // that is hardly written stays small, and eight rotations reach the full size.
   uint64_t first_segment_size = uint64_t{256} << 10;
   uint64_t segment_size = uint64_t{64} << 20;
+  bool mapped = true;  // write through memory where the file system maps a log
 };
 
 // A record of an older segment that is written again.

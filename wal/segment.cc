@@ -49,18 +49,22 @@ void AssembleRecord(const RecordHeader& header, std::span<const std::string_view
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(FileSystem* file_system, std::string path,
+absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(const LogSetOptions& options,
                                                          uint64_t number, uint64_t size) {
-  ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, file_system->CreateLog(path, size));
-  return std::shared_ptr<Segment>(new Segment(std::move(path), number, size, std::move(file)));
+  std::string path = options.segment_path(number);
+  ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, options.file_system->CreateLog(path, size));
+  char* const mapping = options.mapped ? file->Mapping() : nullptr;
+  return std::shared_ptr<Segment>(
+      new Segment(std::move(path), number, size, {std::move(file), mapping}));
 }
 
-Segment::Segment(std::string path, uint64_t number, uint64_t size, std::unique_ptr<LogFile> file)
+Segment::Segment(std::string path, uint64_t number, uint64_t size, MappedFile mapped)
     : path_(std::move(path)),
       number_(number),
       size_(size),
-      mapping_(file->Mapping()),
-      file_(std::move(file)),
+      mapping_(mapped.mapping),
+      lost_(mapped.file->MappingLost()),
+      file_(std::move(mapped.file)),
       first_missing_(size) {}
 
 absl::Status Segment::Write(uint64_t offset, std::string_view bytes) {
@@ -86,7 +90,13 @@ absl::Status Segment::WriteRecord(uint64_t offset, const RecordHeader& header,
   const uint64_t size = RecordSize(header.payload_size);
   if (mapping_ != nullptr && (durability == Durability::kProcess || size >= kLargeRecord)) {
     AssembleRecord(header, pieces, at, mapping_ + offset);
-    return absl::OkStatus();
+    if (lost_ == nullptr || !lost_->load(std::memory_order_relaxed)) [[likely]]
+      return absl::OkStatus();
+    absl::Status status = absl::DataLossError(
+        absl::StrCat("log file ", path_, ": write at offset ", offset,
+                     " found the file cut short: another process has cut it while it was in use"));
+    Fail(offset, status);
+    return status;
   }
   if (size <= kStackRecord) {
     alignas(kRecordAlignment) std::array<char, kStackRecord> record;
@@ -241,7 +251,7 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::CreateFile(uint64_t si
       return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,
                                                        " is outside 1 to ", kMaxSegmentNumber));
     }
-    made = Segment::Create(options_.file_system, options_.segment_path(number), number, size);
+    made = Segment::Create(options_, number, size);
   } while (absl::IsAlreadyExists(made.status()));
   return made;
 }

@@ -34,7 +34,7 @@ namespace cambium::wal {
 class Segment : public std::enable_shared_from_this<Segment> {
  public:
   // Makes the file. Its directory entry is the caller's to sync.
-  static absl::StatusOr<std::shared_ptr<Segment>> Create(FileSystem* file_system, std::string path,
+  static absl::StatusOr<std::shared_ptr<Segment>> Create(const LogSetOptions& options,
                                                          uint64_t number, uint64_t size);
 
   uint64_t number() const { return number_; }
@@ -82,7 +82,11 @@ class Segment : public std::enable_shared_from_this<Segment> {
   uint64_t first_missing() const;
 
  private:
-  Segment(std::string path, uint64_t number, uint64_t size, std::unique_ptr<LogFile> file);
+  struct MappedFile {
+    std::unique_ptr<LogFile> file;
+    char* mapping;  // null: every byte goes through WriteAt
+  };
+  Segment(std::string path, uint64_t number, uint64_t size, MappedFile mapped);
 
   absl::Status Write(uint64_t offset, std::string_view bytes);
 
@@ -90,6 +94,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const uint64_t number_;
   const uint64_t size_;
   char* const mapping_;
+  const std::atomic<bool>* const lost_;  // set when bytes of the mapping were lost; may be null
   Place place_;
   std::atomic<bool> failed_{false};
   std::atomic<bool> forsaken_{false};

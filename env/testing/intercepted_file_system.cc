@@ -162,6 +162,8 @@ class InterceptedLog final : public LogFile {
 
   char* Mapping() const override { return mapping_; }
 
+  const std::atomic<bool>* MappingLost() const override { return base_->MappingLost(); }
+
   void Populate(uint64_t offset, uint64_t size) override { base_->Populate(offset, size); }
 
   absl::Status WriteAt(uint64_t offset, std::string_view data) override {

@@ -78,7 +78,8 @@ class CAMBIUM_EXPORT LogFile {
   virtual ~LogFile() = default;
 
   // The whole file as writable memory, valid until Close(), or null where the file system cannot
-  // promise that a store never fails for want of space; then WriteAt is the only way in.
+  // promise that a store never fails for want of space; then WriteAt is the only way in. The first
+  // call makes the mapping, and is made before the file is shared among threads.
   virtual char* Mapping() const = 0;
 
   // A flag that is set when bytes of the mapping were lost: the file was cut short by another hand,
@@ -145,7 +146,8 @@ class CAMBIUM_EXPORT FileSystem {
 
   // Makes a directory and its missing parents; one that exists is fine.
   [[nodiscard]] virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Removes an empty directory.
+  // Removes an empty directory. FailedPrecondition if it must stay: it is not empty, a mount point,
+  // or `path` is a symbolic link.
   [[nodiscard]] virtual absl::Status RemoveDirectory(const std::string& path) = 0;
 
   // Names (no paths) of the entries of a directory, "." and ".." left out, sorted.

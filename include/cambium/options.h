@@ -21,7 +21,8 @@ namespace cambium {
 // How the blocks of the lower levels are compressed. The numbers are stored in files.
 enum class Compression : uint8_t { kNone = 0, kZstd = 1 };
 
-// What DB::Open takes. Plain data; a copy is kept.
+// What DB::Open takes. Plain data; a copy is kept. A value outside of its bounds is
+// InvalidArgument, which names the option and the bounds.
 struct Options {
   // Make the database where there is none; otherwise a missing one is NotFound.
   bool create_if_missing = true;
@@ -31,20 +32,22 @@ struct Options {
   // FailedPrecondition. Several read-only opens and no writer may share a directory.
   bool read_only = false;
 
-  // Bytes for memtables, block cache, indexes and filters, all together. At least 1 MiB is used.
+  // Bytes for memtables, block cache, indexes and filters, all together; at most 64 TiB. At least
+  // 1 MiB is used.
   size_t memory_budget = size_t{512} << 20;
-  // Bytes of one memtable; 0: chosen from memory_budget. At least 64 KiB is used.
+  // Bytes of one memtable; 0: chosen from memory_budget; at most 64 GiB. At least 64 KiB is
+  // used.
   size_t memtable_size = 0;
-  // Bytes of the block cache; 0: what memory_budget leaves.
+  // Bytes of the block cache; 0: what memory_budget leaves; at most 64 TiB.
   size_t block_cache_size = 0;
-  // Threads for flush and compaction; 0: chosen from the cores.
+  // Threads for flush and compaction; 0: chosen from the cores; at most 1024.
   int background_threads = 0;
 
   Compression compression = Compression::kZstd;
-  int compression_level = 1;
-  // Bits of filter a key; 0: no filter.
+  int compression_level = 1;  // zstd's: -131072 to 22
+  // Bits of filter per key; 0: no filter; at most 64.
   double filter_bits_per_key = 10;
-  // Bytes at which a compaction starts the next SSTable.
+  // Bytes at which a compaction starts the next SSTable; 4 KiB to 1 TiB. At least 64 KiB is used.
   uint64_t target_file_size = uint64_t{64} << 20;
 
   // Whether the log is written through a memory mapping if the file system allows it: faster, and

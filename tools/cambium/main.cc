@@ -214,6 +214,8 @@ int Main(int argc, char** argv) {
   process::ReserveStandardStreams();
   // A reader that goes away shows as an error of write, which ends a dump quietly.
   std::signal(SIGPIPE, SIG_IGN);
+  // A write over the limit of file sizes shows as an error too.
+  std::signal(SIGXFSZ, SIG_IGN);
   absl::StatusOr<std::unique_ptr<Output>> out = Output::Open("-");
   if (!out.ok()) return Fail(out.status());
   int exit_code = kOk;
