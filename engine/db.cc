@@ -11,7 +11,9 @@
 #include "engine/db_impl.h"
 #include "engine/read/db_iterator.h"
 #include "engine/read/point_read.h"
+#include "engine/validate_options.h"
 #include "util/epoch.h"
+#include "util/process.h"
 #include "util/status_macros.h"
 
 namespace cambium {
@@ -36,11 +38,13 @@ absl::Status WriteOne(engine::WritePath* writes, const SingleOp& op, const Write
 }  // namespace
 
 DB::DB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-DB::~DB() = default;
+DB::~DB() {
+  if (impl_->open_state.forked()) Abandon(std::move(impl_));
+}
 
 absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
-  if (options.comparator == nullptr) return absl::InvalidArgumentError("no comparator was given");
+  RETURN_IF_ERROR(engine::ValidateOptions(options));
   ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Open(options, path));
   return std::unique_ptr<DB>(new DB(std::move(impl)));
 }
@@ -83,18 +87,26 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   value->Reset();
+  RETURN_IF_ERROR(impl_->open_state.Check());
   impl_->context.stats.Add(engine::Counter::kGets, 1);
   EpochGuard guard(&impl_->context.epochs);
   ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
   absl::Status status = engine::PointRead(
       &impl_->context, {&guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
-  if (status.ok()) impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
-  return status;
+  if (status.ok()) {
+    impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
+    return status;
+  }
+  return impl_->open_state.Outcome(std::move(status));
 }
 
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                   std::span<absl::Status> statuses, const ReadOptions& options) {
   for (PinnedValue& value : values) value.Reset();
+  if (const absl::Status open = impl_->open_state.Check(); !open.ok()) {
+    std::fill(statuses.begin(), statuses.end(), open);
+    return;
+  }
   EpochGuard guard(&impl_->context.epochs);
   const absl::StatusOr<ReadMoment> at = impl_->BeginRead(options);
   absl::Status status = at.status();
@@ -106,6 +118,7 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
   engine::MultiPointRead(&impl_->context,
                          {&guard, at->view->get(), at->sequence, options.fill_cache}, keys, values,
                          statuses);
+  for (absl::Status& one : statuses) one = impl_->open_state.Outcome(std::move(one));
   impl_->context.stats.Add(engine::Counter::kGets, keys.size());
   impl_->context.stats.Add(
       engine::Counter::kGetsFound,
@@ -115,6 +128,9 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   engine::Context* const context = &impl_->context;
+  if (absl::Status open = impl_->open_state.Check(); !open.ok()) {
+    return engine::NewDBIterator({.input = NewEmptyIterator(std::move(open))});
+  }
   std::shared_ptr<const engine::ReadView> view;
   absl::StatusOr<ReadMoment> at;
   {
@@ -140,10 +156,12 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   args.pin = std::move(view);
   args.sequence = at->sequence;
   args.stats = &context->stats;
+  args.open = &impl_->open_state;
   return engine::NewDBIterator(std::move(args));
 }
 
 std::shared_ptr<const Snapshot> DB::GetSnapshot() {
+  if (!impl_->open_state.Check().ok()) return std::make_shared<const engine::NoSnapshot>();
   return impl_->context.snapshots->Take([this] { return impl_->writes->visible(); });
 }
 
@@ -162,6 +180,7 @@ absl::Status DB::CompactRange(std::optional<std::string_view> begin,
 }
 
 absl::Status DB::WaitForIdle() {
+  RETURN_IF_ERROR(impl_->open_state.Check());
   if (impl_->context.options.read_only) return absl::OkStatus();
   RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
   impl_->context.epochs.Drain();
@@ -170,11 +189,16 @@ absl::Status DB::WaitForIdle() {
 }
 
 absl::Status DB::Verify() {
-  return engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions,
-                           impl_->writes.get());
+  RETURN_IF_ERROR(impl_->open_state.Check());
+  return impl_->open_state.Outcome(
+      engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions, impl_->writes.get()));
 }
 
-Health DB::GetHealth() const { return impl_->context.errors.Get(); }
+Health DB::GetHealth() const {
+  absl::Status open = impl_->open_state.Check();
+  if (!open.ok()) return {Health::State::kReadOnly, std::move(open), {}};
+  return impl_->context.errors.Get();
+}
 
 absl::Status DB::Resume() {
   RETURN_IF_ERROR(impl_->CheckWritable());

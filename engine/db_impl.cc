@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "engine/file_identity.h"
+#include "env/thread_pool.h"
+#include "util/status_copy.h"
 #include "util/status_macros.h"
 
 namespace cambium {
@@ -41,6 +43,10 @@ absl::Status MakeDirectory(FileSystem* file_system, const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status NoDatabase(const std::string& path) {
+  return absl::NotFoundError(absl::StrCat("there is no database at ", path));
+}
+
 bool MayCreate(const Options& options) { return options.create_if_missing && !options.read_only; }
 
 // Makes the directory of a database that may be created; NotFound if there is no database and none
@@ -49,7 +55,8 @@ absl::Status PrepareDirectory(const Options& options, const std::string& path) {
   ASSIGN_OR_RETURN(const bool exists, options.file_system->Exists(CurrentPath(path)));
   if (exists) return absl::OkStatus();
   if (MayCreate(options)) return MakeDirectory(options.file_system.get(), path);
-  return absl::NotFoundError(absl::StrCat("there is no database at ", path));
+  ASSIGN_OR_RETURN(const bool has_directory, options.file_system->Exists(path));
+  return has_directory ? absl::OkStatus() : NoDatabase(path);
 }
 
 }  // namespace
@@ -74,6 +81,12 @@ absl::StatusOr<std::unique_ptr<DB::Impl>> DB::Impl::Open(Options options, const 
 
 absl::Status DB::Impl::Recover() {
   const Options& options = context.options;
+  if (!MayCreate(options)) {
+    // Before the lock file is made: there may be nothing here that is ours.
+    ASSIGN_OR_RETURN(const bool exists, context.fs()->Exists(CurrentPath(context.path)));
+    if (!exists) RETURN_IF_ERROR(engine::CheckNothingLost(context));
+    if (!exists) return NoDatabase(context.path);
+  }
   const LockMode mode = options.read_only ? LockMode::kShared : LockMode::kExclusive;
   ASSIGN_OR_RETURN(lock, context.fs()->Lock(LockPath(context.path), mode));
   absl::StatusOr<Recovered> recovered = engine::Recover(&context);
@@ -105,14 +118,30 @@ absl::Status DB::Impl::Start(Recovered recovered) {
 }
 
 absl::Status DB::Impl::Close() {
-  if (closed_.exchange(true)) return close_status_;
-  if (writes != nullptr && !context.options.read_only) close_status_ = writes->Close();
+  if (open_state.forked()) return open_state.Check();
+  MutexLock closing(&close_mu_);
+  if (!std::exchange(closed_, true)) close_status_ = CloseParts();
+  return CopyStatus(close_status_);
+}
+
+absl::Status DB::Impl::CloseParts() {
+  // Calls from here on are refused. Those that were let in before go on beside this: nothing that
+  // they use in memory is destroyed, and none of them writes a file from where writes end.
+  open_state.Close();
+  absl::Status status;
+  if (writes != nullptr && !context.options.read_only) status = writes->Close();
   context.epochs.Drain();
   context.reaper.Reap();
-  return close_status_;
+  // The directory may soon belong to another process.
+  context.reaper.Suspend();
+  versions.Close();
+  if (own_threads_) static_cast<env::ThreadPool*>(context.executor())->Stop();
+  lock.reset();
+  return status;
 }
 
 absl::Status DB::Impl::CheckWritable() const {
+  RETURN_IF_ERROR(open_state.Check());
   if (!context.options.read_only) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the database at ", context.path, " is open for reading only"));
@@ -162,7 +191,12 @@ absl::Status DestroyDB(const std::string& path) {
     RETURN_IF_ERROR(file_system->Remove(LockPath(path)));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> left, file_system->ListDirectory(path));
-  return left.empty() ? DefaultFileSystem()->RemoveDirectory(path) : absl::OkStatus();
+  if (!left.empty()) return absl::OkStatus();
+  // One that must stay, or that we may not remove, stays: a symbolic link, a mount point, an entry
+  // of a parent that is not ours.
+  absl::Status removed = DefaultFileSystem()->RemoveDirectory(path);
+  const bool stays = absl::IsFailedPrecondition(removed) || absl::IsPermissionDenied(removed);
+  return stays ? absl::OkStatus() : removed;
 }
 
 }  // namespace cambium

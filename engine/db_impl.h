@@ -2,16 +2,17 @@
 #ifndef CAMBIUM_ENGINE_DB_IMPL_H_
 #define CAMBIUM_ENGINE_DB_IMPL_H_
 
-#include <atomic>
 #include <memory>
 #include <string>
 
 #include "cambium/db.h"
 #include "engine/context.h"
 #include "engine/recovery.h"
+#include "engine/state/open_state.h"
 #include "engine/tree/tree.h"
 #include "engine/tree/version_store.h"
 #include "engine/write/write_path.h"
+#include "util/mutex.h"
 
 namespace cambium {
 
@@ -28,17 +29,21 @@ class DB::Impl {
   // becomes of the working directory, of the path and of what stands there.
   static absl::StatusOr<std::unique_ptr<Impl>> Open(Options options, const std::string& path);
 
-  Impl(const Options& options, const std::string& path) : context(options, path) {}
+  Impl(const Options& options, const std::string& path)
+      : context(options, path), open_state(path), own_threads_(options.executor == nullptr) {}
   ~Impl();
 
-  absl::Status Close();
-  // ok where the database takes writes.
+  // Releases files, threads and the lock; memory goes with the object. All callers get the one
+  // outcome, after closing has ended.
+  absl::Status Close() ABSL_LOCKS_EXCLUDED(close_mu_);
+  // Returns ok if the database takes writes.
   absl::Status CheckWritable() const;
   // Returns what a read that starts now looks at. The caller holds an EpochGuard for as long as it
   // uses the view, or copies it. InvalidArgument if the snapshot is of another database.
   absl::StatusOr<ReadMoment> BeginRead(const ReadOptions& read_options) const;
 
   engine::Context context;
+  engine::OpenState open_state;
   std::unique_ptr<FileLock> lock;
   engine::Tree tree{&context.tables, &context.reaper, &context.epochs};
   engine::VersionStore versions{&context, &tree};
@@ -48,8 +53,12 @@ class DB::Impl {
   absl::Status Recover();
   absl::Status Start(engine::Recovered recovered);
 
-  std::atomic<bool> closed_{false};
-  absl::Status close_status_;
+  absl::Status CloseParts();
+
+  const bool own_threads_;  // the executor is a pool that was made for this database
+  Mutex close_mu_;          // held while the database closes
+  bool closed_ ABSL_GUARDED_BY(close_mu_) = false;
+  absl::Status close_status_ ABSL_GUARDED_BY(close_mu_);
 };
 
 }  // namespace cambium

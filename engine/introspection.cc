@@ -108,6 +108,7 @@ std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view lev
 
 Stats DB::GetStats() const {
   const engine::Context& context = impl_->context;
+  if (!impl_->open_state.Check().ok()) return {};
   const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
   Stats stats;
   context.stats.Fill(&stats);
@@ -133,7 +134,7 @@ Stats DB::GetStats() const {
 std::optional<std::string> DB::GetProperty(std::string_view name) const {
   constexpr std::string_view kPrefix = "cambium.";
   constexpr std::string_view kFilesAtLevel = "num-files-at-level";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
+  if (!name.starts_with(kPrefix) || !impl_->open_state.Check().ok()) return std::nullopt;
   name.remove_prefix(kPrefix.size());
   const Stats stats = GetStats();
   if (name == "levels") return LevelsText(stats);
@@ -150,6 +151,7 @@ std::optional<std::string> DB::GetProperty(std::string_view name) const {
 }
 
 uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
+  if (!impl_->open_state.Check().ok()) return 0;
   const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
   const KeyOrder& order = impl_->context.order;
   if (order.Compare(begin, end) >= 0) return 0;

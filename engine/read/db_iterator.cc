@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/key_fold.h"
 #include "util/coding.h"
+#include "util/process.h"
 
 namespace cambium::engine {
 namespace {
@@ -41,6 +42,9 @@ class DBIterator final : public Iterator {
         identical_(args_.order.comparator_identical()),
         lower_head_(args_.lower_bound.has_value() ? args_.order.Head(*args_.lower_bound) : 0),
         upper_head_(args_.upper_bound.has_value() ? args_.order.Head(*args_.upper_bound) : 0) {}
+  ~DBIterator() override {
+    if (args_.open != nullptr && args_.open->forked()) Abandon(std::move(args_));
+  }
 
   bool Valid() const override { return valid_; }
   std::string_view key() const override {
@@ -66,6 +70,15 @@ class DBIterator final : public Iterator {
   InternalIterator* input() const { return args_.input.get(); }
   Tag seek_tag() const { return SeekTag(args_.sequence); }
 
+  // Returns true, and has ended, if the database takes no calls any more.
+  bool Refused() {
+    if (args_.open == nullptr) return false;
+    absl::Status open = args_.open->Check();
+    if (open.ok()) [[likely]]
+      return false;
+    End(std::move(open));
+    return true;
+  }
   void Start(Direction direction);
   // Finds the first key to show at or after the input's, which is the first of its key that may be
   // seen.
@@ -111,7 +124,7 @@ class DBIterator final : public Iterator {
   }
   void End(absl::Status status) {
     valid_ = false;
-    status_ = std::move(status);
+    status_ = args_.open == nullptr ? std::move(status) : args_.open->Outcome(std::move(status));
   }
   void EndUnsupported() {
     End(absl::UnimplementedError(absl::StrCat("read: an entry of kind ",
@@ -119,7 +132,7 @@ class DBIterator final : public Iterator {
                                               "; this release knows values and deletions")));
   }
 
-  const DBIteratorArgs args_;
+  DBIteratorArgs args_;
   const bool identical_;                    // whether equal keys are the same bytes
   const uint64_t lower_head_, upper_head_;  // the bounds'
   std::string_view key_, value_;
@@ -138,6 +151,7 @@ void DBIterator::Start(Direction direction) {
 }
 
 void DBIterator::SeekToFirst() {
+  if (Refused()) return;
   Start(Direction::kForward);
   if (args_.lower_bound.has_value()) {
     input()->Seek(*args_.lower_bound, seek_tag());
@@ -148,6 +162,7 @@ void DBIterator::SeekToFirst() {
 }
 
 void DBIterator::SeekToLast() {
+  if (Refused()) return;
   Start(Direction::kBackward);
   if (args_.upper_bound.has_value()) {
     input()->SeekForPrev(*args_.upper_bound, kNewestTag);
@@ -158,6 +173,7 @@ void DBIterator::SeekToLast() {
 }
 
 void DBIterator::Seek(std::string_view target) {
+  if (Refused()) return;
   Start(Direction::kForward);
   saved_key_.assign(target);  // `target` may be this iterator's own key
   input()->Seek(BelowLower(saved_key_) ? *args_.lower_bound : saved_key_, seek_tag());
@@ -165,6 +181,7 @@ void DBIterator::Seek(std::string_view target) {
 }
 
 void DBIterator::SeekForPrev(std::string_view target) {
+  if (Refused()) return;
   if (PastUpper(target)) return SeekToLast();
   Start(Direction::kBackward);
   saved_key_.assign(target);
@@ -174,6 +191,7 @@ void DBIterator::SeekForPrev(std::string_view target) {
 
 void DBIterator::Next() {
   assert(valid_);
+  if (Refused()) return;
   if (direction_ == Direction::kForward) [[likely]] {
     saved_key_.assign(key_);
     input()->Next();
@@ -192,6 +210,7 @@ void DBIterator::Next() {
 
 void DBIterator::Prev() {
   assert(valid_);
+  if (Refused()) return;
   if (direction_ == Direction::kForward) {
     direction_ = Direction::kBackward;
     saved_key_.assign(key_);

@@ -22,6 +22,7 @@
 #include "base/internal_iterator.h"
 #include "base/keys.h"
 #include "cambium/iterator.h"
+#include "engine/state/open_state.h"
 #include "engine/state/stats_recorder.h"
 
 namespace cambium::engine {
@@ -35,8 +36,10 @@ struct DBIteratorArgs {
   std::optional<std::string> lower_bound = std::nullopt;  // inclusive
   std::optional<std::string> upper_bound = std::nullopt;  // exclusive
   StatsRecorder* stats = nullptr;                         // counts seeks, where given
+  const OpenState* open = nullptr;                        // of the database; null in tests
 };
 
+// When the database has been closed, or in a child of fork(), each move ends at FailedPrecondition.
 // An error of the input is status()'s; an entry of a kind that this release does not know is
 // UnimplementedError.
 std::unique_ptr<Iterator> NewDBIterator(DBIteratorArgs args);

@@ -7,10 +7,22 @@
 
 #include "base/key_fold.h"
 #include "sstable/table_reader.h"
+#include "util/process.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
 namespace {
+
+// Keeps a memtable for a value that lies in it.
+struct MemTablePin {
+  std::shared_ptr<MemSlot> slot;
+  uint32_t made_in = ProcessGeneration();
+
+  static void Release(void* argument) {
+    std::unique_ptr<MemTablePin> pin(static_cast<MemTablePin*>(argument));
+    if (pin->made_in != ProcessGeneration()) Abandon(std::move(pin));  // the parent's
+  }
+};
 
 // Hands out a value that lies in a memtable: a copy, or a pin of the memtable for a long one.
 void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view found,
@@ -19,9 +31,9 @@ void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view fou
     value->Copy(found);
     return;
   }
-  value->Pin(
-      found, [](void* pin) { delete static_cast<std::shared_ptr<MemSlot>*>(pin); },
-      std::make_unique<std::shared_ptr<MemSlot>>(slot).release());
+  auto pin = std::make_unique<MemTablePin>();
+  pin->slot = slot;
+  value->Pin(found, &MemTablePin::Release, pin.release());
 }
 
 // Whether the memtables of the view decide `fold`.

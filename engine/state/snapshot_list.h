@@ -14,8 +14,15 @@
 #include "base/keys.h"
 #include "cambium/snapshot.h"
 #include "util/mutex.h"
+#include "util/process.h"
 
 namespace cambium::engine {
+
+// What a database gives that takes no calls: no read goes back to it. Immutable.
+class NoSnapshot final : public Snapshot {
+ public:
+  uint64_t sequence() const override { return 0; }
+};
 
 // Thread-safe. Shared by its snapshots, so that they may outlive the database.
 class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
@@ -57,6 +64,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     Entry(std::shared_ptr<SnapshotList> list, Live::const_iterator place)
         : list_(std::move(list)), place_(place) {}
     ~Entry() override {
+      if (list_->made_in_ != ProcessGeneration()) return;  // the parent's
       MutexLock lock(&list_->mutex_);
       list_->live_.erase(place_);
     }
@@ -69,6 +77,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     const Live::const_iterator place_;
   };
 
+  const uint32_t made_in_ = ProcessGeneration();
   mutable Mutex mutex_;
   Live live_ ABSL_GUARDED_BY(mutex_);
 };

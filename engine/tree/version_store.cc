@@ -88,6 +88,11 @@ absl::Status VersionStore::Recover() {
   return log_ != nullptr ? absl::OkStatus() : WriteFresh(&state_);
 }
 
+void VersionStore::Close() {
+  MutexLock lock(&manifest_mu_);
+  log_.reset();
+}
+
 manifest::ManifestState VersionStore::state() const {
   MutexLock lock(&manifest_mu_);
   return state_;

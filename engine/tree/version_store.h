@@ -48,6 +48,9 @@ class VersionStore final : public wal::LogRegistry {
   // After an error: a fresh manifest with the state in force, and deletions go on.
   absl::Status Recover();
 
+  // Closes the manifest. No commit and no Recover() follows.
+  void Close();
+
   manifest::ManifestState state() const;
 
   // Reads the manifest back and checks all of it. No edit is appended meanwhile.

@@ -32,6 +32,11 @@
 namespace cambium {
 
 // One open database. Thread-safe: every method may be called from several threads at once.
+//
+// A database belongs to the process that opened it. In a child made by fork(), every call returns
+// FailedPrecondition, and destroying the DB, its iterators, snapshots and pinned values is safe and
+// touches no file and no lock: their memory stays as it is. The child may open databases of its
+// own. (The library notices fork(), not a bare clone system call.)
 class CAMBIUM_EXPORT DB {
  public:
   // Opens the database in directory `path`. LockHeldError (file_system.h) while another process, or
@@ -39,10 +44,14 @@ class CAMBIUM_EXPORT DB {
   // damaged.
   static absl::StatusOr<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
 
-  // Closes; background work is finished or stopped first.
+  // Closes; background work is finished or stopped first. No other call may be running.
   ~DB();
-  // As ~DB, and says whether all went well: on ok, every write is synced. Idempotent. Afterwards
-  // only ~DB may be called.
+  // Releases files, threads and the lock; memory goes with ~DB. Ok if every write is synced. Every
+  // call returns the one outcome, after closing has ended. Calls that run meanwhile either complete
+  // or return FailedPrecondition. Every later call returns FailedPrecondition; those without a
+  // status return an empty value, and GetSnapshot() a snapshot that serves no read. An open
+  // iterator ends at FailedPrecondition with its next move; what it shows, and pinned values, stay
+  // readable until ~DB.
   absl::Status Close();
 
   // Writes. Atomic, ordered, visible to the caller's next read when they return. An error other
@@ -94,8 +103,9 @@ class CAMBIUM_EXPORT DB {
   std::unique_ptr<Impl> impl_;
 };
 
-// Removes the files of the database in `path`, and no other file; the directory too where it is
-// empty then. ok where there is none; LockHeldError while it is open.
+// Removes the files of the database in `path`, and no other file; the directory too if it is empty
+// then and may be removed (one that `path` reaches through a symbolic link stays, and so does the
+// link). ok where there is none; LockHeldError while it is open.
 CAMBIUM_EXPORT absl::Status DestroyDB(const std::string& path);
 
 // "1.0.0".

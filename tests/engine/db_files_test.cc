@@ -1,12 +1,16 @@
 // What of cambium::DB needs the real file system: DestroyDB and the lock among processes.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
@@ -208,6 +212,155 @@ TEST(DBFilesTest, ADirectoryThatIsRenamedWhileOpenIsFollowed) {
     CAMBIUM_ASSERT_OK(db);
     ExpectFilled(db->get(), name, 100);
   }
+}
+
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TEST(DBFilesTest, ALockFileThatIsNotOursIsLeftAlone) {
+  namespace fs = std::filesystem;
+  const test::TempDir dir;
+  const std::string path = dir.Sub("db"), lock = dir.Sub("db/LOCK"), mine = dir.Sub("mine");
+  CAMBIUM_ASSERT_OK(DB::Open(SmallOptions(), path));
+  std::ofstream(mine) << "precious";
+  const auto expect_refused = [&](const char* what) {
+    EXPECT_FALSE(DB::Open(SmallOptions(), path).ok()) << what;
+    Options reading = SmallOptions();
+    reading.read_only = true;
+    EXPECT_FALSE(DB::Open(reading, path).ok()) << what;
+    EXPECT_FALSE(DestroyDB(path).ok()) << what;
+    EXPECT_EQ(ContentOf(mine), "precious") << what;
+    EXPECT_TRUE(fs::exists(dir.Sub("db/CURRENT"))) << what;
+    fs::remove(lock);
+  };
+  fs::remove(lock);
+  fs::create_symlink(mine, lock);
+  expect_refused("a symbolic link");
+  fs::create_hard_link(mine, lock);
+  expect_refused("a second name");
+  fs::copy_file(mine, lock);
+  expect_refused("other content");
+  ASSERT_EQ(::mkfifo(lock.c_str(), 0600), 0);
+  expect_refused("a pipe");
+  CAMBIUM_EXPECT_OK(DB::Open(SmallOptions(), path));
+}
+
+TEST(DBFilesTest, ASymbolicLinkInThePlaceOfAFileIsNotFollowed) {
+  namespace fs = std::filesystem;
+  const test::TempDir dir;
+  const std::string path = dir.Sub("db");
+  {
+    auto db = DB::Open(SmallOptions(), path);
+    CAMBIUM_ASSERT_OK(db);
+    Fill(db->get(), "v", 10);
+  }
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path)) files.push_back(entry.path());
+  for (const fs::path& file : files) {
+    // An opening may have replaced it.
+    if (file.filename() == "LOCK" || !fs::exists(file)) continue;
+    fs::rename(file, dir.Sub("elsewhere"));
+    fs::create_symlink(dir.Sub("elsewhere"), file);
+    auto db = DB::Open(SmallOptions(), path);
+    if (db.ok()) {
+      // A table is read when it is needed.
+      CAMBIUM_EXPECT_CODE((*db)->Verify(), kUnavailable);
+    } else {
+      EXPECT_FALSE(absl::IsNotFound(db.status())) << file << ": " << db.status();
+    }
+    db = absl::UnknownError("closed");
+    fs::remove(file);
+    fs::rename(dir.Sub("elsewhere"), file);
+  }
+}
+
+TEST(DBFilesTest, DestroyThroughASymbolicLinkLeavesLinkAndDirectory) {
+  const test::TempDir dir;
+  const std::string path = dir.Sub("db"), link = dir.Sub("link");
+  std::filesystem::create_directory(path);
+  std::filesystem::create_directory_symlink(path, link);
+  {
+    auto db = DB::Open(SmallOptions(), link);
+    CAMBIUM_ASSERT_OK(db);
+    Fill(db->get(), "v", 10);
+  }
+  CAMBIUM_EXPECT_OK(DestroyDB(link));
+  EXPECT_TRUE(std::filesystem::is_empty(path));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  CAMBIUM_EXPECT_OK(DB::Open(SmallOptions(), link));
+}
+
+TEST(DBFilesTest, ADirectoryThatMayNotBeReadIsPermissionDenied) {
+  const test::TempDir dir;
+  std::filesystem::create_directory(dir.Sub("above"));
+  CAMBIUM_ASSERT_OK(DB::Open(SmallOptions(), dir.Sub("above/db")));
+  std::filesystem::permissions(dir.Sub("above"), std::filesystem::perms::none);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) ::_exit(1);
+    for (const bool create : {true, false}) {
+      Options options = SmallOptions();
+      options.create_if_missing = create;
+      const auto db = DB::Open(options, dir.Sub("above/db"));
+      if (!absl::IsPermissionDenied(db.status())) ::_exit(2);
+    }
+    ::_exit(absl::IsPermissionDenied(DestroyDB(dir.Sub("above/db"))) ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  std::filesystem::permissions(dir.Sub("above"), std::filesystem::perms::owner_all);
+}
+
+TEST(DBFilesTest, MissingCurrentBesideTablesIsDataLossHoweverItIsOpened) {
+  const test::TempDir dir;
+  const std::string path = dir.Sub("db");
+  {
+    auto db = DB::Open(SmallOptions(), path);
+    CAMBIUM_ASSERT_OK(db);
+    Fill(db->get(), "v", 10);
+  }
+  std::filesystem::remove(dir.Sub("db/CURRENT"));
+  for (const auto& [create, read_only] : {std::pair(true, false), {false, false}, {true, true}}) {
+    Options options = SmallOptions();
+    options.create_if_missing = create;
+    options.read_only = read_only;
+    const auto db = DB::Open(options, path);
+    CAMBIUM_EXPECT_CODE(db, kDataLoss);
+    EXPECT_NE(db.status().ToString().find("CURRENT"), std::string::npos) << db.status();
+  }
+  // A directory without files of ours has no database; nothing is made in it.
+  std::filesystem::create_directory(dir.Sub("empty"));
+  Options options = SmallOptions();
+  options.create_if_missing = false;
+  CAMBIUM_EXPECT_CODE(DB::Open(options, dir.Sub("empty")), kNotFound);
+  EXPECT_TRUE(std::filesystem::is_empty(dir.Sub("empty")));
+}
+
+TEST(DBFilesTest, FilesAreNotForOthers) {
+  const test::TempDir dir;
+  const mode_t before = ::umask(0);
+  auto db = DB::Open(SmallOptions(), dir.Sub("a/db"));
+  CAMBIUM_ASSERT_OK(db);
+  Fill(db->get(), "v", 10);
+  ::umask(077);
+  CAMBIUM_EXPECT_OK(DB::Open(SmallOptions(), dir.Sub("private")));
+  ::umask(before);
+  const auto mode_of = [](const std::string& path) {
+    struct stat info = {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0);
+    return info.st_mode & 0777;
+  };
+  EXPECT_EQ(mode_of(dir.Sub("a")), 0750u);
+  EXPECT_EQ(mode_of(dir.Sub("a/db")), 0750u);
+  for (const auto& entry : std::filesystem::directory_iterator(dir.Sub("a/db"))) {
+    EXPECT_EQ(mode_of(entry.path()), 0640u) << entry.path();
+  }
+  EXPECT_EQ(mode_of(dir.Sub("private")), 0700u);
+  EXPECT_EQ(mode_of(dir.Sub("private/CURRENT")), 0600u);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <string_view>
@@ -132,6 +133,39 @@ TEST_F(DBTest, OpenRefusesAnEmptyPathAndANullComparator) {
   CAMBIUM_EXPECT_CODE(DB::Open(options_, ""), kInvalidArgument);
   options_.comparator = nullptr;
   CAMBIUM_EXPECT_CODE(DB::Open(options_, kPath), kInvalidArgument);
+}
+
+TEST_F(DBTest, OpenNamesTheOptionThatMakesNoSense) {
+  const std::vector<std::pair<const char*, void (*)(Options*)>> nonsense = {
+      {"background_threads", [](Options* o) { o->background_threads = -4; }},
+      {"background_threads", [](Options* o) { o->background_threads = 1'000'000; }},
+      {"compression_level", [](Options* o) { o->compression_level = 999; }},
+      {"compression_level", [](Options* o) { o->compression_level = -1'000'000; }},
+      {"compression", [](Options* o) { o->compression = static_cast<Compression>(7); }},
+      {"filter_bits_per_key", [](Options* o) { o->filter_bits_per_key = -3; }},
+      {"filter_bits_per_key", [](Options* o) { o->filter_bits_per_key = 1e9; }},
+      {"filter_bits_per_key", [](Options* o) { o->filter_bits_per_key = std::nan(""); }},
+      {"target_file_size", [](Options* o) { o->target_file_size = 0; }},
+      {"target_file_size", [](Options* o) { o->target_file_size = ~uint64_t{0}; }},
+      {"memory_budget", [](Options* o) { o->memory_budget = static_cast<size_t>(-1); }},
+      {"memtable_size", [](Options* o) { o->memtable_size = static_cast<size_t>(-1); }},
+      {"block_cache_size", [](Options* o) { o->block_cache_size = static_cast<size_t>(-1); }},
+  };
+  const Options good = options_;
+  for (const auto& [name, spoil] : nonsense) {
+    options_ = good;
+    spoil(&options_);
+    const absl::Status status = TryOpen();
+    EXPECT_TRUE(test::HasCode(status, absl::StatusCode::kInvalidArgument)) << name;
+    EXPECT_NE(status.ToString().find(absl::StrCat("Options::", name)), std::string::npos) << status;
+    EXPECT_NE(status.ToString().find("expected"), std::string::npos) << status;
+  }
+  EXPECT_FALSE(*files_->Exists(kPath));
+  options_ = good;
+  options_.filter_bits_per_key = 0;
+  options_.compression_level = -5;
+  options_.target_file_size = 16 << 10;
+  Open();
 }
 
 TEST_F(DBTest, OpenIsNotFoundWhereItMayNotCreate) {

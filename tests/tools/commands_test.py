@@ -1,6 +1,7 @@
 """Commands, their exit codes and what they leave alone."""
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -287,6 +288,15 @@ class ExitCodes(ToolTest):
             self.skipTest("there is no /dev/full")
         self.out("put", "db", "k", "v")
         self.expect(6, "dump", "db", "/dev/full")
+
+    def test_file_size_limit_is_6(self):
+        # Python sets SIGXFSZ back to its default in the child: it would end the process.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+        lines = b"".join(b"%d\t%s\n" % (i, b"v" * 1000) for i in range(1000))
+        result = subprocess.run([harness.TOOL, "load", "db"], cwd=self.dir, input=lines,
+                                capture_output=True, timeout=120, check=False, preexec_fn=limit)
+        self.assertEqual(result.returncode, 6, result.stderr)
+        self.assertIn(b"File too large", result.stderr)
 
     def test_unsupported_is_7(self):
         self.pipe([harness.FOREIGN, "db"])
