@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/strings/str_cat.h"
 #include "env/posix_file_system.h"
 #include "tests/sstable/table_support.h"
 
@@ -40,7 +41,7 @@ const Golden kGolden[] = {
 };
 
 std::string GoldenPath(const Golden& golden) {
-  return std::string(CAMBIUM_GOLDEN_DIRECTORY) + "/" + golden.name;
+  return absl::StrCat(CAMBIUM_GOLDEN_DIRECTORY, "/", golden.name);
 }
 
 void WriteGolden(const Golden& golden) {
