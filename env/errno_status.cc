@@ -19,6 +19,9 @@ absl::StatusCode CodeOfErrno(int error_number) {
     case EDQUOT:
     case EFBIG:
       return absl::StatusCode::kResourceExhausted;
+    case EMFILE:
+    case ENFILE:
+      return absl::StatusCode::kAborted;
     case EACCES:
     case EPERM:
     case EROFS:

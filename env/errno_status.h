@@ -10,8 +10,8 @@
 namespace cambium::env {
 
 // The code for an errno value: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT and EFBIG
-// ResourceExhausted; EACCES, EPERM and EROFS PermissionDenied; ENOSYS and EOPNOTSUPP Unimplemented;
-// all else Unavailable.
+// ResourceExhausted; EMFILE and ENFILE Aborted; EACCES, EPERM and EROFS PermissionDenied; ENOSYS
+// and EOPNOTSUPP Unimplemented; all else Unavailable.
 absl::StatusCode CodeOfErrno(int error_number);
 
 // "<operation> <path>: <the system's text>" with the code above. `error_number` is not 0.

@@ -9,7 +9,9 @@
 // path and the reason in their message, and one of these codes: NotFound (ENOENT), AlreadyExists
 // (EEXIST), ResourceExhausted (ENOSPC, EDQUOT, EFBIG), FailedPrecondition (a lock that is held),
 // PermissionDenied (EACCES, EPERM, EROFS), Unimplemented (the file system cannot), Unavailable (any
-// other error of the operating system).
+// other error of the operating system). Aborted stands for EMFILE and ENFILE and for nothing else:
+// the process or the machine has no descriptor left, and the call has changed nothing. The engine
+// then closes files that it can open again, and repeats the call.
 //
 // Thread-safety: a FileSystem and a RandomAccessFile are thread-safe; a WritableFile belongs to one
 // thread at a time; a LogFile's WriteAt calls may run in parallel on disjoint ranges, and in

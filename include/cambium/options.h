@@ -42,6 +42,9 @@ struct Options {
   size_t block_cache_size = 0;
   // Threads for flush and compaction; 0: chosen from the cores; at most 1024.
   int background_threads = 0;
+  // Descriptors that the database keeps open to read its tables, at most; 0: chosen from the limit
+  // of the process (RLIMIT_NOFILE). With fewer than tables, files are closed and opened again.
+  int max_open_files = 0;
 
   Compression compression = Compression::kZstd;
   int compression_level = 1;  // zstd's: -131072 to 22

@@ -31,7 +31,11 @@ TEST(ErrnoStatus, MapsAsFileSystemPromises) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kPermissionDenied);
   }
   EXPECT_EQ(CodeOfErrno(EOPNOTSUPP), absl::StatusCode::kUnimplemented);
-  for (const int error : {EIO, EMFILE, ENOTEMPTY, ENOMEM}) {
+  // What the engine tells apart from all else: a lack of descriptors.
+  for (const int error : {EMFILE, ENFILE}) {
+    EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kAborted);
+  }
+  for (const int error : {EIO, ENOTEMPTY, ENOMEM}) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kUnavailable);
   }
 }
