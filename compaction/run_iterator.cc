@@ -1,6 +1,7 @@
 #include "compaction/run_iterator.h"
 
 #include <algorithm>
+#include <cassert>
 #include <string_view>
 #include <utility>
 
@@ -15,8 +16,8 @@ using manifest::FileRef;
 // Thread-compatible.
 class RunIterator final : public InternalIterator {
  public:
-  RunIterator(const KeyOrder& order, std::vector<FileRef> files, OpenTable open)
-      : order_(order), files_(std::move(files)), open_(std::move(open)) {}
+  RunIterator(const KeyOrder& order, RunSource source)
+      : order_(order), source_(std::move(source)), files_(source_.files) {}
 
   void SeekToFirst() override {
     Open(0);
@@ -72,19 +73,26 @@ class RunIterator final : public InternalIterator {
     if (table_ != nullptr && index_ == index) return;
     table_.reset();
     index_ = index;
-    absl::StatusOr<std::unique_ptr<InternalIterator>> table = open_(files_[index]);
+    absl::StatusOr<std::unique_ptr<InternalIterator>> table = source_.open(index);
     if (table.ok()) {
       table_ = *std::move(table);
+      assert(table_ != nullptr);
     } else {
-      status_ = std::move(table).status();
+      Fail(table.status());
     }
+  }
+
+  void Fail(const absl::Status& error) {
+    status_ = error;
+    if (source_.on_error) source_.on_error(index_, error);
   }
 
   // Whether the walk has come to the end of a sound table.
   bool PastTable() {
     if (table_ == nullptr || table_->Valid()) return false;
-    status_ = table_->status();
-    return status_.ok();
+    const absl::Status status = table_->status();
+    if (!status.ok()) Fail(status);
+    return status.ok();
   }
 
   void SettleForward() {
@@ -112,8 +120,8 @@ class RunIterator final : public InternalIterator {
   }
 
   const KeyOrder order_;
-  const std::vector<FileRef> files_;
-  const OpenTable open_;
+  const RunSource source_;
+  const std::span<const FileRef> files_;  // source_.files
   std::unique_ptr<InternalIterator> table_;
   size_t index_ = 0;  // of table_, where it is open
   absl::Status status_;
@@ -121,9 +129,8 @@ class RunIterator final : public InternalIterator {
 
 }  // namespace
 
-std::unique_ptr<InternalIterator> NewRunIterator(const KeyOrder& order, std::vector<FileRef> files,
-                                                 OpenTable open) {
-  return std::make_unique<RunIterator>(order, std::move(files), std::move(open));
+std::unique_ptr<InternalIterator> NewRunIterator(const KeyOrder& order, RunSource source) {
+  return std::make_unique<RunIterator>(order, std::move(source));
 }
 
 }  // namespace cambium::compaction

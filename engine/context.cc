@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "env/clock.h"
 #include "env/thread_pool.h"
 #include "memtable/memtable.h"
+#include "util/status_macros.h"
 
 namespace cambium::engine {
 namespace {
@@ -38,6 +40,7 @@ Options Resolve(Options options) {
   if (options.executor == nullptr) {
     options.executor = std::make_shared<env::ThreadPool>(options.background_threads);
   }
+  if (options.max_open_files == 0) options.max_open_files = env::ChooseMaxOpenFiles();
   options.target_file_size = std::max<uint64_t>(options.target_file_size, kMinMemtable);
   return options;
 }
@@ -71,33 +74,39 @@ Context::Context(const Options& user_options, std::string directory)
       order(options.comparator),
       memory(PlanMemory(options)),
       snapshots(std::make_shared<SnapshotList>()),
+      files(std::make_unique<env::PooledFileSystem>(options.file_system.get(),
+                                                    static_cast<size_t>(options.max_open_files))),
       chunks(memtable::MemTable::ChunkBytesFor(memory.memtable_bytes), 2 * memory.memtable_bytes),
       cache(memory.block_cache_bytes, &epochs),
-      tables({options.file_system.get(), path, order, &cache}),
-      reaper(options.file_system.get(), path) {}
+      tables({files.get(), path, order, &cache}),
+      reaper(files.get(), options.executor.get(), path) {}
 
 absl::Status Context::Noted(absl::Status status, FileNumber table) {
+  assert(!absl::IsNotFound(status));
   if (absl::IsDataLoss(status)) errors.NoteDamage(status, TablePath(path, table));
   return status;
 }
 
-absl::Status Context::VerifyTable(const manifest::FileMetadata& file) {
-  const auto handle = tables.GetHandle(file.number, file.file_size);
-  const absl::StatusOr<const sstable::TableReader*> reader = handle->reader();
-  return Noted(reader.ok() ? (*reader)->Verify(file.digest) : reader.status(), file.number);
+absl::Status Context::VerifyTable(const LiveTable& table) {
+  const absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
+  return Noted(reader.ok() ? (*reader)->Verify(table.file().digest) : reader.status(),
+               table.file().number);
 }
 
 std::unique_ptr<InternalIterator> Context::NewRunIterator(
-    std::vector<manifest::FileRef> files, const sstable::TableIteratorOptions& how) {
-  auto open =
-      [this,
-       how](const manifest::FileRef& file) -> absl::StatusOr<std::unique_ptr<InternalIterator>> {
-    const absl::StatusOr<const sstable::TableReader*> reader =
-        tables.GetHandle(file->number, file->file_size)->reader();
-    if (!reader.ok()) return Noted(reader.status(), file->number);
-    return (*reader)->NewIterator(how);
+    const TableSlice& slice, const sstable::TableIteratorOptions& how) {
+  assert(slice.files.size() == slice.tables.size());
+  compaction::RunSource source;
+  source.files = slice.files;
+  source.open = [tables = slice.tables,
+                 how](size_t index) -> absl::StatusOr<std::unique_ptr<InternalIterator>> {
+    ASSIGN_OR_RETURN(const sstable::TableReader* const reader, tables[index]->table().reader());
+    return reader->NewIterator(how);
   };
-  return compaction::NewRunIterator(order, std::move(files), std::move(open));
+  source.on_error = [this, tables = slice.tables](size_t index, const absl::Status& error) {
+    Noted(error, tables[index]->file().number).IgnoreError();
+  };
+  return compaction::NewRunIterator(order, std::move(source));
 }
 
 }  // namespace cambium::engine

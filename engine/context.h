@@ -8,18 +8,16 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/internal_iterator.h"
 #include "base/keys.h"
 #include "cambium/options.h"
 #include "engine/state/error_state.h"
-#include "engine/state/file_reaper.h"
+#include "engine/state/read_view.h"
 #include "engine/state/snapshot_list.h"
 #include "engine/state/stats_recorder.h"
-#include "manifest/version_edit.h"
+#include "env/pooled_file_system.h"
 #include "sstable/block_cache.h"
-#include "sstable/table_cache.h"
 #include "util/chunk_pool.h"
 
 namespace cambium::engine {
@@ -47,27 +45,30 @@ struct Context {
   const KeyOrder order;
   const MemoryPlan memory;
   const std::shared_ptr<SnapshotList> snapshots;
+  const std::unique_ptr<env::PooledFileSystem> files;  // over options.file_system
   ChunkPool chunks;
   sstable::BlockCache cache;
-  sstable::TableCache tables;
+  const sstable::TableDirectory tables;
   FileReaper reaper;
   ErrorState errors;
   StatsRecorder stats;
   std::atomic<uint64_t> next_file_number{1};
 
-  FileSystem* fs() const { return options.file_system.get(); }
+  FileSystem* fs() const { return files.get(); }
   Clock* clock() const { return options.clock.get(); }
   Executor* executor() const { return options.executor.get(); }
   FileNumber NewFileNumber() {
     return FileNumber{next_file_number.fetch_add(1, std::memory_order_relaxed)};
   }
 
-  // Hands `status` on; where it says that the table is damaged, GetHealth() tells of it (D15).
+  // Returns `status`; if it says that the table is damaged, GetHealth() reports that (D15).
+  // Requires: it is not NotFound, which from a read means that a key does not exist.
   absl::Status Noted(absl::Status status, FileNumber table);
   // Reads every byte of a table.
-  absl::Status VerifyTable(const manifest::FileMetadata& file);
-  // The entries of files of one run, ascending.
-  std::unique_ptr<InternalIterator> NewRunIterator(std::vector<manifest::FileRef> files,
+  absl::Status VerifyTable(const LiveTable& table);
+  // Iterates over the entries of the tables, ascending. The view that holds them outlives the
+  // iterator.
+  std::unique_ptr<InternalIterator> NewRunIterator(const TableSlice& slice,
                                                    const sstable::TableIteratorOptions& how);
 };
 

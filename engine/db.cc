@@ -19,6 +19,7 @@
 namespace cambium {
 namespace {
 
+
 absl::Status TooLarge(std::string_view key, std::string_view value) {
   return absl::InvalidArgumentError(absl::StrCat("a key of ", key.size(), " bytes and a value of ",
                                                  value.size(), " bytes: limits are ", kMaxKeySize,
@@ -150,7 +151,7 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   children.push_back(view->active->table.NewIterator());
   for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
   for (const engine::RunView& run : view->tables->runs) {
-    children.push_back(context->NewRunIterator(run.run->files, {options.fill_cache, 0}));
+    children.push_back(context->NewRunIterator(run.All(), {options.fill_cache, 0}));
   }
   args.input = NewMergingIterator(context->order, std::move(children));
   args.pin = std::move(view);

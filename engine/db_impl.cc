@@ -133,7 +133,7 @@ absl::Status DB::Impl::CloseParts() {
   context.epochs.Drain();
   context.reaper.Reap();
   // The directory may soon belong to another process.
-  context.reaper.Suspend();
+  context.reaper.Close();
   versions.Close();
   if (own_threads_) static_cast<env::ThreadPool*>(context.executor())->Stop();
   lock.reset();

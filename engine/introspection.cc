@@ -1,5 +1,9 @@
 // What a database says of itself: counters, properties, sizes.
+#include <algorithm>
 #include <charconv>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,7 +14,8 @@
 namespace cambium {
 namespace {
 
-using engine::LiveTableRef;
+using engine::Context;
+using engine::LiveTable;
 using engine::MemSlot;
 using engine::ReadView;
 using engine::RunView;
@@ -104,6 +109,20 @@ std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view lev
   return absl::StrCat(stats.levels[level].files);
 }
 
+// Where in files[index] of the run `key` is or would be; 0 in front of the file and past the run.
+// Opens the file only if the key lies inside of it; nullopt if it cannot be opened.
+std::optional<uint64_t> OffsetIn(Context* context, const RunView& run,
+                                 const std::pair<size_t, std::string_view>& place) {
+  const auto& [index, key] = place;
+  if (index == run.tables.size()) return 0;
+  const LiveTable& table = *run.tables[index];
+  if (!context->order.Less(table.file().smallest_key, key)) return 0;
+  const absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
+  if (reader.ok()) return (*reader)->ApproximateOffsetOf(key);
+  context->Noted(reader.status(), table.file().number).IgnoreError();
+  return std::nullopt;
+}
+
 }  // namespace
 
 Stats DB::GetStats() const {
@@ -157,23 +176,16 @@ uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const
   if (order.Compare(begin, end) >= 0) return 0;
   uint64_t bytes = 0;
   for (const RunView& run : view->tables->runs) {
-    for (const LiveTableRef& table : run.tables) {
-      const manifest::FileMetadata& file = table->file();
-      if (order.Less(file.largest_key, begin) || order.Compare(file.smallest_key, end) >= 0) {
-        continue;
-      }
-      const absl::StatusOr<const sstable::TableReader*> reader = table->table().reader();
-      // A file that cannot be opened still takes its bytes.
-      if (!reader.ok()) {
-        bytes += file.file_size;
-        continue;
-      }
-      const bool from_start = order.Compare(begin, file.smallest_key) <= 0;
-      const bool to_end = order.Less(file.largest_key, end);
-      const uint64_t first = from_start ? 0 : (*reader)->ApproximateOffsetOf(begin);
-      const uint64_t last = to_end ? file.file_size : (*reader)->ApproximateOffsetOf(end);
-      bytes += last - std::min(first, last);
-    }
+    const size_t first = manifest::FindFileIndex(*run.run, begin, order.Head(begin), order);
+    const size_t last = manifest::FindFileIndex(*run.run, end, order.Head(end), order);
+    // A file that cannot be opened still takes its bytes.
+    const uint64_t before = OffsetIn(&impl_->context, run, {first, begin}).value_or(0);
+    const uint64_t up_to =
+        OffsetIn(&impl_->context, run, {last, end})
+            .value_or(last < run.tables.size() ? run.run->files[last]->file_size : 0);
+    const uint64_t whole =
+        manifest::TotalBytes(std::span(run.run->files).subspan(first, last - first));
+    bytes += whole + up_to - std::min(before, whole + up_to);
   }
   return bytes;
 }

@@ -10,6 +10,7 @@
 #include "env/entropy.h"
 #include "manifest/manifest_log.h"
 #include "util/byte_reader.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -36,9 +37,10 @@ struct Listing {
 
 // The names that may be ours: those with a number below `limit`.
 absl::StatusOr<Listing> List(const Context& context, uint64_t limit) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, context.fs()->ListDirectory(context.path));
+  const absl::StatusOr<std::vector<std::string>> names = context.fs()->ListDirectory(context.path);
+  if (!names.ok()) return ReadError(names.status());
   Listing listing;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     const std::optional<ParsedFileName> parsed = ParseFileName(name);
     if (!parsed.has_value() || ToInteger(parsed->number) >= limit) continue;
     listing.files.emplace_back(name, *parsed);
@@ -356,11 +358,10 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, Vers
 absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions,
                        WritePath* writes) {
   for (const RunView& run : view.tables->runs) {
-    for (const manifest::FileRef& file : run.run->files) {
-      RETURN_IF_ERROR(context->VerifyTable(*file));
-    }
+    for (const LiveTableRef& table : run.tables) RETURN_IF_ERROR(context->VerifyTable(*table));
   }
-  RETURN_IF_ERROR(versions.Verify());
+  // Without CURRENT too: the database is open, so it is damage.
+  RETURN_IF_ERROR(ReadError(versions.Verify()));
   return VerifyLog(*context, versions, writes);
 }
 

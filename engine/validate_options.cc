@@ -17,6 +17,7 @@ constexpr uint64_t kMaxMemTable = uint64_t{1} << 36;
 constexpr uint64_t kMaxTargetFile = uint64_t{1} << 40;
 constexpr uint64_t kMinTargetFile = uint64_t{4} << 10;
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxOpenFiles = 1 << 30;
 // zstd's own bounds.
 constexpr int kMinLevel = -(1 << 17), kMaxLevel = 22;
 // A filter of 1e-7 false positives has 34.
@@ -41,6 +42,7 @@ absl::Status ValidateOptions(const Options& options) {
   RETURN_IF_ERROR(
       CheckBounds<uint64_t>("block_cache_size", options.block_cache_size, 0, kMaxMemory));
   RETURN_IF_ERROR(CheckBounds("background_threads", options.background_threads, 0, kMaxThreads));
+  RETURN_IF_ERROR(CheckBounds("max_open_files", options.max_open_files, 0, kMaxOpenFiles));
   if (options.compression != Compression::kNone && options.compression != Compression::kZstd) {
     return absl::InvalidArgumentError(absl::StrCat("Options::compression is ",
                                                    static_cast<int>(options.compression),

@@ -9,6 +9,7 @@
 #include "util/byte_reader.h"
 #include "util/checksum.h"
 #include "util/coding.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::manifest {
@@ -201,20 +202,22 @@ absl::Status WithPlace(const absl::Status& status, const std::string& path, uint
                       absl::StrCat("read ", path, " at ", offset, ": ", status.message()));
 }
 
+// NotFound only if there is no such file.
 absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::string& path,
                                           uint64_t limit) {
   ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,
                    file_system->OpenRandomAccess(path));
-  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  if (size > limit) {
-    return Damaged(path, 0, absl::StrCat("found ", size, " bytes, expected at most ", limit));
+  const absl::StatusOr<uint64_t> size = file->Size();
+  if (!size.ok()) return ReadError(size.status());
+  if (*size > limit) {
+    return Damaged(path, 0, absl::StrCat("found ", *size, " bytes, expected at most ", limit));
   }
-  std::string content(size, '\0');
+  std::string content(*size, '\0');
   ReadRequest request;
   request.buffer = content.data();
   request.size = content.size();
-  if (size > 0) file->Read({&request, 1});
-  RETURN_IF_ERROR(request.status);
+  if (*size > 0) file->Read({&request, 1});
+  RETURN_IF_ERROR(ReadError(request.status));
   content.resize(request.bytes_read);
   return content;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "util/epoch.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::sstable {
@@ -84,9 +85,10 @@ absl::StatusOr<TableProperties> ReadProperties(const TableFile& file, const Bloc
 
 absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
     const TableReaderOptions& options, std::unique_ptr<RandomAccessFile> file) {
-  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  if (size != options.file_size) {
-    return absl::DataLossError(absl::StrCat("open ", options.path, ": found ", size,
+  const absl::StatusOr<uint64_t> size = file->Size();
+  if (!size.ok()) return ReadError(size.status());
+  if (*size != options.file_size) {
+    return absl::DataLossError(absl::StrCat("open ", options.path, ": found ", *size,
                                             " bytes, expected ", options.file_size));
   }
   TableFile table_file(options, std::move(file));

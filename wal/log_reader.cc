@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "util/coding.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::wal {
@@ -55,14 +56,16 @@ class SegmentScanner {
   // `number` is that of the file's name: what the checksums are seeded with.
   static absl::StatusOr<std::unique_ptr<SegmentScanner>> Open(FileSystem* file_system,
                                                               std::string path, uint64_t number) {
-    ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, file_system->OpenRandomAccess(path));
-    ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-    if (size > UINT32_MAX) {
-      return absl::OutOfRangeError(absl::StrCat("log segment ", path, ": found ", size,
+    absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system->OpenRandomAccess(path);
+    if (!file.ok()) return ReadError(file.status());
+    const absl::StatusOr<uint64_t> size = (*file)->Size();
+    if (!size.ok()) return ReadError(size.status());
+    if (*size > UINT32_MAX) {
+      return absl::OutOfRangeError(absl::StrCat("log segment ", path, ": found ", *size,
                                                 " bytes, expected at most ", UINT32_MAX));
     }
     return std::unique_ptr<SegmentScanner>(
-        new SegmentScanner(std::move(path), number, size, std::move(file)));
+        new SegmentScanner(std::move(path), number, *size, *std::move(file)));
   }
 
   const std::string& path() const { return path_; }
@@ -160,7 +163,7 @@ class SegmentScanner {
       request.buffer = buffer_.data();
       request.size = wanted;
       file_->Read({&request, 1});
-      RETURN_IF_ERROR(request.status);
+      RETURN_IF_ERROR(ReadError(request.status));
       if (request.bytes_read < size) {
         return absl::DataLossError(absl::StrCat("log segment ", path_, ": read at offset ", offset,
                                                 " found ", request.bytes_read, " bytes, expected ",

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "base/merging_iterator.h"
 #include "compaction/run_merge.h"
@@ -108,16 +110,45 @@ void RunInParallel(Executor* executor, size_t count, const std::function<void(si
   for (size_t done; (done = turns->done.load()) != count;) turns->done.wait(done);
 }
 
-std::unique_ptr<InternalIterator> InputsOf(Context* context, const compaction::Plan& plan) {
-  std::vector<std::unique_ptr<InternalIterator>> children;
+// The tables that a plan merges: one list per input, as its files.
+using PlanTables = std::vector<std::vector<LiveTableRef>>;
+
+// Finds the inputs of a plan in a view whose version holds them. The files of an input need not be
+// neighbours any more: a plan that writes between them does not conflict.
+absl::StatusOr<PlanTables> TablesOf(const compaction::Plan& plan, const TablesView& view,
+                                    const KeyOrder& order) {
+  PlanTables found;
   for (const compaction::PlanInput& input : plan.inputs) {
-    children.push_back(
-        context->NewRunIterator(input.files, {false, ReadaheadBytes(context->options)}));
+    const auto run = std::find_if(view.runs.begin(), view.runs.end(), [&](const RunView& one) {
+      return one.level == input.level && one.run->id == input.run;
+    });
+    std::vector<LiveTableRef>& tables = found.emplace_back();
+    for (const manifest::FileRef& file : input.files) {
+      const LiveTableRef table = run == view.runs.end() ? nullptr : run->Find(*file, order);
+      if (table == nullptr) {
+        assert(false);
+        return absl::InternalError(absl::StrCat("compaction: found no ", DebugString(*file),
+                                                " in run ", input.run, " of level ", input.level,
+                                                ", expected it there while its plan runs"));
+      }
+      tables.push_back(table);
+    }
+  }
+  return found;
+}
+
+std::unique_ptr<InternalIterator> InputsOf(Context* context, const compaction::Plan& plan,
+                                           const PlanTables& tables) {
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    children.push_back(context->NewRunIterator({plan.inputs[i].files, tables[i]},
+                                               {false, ReadaheadBytes(context->options)}));
   }
   return NewMergingIterator(context->order, std::move(children));
 }
 
 absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Plan& plan,
+                                          const PlanTables& tables,
                                           const std::function<bool()>& cancelled,
                                           TableOutput* output) {
   const uint64_t worthwhile = plan.InputBytes() / kMinPartBytes;
@@ -131,7 +162,7 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
     options.stream.snapshots = snapshots;
     options.stream.cancelled = cancelled;
     options.new_table = [output] { return output->Create(); };
-    results[i] = compaction::RunMerge(InputsOf(context, plan).get(), options);
+    results[i] = compaction::RunMerge(InputsOf(context, plan, tables).get(), options);
   });
   RunMergeResult all;
   for (absl::StatusOr<RunMergeResult>& part : results) {
@@ -144,15 +175,15 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
 
 // Quarantines the inputs that are damaged. Returns `error`, which the plan ended with, if none is.
 absl::Status Quarantine(const JobWorld& world, const compaction::Plan& plan,
-                        const absl::Status& error) {
+                        const PlanTables& tables, const absl::Status& error) {
   Context* const context = world.context;
   manifest::VersionEdit edit;
-  for (const compaction::PlanInput& input : plan.inputs) {
-    for (const manifest::FileRef& file : input.files) {
-      const absl::Status status = context->VerifyTable(*file);
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    for (const LiveTableRef& table : tables[i]) {
+      const absl::Status status = context->VerifyTable(*table);
       if (!absl::IsDataLoss(status)) continue;
       edit.Family().quarantined.push_back(
-          {input.level, file->number, std::string(status.ToString())});
+          {plan.inputs[i].level, table->file().number, std::string(status.ToString())});
     }
   }
   return edit.families.empty() ? error : world.versions->Commit(std::move(edit), 0);
@@ -207,8 +238,6 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
 absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
                            const CompactionControl& control) {
   Context* const context = world.context;
-  // Keeps the input files on disk until the end, and no memtable in memory.
-  const std::shared_ptr<const TablesView> tables = world.tree->Pin()->tables;
   const uint64_t started = context->clock()->NowMicros();
   const WriteEpoch epoch = context->errors.epoch();
   manifest::VersionEdit edit;
@@ -218,12 +247,19 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
     context->stats.AddTrivialMove();
     return absl::OkStatus();
   }
+  // Keeps the input files on disk until the end, and no memtable in memory.
+  const absl::StatusOr<PlanTables> tables =
+      TablesOf(plan, *world.tree->Pin()->tables, context->order);
+  if (!tables.ok()) {
+    context->errors.NoteWriteError(tables.status(), epoch);
+    return tables.status();
+  }
   TableOutput output(context, plan.output_level);
   const absl::StatusOr<RunMergeResult> result =
-      output.Finish(MergeParts(context, plan, control.cancelled, &output));
+      output.Finish(MergeParts(context, plan, *tables, control.cancelled, &output));
   if (!result.ok()) {
     absl::Status status = result.status();
-    if (absl::IsDataLoss(status)) status = Quarantine(world, plan, status);
+    if (absl::IsDataLoss(status)) status = Quarantine(world, plan, *tables, status);
     if (!status.ok() && !absl::IsCancelled(status)) context->errors.NoteWriteError(status, epoch);
     return status;
   }

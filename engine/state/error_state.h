@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cambium/stats.h"
+#include "util/file_status.h"
 #include "util/mutex.h"
 #include "util/status_copy.h"
 
@@ -61,6 +62,8 @@ class ErrorState {
   // failed. `error` is not ok. Changes nothing if that epoch is over.
   void NoteWriteError(const absl::Status& error, WriteEpoch epoch) {
     assert(!error.ok());
+    // Says nothing about the disk: the operation is repeated (env/pooled_file_system.h).
+    if (IsOutOfDescriptors(error)) return;
     MutexLock lock(&mutex_);
     assert(epoch <= this->epoch());
     if (epoch != this->epoch()) return;

@@ -1,17 +1,20 @@
 // FileReaper: removes files that no view names any more.
 //
-// A table's file is enqueued by the last view that names it, from whatever thread lets go of that
-// view, and removed later by Reap(), because a removal does I/O. After a manifest error nothing is
-// removed (D12): what the disk's manifest still names must stay; the next Open clears away what is
-// left.
+// The last view that names a table's file enqueues it, from whatever thread lets go of that view:
+// a job, a reader, the destructor of an iterator. A removal does I/O, so it happens in a task of
+// the executor's maintenance lane, or earlier in a call of Reap(); no further job is needed.
+//
+// After a manifest error nothing is removed (D12): what the disk's manifest still names must stay;
+// the next Open clears away what is left.
 #ifndef CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 #define CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "base/file_names.h"
+#include "base/keys.h"
+#include "cambium/executor.h"
 #include "cambium/file_system.h"
 #include "util/mutex.h"
 
@@ -20,44 +23,49 @@ namespace cambium::engine {
 // Thread-safe.
 class FileReaper {
  public:
-  FileReaper(FileSystem* file_system, std::string directory)
-      : file_system_(file_system), directory_(std::move(directory)) {}
+  // `file_system` and `executor` outlive the reaper, or its Close().
+  FileReaper(FileSystem* file_system, Executor* executor, std::string directory);
+  ~FileReaper() { Close(); }
+  FileReaper(const FileReaper&) = delete;
+  FileReaper& operator=(const FileReaper&) = delete;
 
-  // A file that nothing names any more: a table that stands in no version and no view, or an old
-  // manifest.
-  void Enqueue(std::string path) {
-    MutexLock lock(&mutex_);
-    doomed_.push_back(std::move(path));
-  }
-  void EnqueueTable(FileNumber table) { Enqueue(TablePath(directory_, table)); }
+  // Takes a file that nothing names any more: a table that stands in no version and no view, or an
+  // old manifest. Does no I/O.
+  void Enqueue(std::string path);
+  void EnqueueTable(FileNumber table);
 
   // Removes what was enqueued. A failed removal is forgotten: the next Open finds the file.
-  void Reap() {
-    std::vector<std::string> doomed;
-    {
-      MutexLock lock(&mutex_);
-      if (suspended_) return;
-      doomed.swap(doomed_);
-    }
-    for (const std::string& path : doomed) file_system_->Remove(path).IgnoreError();
-  }
+  void Reap() { Reap(queue_.get()); }
 
   // Between Suspend() and Allow() nothing is removed.
-  void Suspend() {
-    MutexLock lock(&mutex_);
-    suspended_ = true;
-  }
-  void Allow() {
-    MutexLock lock(&mutex_);
-    suspended_ = false;
-  }
+  void Suspend();
+  void Allow();
+
+  // Returns when no removal runs. From then on nothing is removed: the directory may belong to
+  // another process. Idempotent.
+  void Close();
 
  private:
-  FileSystem* const file_system_;
+  // Shared with the tasks, which may start after the reaper is gone.
+  struct Queue {
+    explicit Queue(FileSystem* fs) : file_system(fs) {}
+    FileSystem* const file_system;
+    Mutex mutex;
+    CondVar idle;
+    std::vector<std::string> paths ABSL_GUARDED_BY(mutex);
+    int running ABSL_GUARDED_BY(mutex) = 0;  // calls of Reap() that are removing
+    bool scheduled ABSL_GUARDED_BY(mutex) = false;
+    bool suspended ABSL_GUARDED_BY(mutex) = false;
+    bool closed ABSL_GUARDED_BY(mutex) = false;
+  };
+
+  static void Reap(Queue* queue);
+  // Schedules a task if there is something to remove and none is on its way.
+  void ScheduleReap();
+
+  Executor* const executor_;
   const std::string directory_;
-  Mutex mutex_;
-  std::vector<std::string> doomed_ ABSL_GUARDED_BY(mutex_);
-  bool suspended_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<Queue> queue_;
 };
 
 }  // namespace cambium::engine

@@ -11,23 +11,28 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/keys.h"
 #include "engine/state/file_reaper.h"
 #include "engine/state/mem_slot.h"
 #include "manifest/version.h"
-#include "sstable/table_cache.h"
+#include "sstable/table_handle.h"
 
 namespace cambium::engine {
 
 // One live SSTable: what the manifest says of it, and its reader. When a version drops the file it
-// is marked obsolete, and the last view to let go of it hands the file to the reaper. Immutable
-// after construction but for that mark.
+// is marked obsolete, and the last view to let go of it closes the table and hands the file to the
+// reaper. Immutable after construction but for that mark.
 class LiveTable {
  public:
-  LiveTable(manifest::FileRef file, std::shared_ptr<sstable::TableHandle> table, FileReaper* reaper)
-      : file_(std::move(file)), table_(std::move(table)), reaper_(reaper) {}
+  LiveTable(manifest::FileRef file, const sstable::TableDirectory* directory, FileReaper* reaper)
+      : file_(std::move(file)),
+        table_(std::in_place, directory, file_->number, file_->file_size),
+        reaper_(reaper) {}
   ~LiveTable() {
     if (!obsolete_.load(std::memory_order_acquire)) return;
     table_.reset();
@@ -42,14 +47,21 @@ class LiveTable {
 
  private:
   const manifest::FileRef file_;
-  std::shared_ptr<sstable::TableHandle> table_;
+  mutable std::optional<sstable::TableHandle> table_;  // empty only in the destructor
   FileReaper* const reaper_;
   mutable std::atomic<bool> obsolete_{false};
 };
 using LiveTableRef = std::shared_ptr<const LiveTable>;
 
+// Neighbouring tables of one run. Plain data; the view that it is taken from outlives it.
+struct TableSlice {
+  std::span<const manifest::FileRef> files;
+  std::span<const LiveTableRef> tables;  // as files
+};
+
 // One sorted run: tables that do not overlap, ascending. Immutable after construction.
 struct RunView {
+  int level = 0;
   const manifest::Run* run = nullptr;  // of the version beside it in TablesView
   std::vector<LiveTableRef> tables;    // as run->files
 
@@ -60,6 +72,15 @@ struct RunView {
     const LiveTable* table = tables[index].get();
     return order.Less(key.key, table->file().smallest_key) ? nullptr : table;
   }
+  // The table of `file`, or null if the run does not hold it.
+  LiveTableRef Find(const manifest::FileMetadata& file, const KeyOrder& order) const {
+    const size_t index =
+        manifest::FindFileIndex(*run, file.largest_key, order.Head(file.largest_key), order);
+    if (index == tables.size() || tables[index]->file().number != file.number) return nullptr;
+    return tables[index];
+  }
+  // All tables.
+  TableSlice All() const { return {run->files, tables}; }
 };
 
 // The tables of one version, newest run first. Immutable after construction.

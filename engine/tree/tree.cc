@@ -80,18 +80,14 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
           tables.push_back(std::move(found->second));
           known.erase(found);
         } else {
-          tables.push_back(std::make_shared<LiveTable>(
-              file, tables_->GetHandle(file->number, file->file_size), reaper_));
+          tables.push_back(std::make_shared<LiveTable>(file, directory_, reaper_));
         }
       }
-      view->runs.push_back({&run, std::move(tables)});
+      view->runs.push_back({level, &run, std::move(tables)});
     }
   }
   // Whatever the new version does not name goes with the last view that does.
-  for (const auto& [number, table] : known) {
-    table->MarkObsolete();
-    tables_->Evict(number);
-  }
+  for (const auto& [number, table] : known) table->MarkObsolete();
   view->version = std::move(version);
   return view;
 }

@@ -36,8 +36,8 @@ using PublishBracket = std::function<void(const std::function<void()>& publish)>
 // Thread-safe.
 class Tree {
  public:
-  Tree(sstable::TableCache* tables, FileReaper* reaper, EpochDomain* epochs)
-      : tables_(tables), reaper_(reaper), epochs_(epochs) {}
+  Tree(const sstable::TableDirectory* directory, FileReaper* reaper, EpochDomain* epochs)
+      : directory_(directory), reaper_(reaper), epochs_(epochs) {}
   ~Tree() { delete current_.load(std::memory_order_acquire); }
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
@@ -84,7 +84,7 @@ class Tree {
   std::shared_ptr<const TablesView> MakeTables(std::shared_ptr<const manifest::Version> version,
                                                const TablesView* previous) const;
 
-  sstable::TableCache* const tables_;
+  const sstable::TableDirectory* const directory_;
   FileReaper* const reaper_;
   EpochDomain* const epochs_;
   mutable Mutex tree_mu_;

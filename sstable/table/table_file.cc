@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "util/absl_view.h"
 #include "util/compression.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 #include "util/thread_index.h"
 
@@ -68,7 +69,7 @@ absl::StatusOr<FrameLease> TableFile::ReadBlock(const BlockHandle& handle, Block
 absl::Status TableFile::ReadBytes(uint64_t offset, size_t size, char* buffer) const {
   ReadRequest request = Request(offset, size, buffer);
   ReadFile({&request, 1});
-  RETURN_IF_ERROR(request.status);
+  RETURN_IF_ERROR(ReadError(request.status));
   if (request.bytes_read == size) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("read ", options_.path, " at offset ", offset, ": found ",
                                           request.bytes_read, " bytes, expected ", size));
@@ -108,7 +109,7 @@ absl::Status TableFile::Annotate(const absl::Status& status, const char* what,
 }
 
 absl::Status TableFile::Outcome(const ReadRequest& request, BlockKind kind) const {
-  RETURN_IF_ERROR(request.status);
+  RETURN_IF_ERROR(ReadError(request.status));
   if (request.bytes_read == request.size) return absl::OkStatus();
   return Damaged(absl::StrCat("found ", request.bytes_read, " bytes, expected ", request.size),
                  kind, request.offset);

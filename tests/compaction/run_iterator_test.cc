@@ -31,24 +31,29 @@ class Tables {
   }
 
   std::unique_ptr<InternalIterator> NewIterator() {
-    return NewRunIterator(
-        Bytewise(), files_,
-        [this](const FileRef& file) -> absl::StatusOr<std::unique_ptr<InternalIterator>> {
-          ++opened_;
-          if (file->number == broken_) {
-            return absl::DataLossError("broken table");
-          }
-          return NewVectorIterator(Bytewise(), tables_.at(file->number));
-        });
+    RunSource source;
+    source.files = files_;
+    source.open = [this](size_t index) -> absl::StatusOr<std::unique_ptr<InternalIterator>> {
+      ++opened_;
+      if (files_[index]->number == broken_) return absl::DataLossError("broken table");
+      return NewVectorIterator(Bytewise(), tables_.at(files_[index]->number));
+    };
+    source.on_error = [this](size_t index, const absl::Status& error) {
+      EXPECT_TRUE(absl::IsDataLoss(error)) << error;
+      reported_ = files_[index]->number;
+    };
+    return NewRunIterator(Bytewise(), std::move(source));
   }
 
   void Break(FileNumber number) { broken_ = number; }
   int opened() const { return opened_; }
+  FileNumber reported() const { return reported_; }
 
  private:
   std::vector<FileRef> files_;
   std::map<FileNumber, std::vector<OwnedEntry>> tables_;
   FileNumber broken_{0};
+  FileNumber reported_{0};
   int opened_ = 0;
 };
 

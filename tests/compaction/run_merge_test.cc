@@ -85,9 +85,12 @@ class Store {
     return readers_.back()->NewIterator({});
   }
 
-  std::unique_ptr<InternalIterator> NewIterator(std::vector<FileRef> files) {
-    return NewRunIterator(Bytewise(), std::move(files),
-                          [this](const FileRef& file) { return OpenFile(file); });
+  // `files` must outlive the iterator.
+  std::unique_ptr<InternalIterator> NewIterator(const std::vector<FileRef>& files) {
+    RunSource source;
+    source.files = files;
+    source.open = [this, &files](size_t index) { return OpenFile(files[index]); };
+    return NewRunIterator(Bytewise(), std::move(source));
   }
 
   std::vector<OwnedEntry> Read(const std::vector<FileRef>& files) {

@@ -1,0 +1,74 @@
+#include "engine/state/file_reaper.h"
+
+#include <cassert>
+#include <utility>
+
+#include "base/file_names.h"
+
+namespace cambium::engine {
+
+FileReaper::FileReaper(FileSystem* file_system, Executor* executor, std::string directory)
+    : executor_(executor),
+      directory_(std::move(directory)),
+      queue_(std::make_shared<Queue>(file_system)) {}
+
+void FileReaper::Enqueue(std::string path) {
+  {
+    MutexLock lock(&queue_->mutex);
+    if (queue_->closed) return;
+    queue_->paths.push_back(std::move(path));
+  }
+  ScheduleReap();
+}
+
+void FileReaper::EnqueueTable(FileNumber table) { Enqueue(TablePath(directory_, table)); }
+
+void FileReaper::ScheduleReap() {
+  {
+    MutexLock lock(&queue_->mutex);
+    if (queue_->closed || queue_->suspended || queue_->scheduled || queue_->paths.empty()) return;
+    queue_->scheduled = true;
+  }
+  executor_->Schedule(Lane::kMaintenance, [queue = queue_] {
+    {
+      MutexLock lock(&queue->mutex);
+      queue->scheduled = false;
+    }
+    Reap(queue.get());
+  });
+}
+
+void FileReaper::Reap(Queue* queue) {
+  std::vector<std::string> paths;
+  {
+    MutexLock lock(&queue->mutex);
+    if (queue->closed || queue->suspended || queue->paths.empty()) return;
+    paths.swap(queue->paths);
+    ++queue->running;
+  }
+  for (const std::string& path : paths) queue->file_system->Remove(path).IgnoreError();
+  MutexLock lock(&queue->mutex);
+  assert(queue->running > 0);
+  if (--queue->running == 0) queue->idle.SignalAll();
+}
+
+void FileReaper::Suspend() {
+  MutexLock lock(&queue_->mutex);
+  queue_->suspended = true;
+}
+
+void FileReaper::Allow() {
+  {
+    MutexLock lock(&queue_->mutex);
+    queue_->suspended = false;
+  }
+  ScheduleReap();
+}
+
+void FileReaper::Close() {
+  MutexLock lock(&queue_->mutex);
+  queue_->closed = true;
+  while (queue_->running > 0) queue_->idle.Wait(&queue_->mutex);
+}
+
+}  // namespace cambium::engine

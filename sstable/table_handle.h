@@ -1,0 +1,66 @@
+// TableHandle: a table of a database directory that may not be open yet.
+//
+// Each live table has one handle, which its owner in the read view holds: nothing finds a table by
+// its number, so a table that left the tree cannot be opened again by accident. The hot path is one
+// load of the handle's pointer; opening happens at the first use.
+#ifndef CAMBIUM_SSTABLE_TABLE_HANDLE_H_
+#define CAMBIUM_SSTABLE_TABLE_HANDLE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/keys.h"
+#include "cambium/file_system.h"
+#include "sstable/block_cache.h"
+#include "sstable/table_reader.h"
+#include "util/mutex.h"
+
+namespace cambium::sstable {
+
+// What all tables of one directory share. Plain data.
+struct TableDirectory {
+  FileSystem* file_system = nullptr;  // outlives every handle
+  std::string path;
+  KeyOrder order{BytewiseComparator()};
+  BlockCache* cache = nullptr;  // outlives every handle
+};
+
+// One table, opened at its first use and closed with the handle. A table that turned out to be
+// damaged stays so: every call returns the first error. A missing file is DataLoss, and looked for
+// again at the next call, as is whatever met an error of the file system. Thread-safe.
+class TableHandle {
+ public:
+  // `directory` outlives the handle. `file_size` is what the manifest says. Opens nothing.
+  TableHandle(const TableDirectory* directory, FileNumber number, uint64_t file_size);
+  TableHandle(const TableHandle&) = delete;
+  TableHandle& operator=(const TableHandle&) = delete;
+  ~TableHandle();
+
+  // The open reader; lives as long as the handle. One load if it is open already. Never NotFound.
+  absl::StatusOr<const TableReader*> reader() {
+    if (const TableReader* open = open_.load(std::memory_order_acquire)) return open;
+    return Open();
+  }
+  // The same, or null if it is not open.
+  const TableReader* reader_if_open() const { return open_.load(std::memory_order_acquire); }
+
+ private:
+  absl::StatusOr<const TableReader*> Open() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const TableDirectory* const directory_;
+  const FileNumber number_;
+  const uint64_t file_size_;
+  std::atomic<const TableReader*> open_{nullptr};
+  Mutex mutex_;  // held while opening, so that a table is opened once
+  std::unique_ptr<TableReader> reader_ ABSL_GUARDED_BY(mutex_);
+  absl::Status damage_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace cambium::sstable
+
+#endif  // CAMBIUM_SSTABLE_TABLE_HANDLE_H_
