@@ -298,7 +298,7 @@ class Picker {
     std::vector<PlanInput> chosen;
     for (size_t i = first; i <= last; ++i) {
       const Run& run = version_.runs(0)[i];
-      chosen.push_back({0, run.id, run.files});
+      chosen.push_back({0, run.id, {run.files.begin(), run.files.end()}});
     }
     return maker_.Make(PlanReason::kRunCount, std::move(chosen), last + 1, output_level);
   }

@@ -1,6 +1,7 @@
 #include "manifest/version.h"
 
 #include <algorithm>
+#include <bitset>
 #include <functional>
 #include <utility>
 
@@ -9,6 +10,8 @@
 
 namespace cambium::manifest {
 namespace {
+
+constexpr size_t kNumberFilterBits = 4096;
 
 absl::Status Inconsistent(int level, const Run& run, const FileMetadata& file, const char* what) {
   return absl::DataLossError(
@@ -28,15 +31,27 @@ absl::Status CheckFile(int level, const Run& run, const FileMetadata& file, cons
   return absl::OkStatus();
 }
 
-absl::Status CheckRun(int level, const Run& run, const KeyOrder& order) {
-  for (size_t i = 0; i < run.files.size(); ++i) {
-    const FileMetadata& file = *run.files[i];
-    RETURN_IF_ERROR(CheckFile(level, run, file, order));
-    if (i > 0 && !order.Less(run.files[i - 1]->largest_key, file.smallest_key)) {
-      return Inconsistent(level, run, file, "begins before the end of the file before it");
+// Checks one file of a run, and that it does not meet its neighbours.
+absl::Status CheckPlace(int level, const Run& run, size_t index, const KeyOrder& order) {
+  RETURN_IF_ERROR(CheckFile(level, run, *run.files[index], order));
+  const size_t last = std::min(index + 2, run.files.size());
+  for (size_t i = std::max<size_t>(index, 1); i < last; ++i) {
+    if (!order.Less(run.files[i - 1]->largest_key, run.files[i]->smallest_key)) {
+      return Inconsistent(level, run, *run.files[i], "begins before the end of the file before it");
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckRun(int level, const Run& run, const KeyOrder& order) {
+  for (size_t i = 0; i < run.files.size(); ++i) {
+    RETURN_IF_ERROR(CheckPlace(level, run, i, order));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StandsTwice(FileNumber number) {
+  return absl::DataLossError(absl::StrCat("tree: file ", ToInteger(number), " stands in it twice"));
 }
 
 // Of a run of level 0: the sequence numbers that its files span.
@@ -64,13 +79,6 @@ absl::Status Contradiction(const char* what, int level, FileNumber number, const
 }
 
 }  // namespace
-
-void Run::Index(const KeyOrder& order) {
-  largest_heads.clear();
-  largest_heads.reserve(files.size());
-  for (const FileRef& file : files) largest_heads.push_back(order.Head(file->largest_key));
-  bytes = manifest::TotalBytes(files);
-}
 
 size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order) {
   size_t low = 0;
@@ -126,81 +134,216 @@ absl::Status Version::CheckConsistency(const KeyOrder& order) const {
   }
   std::sort(numbers.begin(), numbers.end());
   const auto twice = std::adjacent_find(numbers.begin(), numbers.end());
-  if (twice != numbers.end()) {
-    return absl::DataLossError(
-        absl::StrCat("tree: file ", ToInteger(*twice), " stands in it twice"));
-  }
-  return absl::OkStatus();
+  return twice == numbers.end() ? absl::OkStatus() : StandsTwice(*twice);
 }
 
 VersionBuilder::VersionBuilder(std::shared_ptr<const Version> base, const KeyOrder& order)
     : base_(base != nullptr ? std::move(base) : std::make_shared<const Version>()), order_(order) {}
 
-VersionBuilder::LevelFiles& VersionBuilder::Touch(int level) {
-  const auto [position, fresh] = touched_.try_emplace(level);
-  LevelFiles& files = position->second;
-  if (fresh) {
-    for (const Run& run : base_->runs(level)) {
-      for (const FileRef& file : run.files) files[file->number] = {run.id, file};
+const FileRef* VersionBuilder::Find(int level, FileNumber number) const {
+  if (const auto change = changes_.find(level); change != changes_.end()) {
+    const auto placed = change->second.placed.find(number);
+    if (placed != change->second.placed.end()) return &placed->second.file;
+    if (change->second.removed.contains(number)) return nullptr;
+  }
+  const auto known = known_.find(number);
+  if (known == known_.end() || known->second.level != level) return nullptr;
+  return &FileAt(known->second);
+}
+
+void VersionBuilder::Locate(const FamilyEdit& edit) {
+  std::vector<FileNumber> wanted;
+  for (const DeletedFile& file : edit.deleted) wanted.push_back(file.number);
+  for (const AddedFile& file : edit.added) wanted.push_back(file.file.number);
+  for (const QuarantinedFile& file : edit.quarantined) wanted.push_back(file.number);
+  std::sort(wanted.begin(), wanted.end());
+  // Most numbers of the base are told apart from all wanted ones by their low bits.
+  std::bitset<kNumberFilterBits> filter;
+  for (const FileNumber number : wanted) filter.set(ToInteger(number) % kNumberFilterBits);
+  for (int level = 0; level < kLevelCount; ++level) {
+    for (size_t run = 0; run < base_->runs(level).size(); ++run) {
+      const SharedArray<FileNumber>& numbers = base_->runs(level)[run].numbers;
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        if (!filter.test(ToInteger(numbers[i]) % kNumberFilterBits)) continue;
+        if (!std::binary_search(wanted.begin(), wanted.end(), numbers[i])) continue;
+        known_.try_emplace(numbers[i], BasePlace{level, run, i});
+      }
     }
   }
-  return files;
+}
+
+void VersionBuilder::Remove(int level, FileNumber number) {
+  LevelChange& change = changes_[level];
+  change.placed.erase(number);
+  const auto known = known_.find(number);
+  if (known != known_.end() && known->second.level == level) change.removed.insert(number);
 }
 
 absl::Status VersionBuilder::Apply(const FamilyEdit& edit) {
+  Locate(edit);
   for (const auto& [level, number] : edit.deleted) {
-    if (Touch(level).erase(number) == 0) {
+    if (Find(level, number) == nullptr) {
       return Contradiction("delete", level, number, "no such file in that level");
     }
+    Remove(level, number);
   }
   for (const auto& [level, run, file] : edit.added) {
-    PlacedFile placed{run, std::make_shared<const FileMetadata>(file)};
-    if (!Touch(level).try_emplace(file.number, std::move(placed)).second) {
+    if (Find(level, file.number) != nullptr) {
       return Contradiction("add", level, file.number, "it is there already");
     }
+    changes_[level].placed[file.number] = {run, std::make_shared<const FileMetadata>(file)};
   }
   for (const auto& [level, number, reason] : edit.quarantined) {
-    const auto position = Touch(level).find(number);
-    if (position == Touch(level).end()) {
+    const FileRef* const file = Find(level, number);
+    if (file == nullptr) {
       return Contradiction("quarantine", level, number, "no such file in that level");
     }
-    auto damaged = std::make_shared<FileMetadata>(*position->second.file);
+    auto damaged = std::make_shared<FileMetadata>(**file);
     damaged->damage = reason.empty() ? "damaged" : reason;
-    position->second.file = std::move(damaged);
+    std::map<FileNumber, PlacedFile>& placed = changes_[level].placed;
+    const auto changed = placed.find(number);
+    const uint64_t run = changed != placed.end() ? changed->second.run
+                                                 : base_->runs(level)[known_.at(number).run].id;
+    Remove(level, number);
+    placed[number] = {run, std::move(damaged)};
   }
   return absl::OkStatus();
 }
 
-std::vector<Run> VersionBuilder::BuildLevel(const LevelFiles& files) const {
-  std::map<uint64_t, Run, std::greater<>> by_id;  // newest first
-  for (const auto& [number, placed] : files) by_id[placed.run].files.push_back(placed.file);
+// Grows an array of a run: pieces of the base's, and files of its own.
+struct VersionBuilder::RunParts {
+  std::vector<FileRef> files;
+  std::vector<uint64_t> largest_heads;
+  std::vector<FileNumber> numbers;
+
+  void Reserve(size_t size) {
+    files.reserve(size);
+    largest_heads.reserve(size);
+    numbers.reserve(size);
+  }
+  void Take(const Run& base, size_t begin, size_t end) {
+    const auto copy = [begin, end](const auto& from, auto* to) {
+      to->insert(to->end(), from.begin() + begin, from.begin() + end);
+    };
+    copy(base.files, &files);
+    copy(base.largest_heads, &largest_heads);
+    copy(base.numbers, &numbers);
+  }
+  void Add(FileRef file, const KeyOrder& order) {
+    largest_heads.push_back(order.Head(file->largest_key));
+    numbers.push_back(file->number);
+    files.push_back(std::move(file));
+  }
+};
+
+absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
+                                             std::vector<size_t> removed,
+                                             std::vector<FileRef> added) const {
+  std::sort(removed.begin(), removed.end());
+  std::sort(added.begin(), added.end(), [this](const FileRef& a, const FileRef& b) {
+    return order_.Less(a->smallest_key, b->smallest_key);
+  });
+  Run run;
+  run.id = base.id;
+  run.bytes = base.bytes + manifest::TotalBytes(added);
+  for (const size_t index : removed) run.bytes -= base.files[index]->file_size;
+  RunParts parts;
+  parts.Reserve(base.files.size() - removed.size() + added.size());
+  size_t next = 0;  // of the base
+  auto gap = removed.begin();
+  const auto take_up_to = [&](size_t end) {
+    for (; gap != removed.end() && *gap < end; ++gap) {
+      parts.Take(base, next, *gap);
+      next = *gap + 1;
+    }
+    parts.Take(base, next, std::max(next, end));
+    next = std::max(next, end);
+  };
+  std::vector<size_t> fresh;  // where added files stand
+  for (FileRef& file : added) {
+    take_up_to(static_cast<size_t>(std::partition_point(base.files.begin() + next, base.files.end(),
+                                                        [&](const FileRef& other) {
+                                                          return order_.Less(other->smallest_key,
+                                                                             file->smallest_key);
+                                                        }) -
+                                   base.files.begin()));
+    fresh.push_back(parts.files.size());
+    parts.Add(std::move(file), order_);
+  }
+  take_up_to(base.files.size());
+  run.files = SharedArray(std::move(parts.files));
+  run.largest_heads = SharedArray(std::move(parts.largest_heads));
+  run.numbers = SharedArray(std::move(parts.numbers));
+  // The files of the base stand in order already.
+  for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, order_));
+  return run;
+}
+
+absl::StatusOr<std::vector<Run>> VersionBuilder::BuildLevel(int level,
+                                                            const LevelChange& change) const {
+  struct RunChange {
+    Run base;
+    bool changed = false;
+    std::vector<size_t> removed;
+    std::vector<FileRef> added;
+  };
+  std::map<uint64_t, RunChange, std::greater<>> by_id;  // newest first
+  const std::span<const Run> base_runs = base_->runs(level);
+  for (const Run& run : base_runs) by_id[run.id].base = run;
+  for (const FileNumber number : change.removed) {
+    const BasePlace& place = known_.at(number);
+    RunChange& run = by_id[base_runs[place.run].id];
+    run.changed = true;
+    run.removed.push_back(place.file);
+  }
+  for (const auto& [number, placed] : change.placed) {
+    RunChange& run = by_id[placed.run];
+    run.base.id = placed.run;
+    run.changed = true;
+    run.added.push_back(placed.file);
+  }
   std::vector<Run> runs;
-  runs.reserve(by_id.size());
   for (auto& [id, run] : by_id) {
-    run.id = id;
-    std::sort(run.files.begin(), run.files.end(), [this](const FileRef& a, const FileRef& b) {
-      return order_.Less(a->smallest_key, b->smallest_key);
-    });
-    run.Index(order_);
-    runs.push_back(std::move(run));
+    if (run.changed) {
+      ASSIGN_OR_RETURN(run.base,
+                       BuildRun(level, run.base, std::move(run.removed), std::move(run.added)));
+      if (run.base.files.empty()) continue;
+    }
+    if (!runs.empty()) RETURN_IF_ERROR(CheckRunOrder(level, runs.back(), run.base));
+    runs.push_back(std::move(run.base));
   }
   return runs;
 }
 
+// A number that was placed may stand nowhere else: neither placed twice, nor left in the base.
+absl::Status VersionBuilder::CheckNumbers() const {
+  std::set<FileNumber> placed;
+  for (const auto& [level, change] : changes_) {
+    for (const auto& [number, file] : change.placed) {
+      bool twice = !placed.insert(number).second;
+      if (const auto known = known_.find(number); known != known_.end()) {
+        const auto left = changes_.find(known->second.level);
+        twice = twice || left == changes_.end() || !left->second.removed.contains(number);
+      }
+      if (twice) return StandsTwice(number);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<const Version>> VersionBuilder::Build() {
-  if (touched_.empty()) return base_;
+  if (changes_.empty()) return base_;
+  RETURN_IF_ERROR(CheckNumbers());
   Levels levels;
   for (int level = 0; level < kLevelCount; ++level) {
     std::vector<Run>& runs = levels[static_cast<size_t>(level)];
-    if (const auto touched = touched_.find(level); touched != touched_.end()) {
-      runs = BuildLevel(touched->second);
+    if (const auto change = changes_.find(level); change != changes_.end()) {
+      ASSIGN_OR_RETURN(runs, BuildLevel(level, change->second));
     } else {
       runs.assign(base_->runs(level).begin(), base_->runs(level).end());
     }
   }
-  auto version = std::make_shared<const Version>(std::move(levels));
-  RETURN_IF_ERROR(version->CheckConsistency(order_));
-  return version;
+  return std::make_shared<const Version>(std::move(levels));
 }
 
 }  // namespace cambium::manifest

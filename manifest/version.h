@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -29,20 +30,20 @@
 #include "base/keys.h"
 #include "base/limits.h"
 #include "manifest/version_edit.h"
+#include "util/shared_array.h"
 
 namespace cambium::manifest {
 
-// Files that hold each key at most once a version: one sorted sequence. Plain data.
+// Files that hold each key at most once a version: one sorted sequence. A copy shares the arrays:
+// versions that do not differ in a run share it. Plain data.
 struct Run {
   // Orders the runs of a level by age.
   uint64_t id = 0;
-  std::vector<FileRef> files;  // ascending, disjoint
-  // order.Head() of each file's largest key, beside `files`: what a search touches.
-  std::vector<uint64_t> largest_heads;
+  SharedArray<FileRef> files;  // ascending, disjoint
+  // Beside `files`, what a search touches: order.Head() of each file's largest key, and its number.
+  SharedArray<uint64_t> largest_heads;
+  SharedArray<FileNumber> numbers;
   uint64_t bytes = 0;  // sum of file sizes
-
-  // Sets largest_heads and bytes from `files`.
-  void Index(const KeyOrder& order);
 };
 
 // A range of user keys, both ends inclusive; an absent end is unbounded. Plain data.
@@ -81,7 +82,9 @@ class Version {
   std::array<uint64_t, kLevelCount> level_bytes_{};
 };
 
-// A version, some edits, the next version.
+// A version, some edits, the next version. What an edit does not change costs nothing: runs that it
+// leaves alone are shared, one that it changes is copied as references, and only what is new in it
+// is checked. To find files by number, the numbers of the base are scanned once per edit.
 //
 // An edit is refused, and the builder is of no further use, where it deletes or quarantines a file
 // that is not there, or adds one twice: a manifest that says so is damaged, and a job that does so
@@ -104,16 +107,39 @@ class VersionBuilder {
     uint64_t run = 0;
     FileRef file;
   };
-  using LevelFiles = std::map<FileNumber, PlacedFile>;
+  // A place in the base.
+  struct BasePlace {
+    int level = 0;
+    size_t run = 0;   // in its level
+    size_t file = 0;  // in the run
+  };
+  // How a level differs from the base's.
+  struct LevelChange {
+    std::map<FileNumber, PlacedFile> placed;
+    std::set<FileNumber> removed;  // files of the base
+  };
+  // A run in the making.
+  struct RunParts;
 
-  // The files of `level` so far, taken from the base at the first call.
-  LevelFiles& Touch(int level);
-  std::vector<Run> BuildLevel(const LevelFiles& files) const;
+  // Finds the files of the base that the edit speaks of.
+  void Locate(const FamilyEdit& edit);
+  // The file of that number in the level, or null.
+  const FileRef* Find(int level, FileNumber number) const;
+  const FileRef& FileAt(const BasePlace& place) const {
+    return base_->runs(place.level)[place.run].files[place.file];
+  }
+  void Remove(int level, FileNumber number);
+
+  absl::StatusOr<std::vector<Run>> BuildLevel(int level, const LevelChange& change) const;
+  // `base` without the files at `removed` and with `added`.
+  absl::StatusOr<Run> BuildRun(int level, const Run& base, std::vector<size_t> removed,
+                               std::vector<FileRef> added) const;
+  absl::Status CheckNumbers() const;
 
   const std::shared_ptr<const Version> base_;
   const KeyOrder order_;
-  // The state so far of the levels that an edit touched; a level not here is the base's.
-  std::map<int, LevelFiles> touched_;
+  std::map<int, LevelChange> changes_;
+  std::map<FileNumber, BasePlace> known_;  // of the base, as far as edits spoke of them
 };
 
 }  // namespace cambium::manifest

@@ -21,6 +21,7 @@
 #include "engine/state/mem_slot.h"
 #include "manifest/version.h"
 #include "sstable/table_handle.h"
+#include "util/shared_array.h"
 
 namespace cambium::engine {
 
@@ -63,7 +64,7 @@ struct TableSlice {
 struct RunView {
   int level = 0;
   const manifest::Run* run = nullptr;  // of the version beside it in TablesView
-  std::vector<LiveTableRef> tables;    // as run->files
+  SharedArray<LiveTableRef> tables;    // as run->files; shared with views whose run is the same
 
   // The one table that may hold `key`, or null.
   const LiveTable* Find(const LookupKey& key, const KeyOrder& order) const {

@@ -5,6 +5,41 @@
 #include <utility>
 
 namespace cambium::engine {
+namespace {
+
+using OldRuns = std::map<std::pair<int, uint64_t>, const RunView*>;  // by level and id
+using DroppedTables = std::map<FileNumber, LiveTableRef>;
+
+const RunView* TakeOld(std::pair<int, uint64_t> place, OldRuns* runs) {
+  const auto old = runs->extract(place);
+  return old.empty() ? nullptr : old.mapped();
+}
+
+// The tables of `run`, as far as `old`, the same run before, has them; null stands for a file that
+// is new in the run. What only the old run has goes to `dropped`. Walks over both, which ascend.
+std::vector<LiveTableRef> Match(const RunView* old, const manifest::Run& run, const KeyOrder& order,
+                                DroppedTables* dropped) {
+  std::vector<LiveTableRef> tables;
+  tables.reserve(run.files.size());
+  const size_t old_size = old == nullptr ? 0 : old->tables.size();
+  size_t next = 0;  // of the old run
+  const auto drop = [&] {
+    dropped->emplace(old->run->numbers[next], old->tables[next]);
+    ++next;
+  };
+  for (size_t i = 0; i < run.files.size(); ++i) {
+    while (next < old_size && old->run->numbers[next] != run.numbers[i] &&
+           !order.Less(run.files[i]->smallest_key, old->run->files[next]->smallest_key)) {
+      drop();
+    }
+    const bool same = next < old_size && old->run->numbers[next] == run.numbers[i];
+    tables.push_back(same ? old->tables[next++] : nullptr);
+  }
+  while (next < old_size) drop();
+  return tables;
+}
+
+}  // namespace
 
 void RetireView::operator()(const std::shared_ptr<const ReadView>* view) const {
   using Holder = std::shared_ptr<const ReadView>;
@@ -64,30 +99,42 @@ ReplacedView Tree::Publish(ReadView view) {
 
 std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,
                                                    const TablesView* previous) const {
-  std::map<FileNumber, LiveTableRef> known;
+  OldRuns old_runs;
   if (previous != nullptr) {
-    for (const RunView& run : previous->runs) {
-      for (const LiveTableRef& table : run.tables) known.emplace(table->file().number, table);
-    }
+    for (const RunView& run : previous->runs) old_runs[{run.level, run.run->id}] = &run;
   }
+  DroppedTables dropped;
   auto view = std::make_shared<TablesView>();
+  std::vector<std::pair<size_t, std::vector<LiveTableRef>>> changed;  // runs of `view`
   for (int level = 0; level < kLevelCount; ++level) {
     for (const manifest::Run& run : version->runs(level)) {
-      std::vector<LiveTableRef> tables;
-      tables.reserve(run.files.size());
-      for (const manifest::FileRef& file : run.files) {
-        if (const auto found = known.find(file->number); found != known.end()) {
-          tables.push_back(std::move(found->second));
-          known.erase(found);
-        } else {
-          tables.push_back(std::make_shared<LiveTable>(file, directory_, reaper_));
-        }
+      const RunView* const old = TakeOld({level, run.id}, &old_runs);
+      view->runs.push_back({level, &run, {}});
+      if (old != nullptr && old->run->files.SharesWith(run.files)) {
+        view->runs.back().tables = old->tables;
+      } else {
+        changed.emplace_back(view->runs.size() - 1, Match(old, run, directory_->order, &dropped));
       }
-      view->runs.push_back({level, &run, std::move(tables)});
     }
   }
+  for (const auto& [place, old] : old_runs) {
+    for (const LiveTableRef& table : old->tables) dropped.emplace(table->file().number, table);
+  }
+  for (auto& [index, tables] : changed) {
+    RunView& run = view->runs[index];
+    for (size_t i = 0; i < tables.size(); ++i) {
+      if (tables[i] != nullptr) continue;
+      // A file that came from another run is the same file, open or not.
+      const auto moved = dropped.extract(run.run->numbers[i]);
+      tables[i] = !moved.empty()
+                      ? std::move(moved.mapped())
+                      : std::make_shared<LiveTable>(run.run->files[i], directory_, reaper_);
+    }
+    run.tables = SharedArray(std::move(tables));
+    assert(run.tables.size() == run.run->files.size());
+  }
   // Whatever the new version does not name goes with the last view that does.
-  for (const auto& [number, table] : known) table->MarkObsolete();
+  for (const auto& [number, table] : dropped) table->MarkObsolete();
   view->version = std::move(version);
   return view;
 }

@@ -1,6 +1,10 @@
 #include "manifest/version.h"
 
+#include <map>
+#include <memory>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -189,6 +193,106 @@ TEST(VersionBuilder, RefusesEditsThatContradictTheTree) {
     EXPECT_TRUE(absl::IsDataLoss(version.status())) << test.edit << version.status();
     EXPECT_THAT(version.status().ToString(), HasSubstr(test.message)) << test.edit;
   }
+}
+
+// Runs that an edit does not change are the base's own.
+TEST(VersionBuilder, SharesRunsThatStay) {
+  const auto base = MakeVersion(kTree);
+  const auto next = MakeVersion("delete L5 5", base);
+  for (const size_t run : {0, 1}) {
+    EXPECT_TRUE(next->runs(0)[run].files.SharesWith(base->runs(0)[run].files));
+  }
+  EXPECT_FALSE(next->runs(5)[0].files.SharesWith(base->runs(5)[0].files));
+}
+
+// A tree in the making, file by file.
+class RandomTree {
+ public:
+  explicit RandomTree(uint64_t seed) : random_(seed) {}
+
+  // Deletes, moves, adds and quarantines some files; what it adds may overlap what is there.
+  FamilyEdit Edit() {
+    FamilyEdit edit;
+    std::vector<AddedFile> files;
+    for (const auto& [number, file] : files_) files.push_back(file);
+    for (const AddedFile& file : files) {
+      if (!OneOf(6)) continue;
+      edit.deleted.push_back({file.level, file.file.number});
+      files_.erase(file.file.number);
+      if (OneOf(3)) Add({Level(), Run(), file.file}, &edit);
+    }
+    for (int count = Below(4); count > 0; --count) {
+      FileMetadata file;
+      file.number = file.physical_number = FileNumber{next_number_++};
+      const int key = Below(2000);
+      file.smallest_key = Key(key);
+      file.largest_key = Key(key + Below(20));
+      file.smallest_sequence = file.largest_sequence = ToInteger(file.number);
+      Add({Level(), Run(), file}, &edit);
+    }
+    return edit;
+  }
+
+  // The edit that adds all of it to an empty tree.
+  FamilyEdit Whole() const {
+    FamilyEdit edit;
+    for (const auto& [number, file] : files_) edit.added.push_back(file);
+    return edit;
+  }
+
+ private:
+  int Below(int bound) { return static_cast<int>(random_() % static_cast<uint64_t>(bound)); }
+  bool OneOf(int count) { return Below(count) == 0; }
+  int Level() { return 3 + Below(3); }
+  uint64_t Run() { return static_cast<uint64_t>(Below(3)); }
+  static std::string Key(int i) { return std::string(1, 'k') + std::to_string(10000 + i); }
+  void Add(AddedFile file, FamilyEdit* edit) {
+    edit->added.push_back(file);
+    files_[file.file.number] = std::move(file);
+  }
+
+  std::mt19937_64 random_;
+  uint64_t next_number_ = 1;
+  std::map<FileNumber, AddedFile> files_;
+};
+
+// What is built from the base by looking at the change alone is what is built from all files, and
+// is refused where that is.
+TEST(VersionBuilder, BuildsFromTheBaseWhatItBuildsFromAllFiles) {
+  int refused = 0;
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    RandomTree tree(seed);
+    std::shared_ptr<const Version> version;
+    for (int step = 0; step < 20; ++step) {
+      VersionBuilder builder(version, Bytewise());
+      for (uint64_t edits = 1 + seed % 3; edits > 0; --edits) {
+        ASSERT_TRUE(builder.Apply(tree.Edit()).ok());
+      }
+      const auto next = builder.Build();
+      VersionBuilder from_all(nullptr, Bytewise());
+      ASSERT_TRUE(from_all.Apply(tree.Whole()).ok());
+      const auto expected = from_all.Build();
+      ASSERT_EQ(next.ok(), expected.ok()) << next.status() << expected.status();
+      if (!next.ok()) {
+        ++refused;
+        break;
+      }
+      version = *next;
+      ASSERT_EQ(DebugString(*version), DebugString(**expected));
+      ASSERT_TRUE(version->CheckConsistency(Bytewise()).ok());
+      for (int level = 0; level < kLevelCount; ++level) {
+        for (const manifest::Run& run : version->runs(level)) {
+          ASSERT_EQ(run.numbers.size(), run.files.size());
+          for (size_t i = 0; i < run.files.size(); ++i) {
+            ASSERT_EQ(run.numbers[i], run.files[i]->number);
+            ASSERT_EQ(run.largest_heads[i], Bytewise().Head(run.files[i]->largest_key));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(refused, 20);
+  EXPECT_LT(refused, 390);
 }
 
 TEST(ManifestState, AppliesEditsAndSaysThemAnew) {
