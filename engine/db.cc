@@ -19,7 +19,6 @@
 namespace cambium {
 namespace {
 
-
 absl::Status TooLarge(std::string_view key, std::string_view value) {
   return absl::InvalidArgumentError(absl::StrCat("a key of ", key.size(), " bytes and a value of ",
                                                  value.size(), " bytes: limits are ", kMaxKeySize,
