@@ -135,6 +135,7 @@ absl::Status DB::Impl::CloseParts() {
   // The directory may soon belong to another process.
   context.reaper.Close();
   versions.Close();
+  context.files->CloseIdle();
   if (own_threads_) static_cast<env::ThreadPool*>(context.executor())->Stop();
   lock.reset();
   return status;

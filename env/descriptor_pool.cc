@@ -1,5 +1,7 @@
 #include "env/descriptor_pool.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cassert>
 #include <vector>
@@ -10,6 +12,9 @@ namespace {
 // Idle descriptors that one lack of descriptors closes in each pool: more than one, so that the
 // next calls find room too.
 constexpr size_t kCloseAtOnce = 8;
+
+class Pools;
+Pools& ThePools();
 
 // The pools of the process: a lack of descriptors concerns all of them. Thread-safe.
 class Pools {
@@ -29,6 +34,18 @@ class Pools {
     return closed;
   }
 
+  // Around fork(): the pools are the parent's, and its threads may be inside of them.
+  static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(ThePools().mutex_) {
+    ThePools().mutex_.Lock();
+  }
+  static void AfterForkInParent() ABSL_UNLOCK_FUNCTION(ThePools().mutex_) {
+    ThePools().mutex_.Unlock();
+  }
+  static void AfterForkInChild() ABSL_UNLOCK_FUNCTION(ThePools().mutex_) {
+    ThePools().pools_.clear();
+    ThePools().mutex_.Unlock();
+  }
+
  private:
   Mutex mutex_;
   std::vector<DescriptorPool*> pools_ ABSL_GUARDED_BY(mutex_);
@@ -36,7 +53,10 @@ class Pools {
 
 Pools& ThePools() {
   // Never destroyed: databases in static objects may still use it at exit.
-  static Pools& pools = *std::make_unique<Pools>().release();
+  static Pools& pools = *[] {
+    ::pthread_atfork(Pools::BeforeFork, Pools::AfterForkInParent, Pools::AfterForkInChild);
+    return std::make_unique<Pools>().release();
+  }();
   return pools;
 }
 

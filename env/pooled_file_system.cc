@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <utility>
 
 #include "env/descriptor_pool.h"
@@ -75,6 +76,8 @@ PooledFileSystem::PooledFileSystem(FileSystem* base, size_t max_open)
 PooledFileSystem::~PooledFileSystem() = default;
 
 size_t PooledFileSystem::open_count() const { return pool_->open_count(); }
+
+void PooledFileSystem::CloseIdle() { pool_->CloseIdle(SIZE_MAX); }
 
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> PooledFileSystem::OpenRandomAccess(
     const std::string& path) {

@@ -66,6 +66,8 @@ class PooledFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
 
+  // Closes every descriptor that no read uses.
+  void CloseIdle();
   // Descriptors that are open for reading now.
   size_t open_count() const;
 

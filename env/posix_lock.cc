@@ -35,6 +35,9 @@ constexpr int kMaxAttempts = 100;
 // More than a pid and a newline take.
 constexpr size_t kMaxLockFileSize = 32;
 
+class HeldLocks;
+HeldLocks& Held();
+
 // The lock files that this process holds. Thread-safe. A child of fork() begins with none.
 class HeldLocks {
  public:
@@ -53,15 +56,15 @@ class HeldLocks {
   }
 
   // Around fork(): nobody is in the middle of a change then.
-  void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mu_) { mu_.Lock(); }
-  void AfterForkInParent() ABSL_UNLOCK_FUNCTION(mu_) { mu_.Unlock(); }
+  static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(Held().mu_) { Held().mu_.Lock(); }
+  static void AfterForkInParent() ABSL_UNLOCK_FUNCTION(Held().mu_) { Held().mu_.Unlock(); }
   // The locks stay the parent's: a descriptor that the child kept would keep them held when the
   // parent has died.
-  void AfterForkInChild() ABSL_UNLOCK_FUNCTION(mu_) {
-    for (const int fd : descriptors_) ::close(fd);
-    descriptors_.clear();
-    held_.clear();
-    mu_.Unlock();
+  static void AfterForkInChild() ABSL_UNLOCK_FUNCTION(Held().mu_) {
+    for (const int fd : Held().descriptors_) ::close(fd);
+    Held().descriptors_.clear();
+    Held().held_.clear();
+    Held().mu_.Unlock();
   }
 
  private:
@@ -73,8 +76,8 @@ class HeldLocks {
 HeldLocks& Held() {
   // Never destroyed: a lock may outlive the static objects.
   static HeldLocks& held = *[] {
-    ::pthread_atfork([] { Held().BeforeFork(); }, [] { Held().AfterForkInParent(); },
-                     [] { Held().AfterForkInChild(); });
+    ::pthread_atfork(HeldLocks::BeforeFork, HeldLocks::AfterForkInParent,
+                     HeldLocks::AfterForkInChild);
     return std::make_unique<HeldLocks>().release();
   }();
   return held;
