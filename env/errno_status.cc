@@ -22,6 +22,8 @@ absl::StatusCode CodeOfErrno(int error_number) {
     case EMFILE:
     case ENFILE:
       return absl::StatusCode::kAborted;
+    case ENOTEMPTY:
+      return absl::StatusCode::kFailedPrecondition;
     case EACCES:
     case EPERM:
     case EROFS:

@@ -319,6 +319,11 @@ absl::Status LogSet::Recover() {
   if (cause.ok()) return absl::OkStatus();
   // No sync runs from here on: one that failed now would fail the fresh segment too.
   sync_queue_.Fail(cause);
+  // What was made ready before the failure is not trusted: whoever cut a segment may have cut it
+  // too.
+  if (const std::shared_ptr<Segment> stale = preparer_->TakeReady(0); stale != nullptr) {
+    RETURN_IF_ERROR(preparer_->Discard(stale.get(), active_->number()));
+  }
   // A bound that holds: sequence numbers only rise.
   RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments), {}));
   for (const auto& segment : segments) {

@@ -264,7 +264,7 @@ absl::Status SegmentPreparer::Discard(Segment* segment, uint64_t survivor) const
 }
 
 absl::Status SegmentPreparer::Remove(Segment* segment) const {
-  RETURN_IF_ERROR(segment->Close(segment->size()));
+  segment->Close(segment->size()).IgnoreError();  // about to be removed
   absl::Status status = options_.file_system->Remove(segment->path());
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }

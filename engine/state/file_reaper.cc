@@ -38,6 +38,12 @@ void FileReaper::ScheduleReap() {
   });
 }
 
+void FileReaper::Reap() {
+  Reap(queue_.get());
+  MutexLock lock(&queue_->mutex);
+  while (queue_->running > 0) queue_->idle.Wait(&queue_->mutex);
+}
+
 void FileReaper::Reap(Queue* queue) {
   std::vector<std::string> paths;
   {

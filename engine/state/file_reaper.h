@@ -35,7 +35,8 @@ class FileReaper {
   void EnqueueTable(FileNumber table);
 
   // Removes what was enqueued. A failed removal is forgotten: the next Open finds the file.
-  void Reap() { Reap(queue_.get()); }
+  // Waits for removals that run elsewhere.
+  void Reap();
 
   // Between Suspend() and Allow() nothing is removed.
   void Suspend();

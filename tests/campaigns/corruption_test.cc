@@ -97,6 +97,9 @@ std::unique_ptr<Victim> MakeVictim(End end) {
   victim->least = victim->writes.issued();
   write(10, {});
   if (end == End::kClosedUnlogged) write(10, {.disable_wal = true});
+  size_t levels = 0;
+  for (const LevelStats& level : db->GetStats().levels) levels += level.files != 0 ? 1 : 0;
+  EXPECT_EQ(levels, 2u);
   if (end != End::kKilled) {
     CAMBIUM_EXPECT_OK(db->Close());
     victim->least = victim->writes.issued();
@@ -104,9 +107,6 @@ std::unique_ptr<Victim> MakeVictim(End end) {
   victim->closed = end != End::kKilled;
   victim->disk = disk->CrashClone(env::CrashPolicy::kEverything, 1);
   victim->files = ReadFiles(victim->disk.get());
-  size_t levels = 0;
-  for (const LevelStats& level : db->GetStats().levels) levels += level.files != 0 ? 1 : 0;
-  EXPECT_EQ(levels, 2u);
   return victim;
 }
 
