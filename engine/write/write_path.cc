@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/jobs/table_jobs.h"
+#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -28,6 +29,12 @@ class StallTimer {
   Context* const context_;
   const uint64_t started_;
 };
+
+// A record or a sync that failed stops the log, whatever the reason. A lack of descriptors, which
+// elsewhere means that nothing was done and nothing changes, is no exception.
+absl::Status LogError(absl::Status status) {
+  return IsOutOfDescriptors(status) ? absl::UnavailableError(status.message()) : status;
+}
 
 }  // namespace
 
@@ -171,7 +178,8 @@ void WritePath::Switch() {
 
 absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot& slot) {
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status = log_->Fill(slot.log, slot.first, request.pieces, request.durability);
+  absl::Status status =
+      LogError(log_->Fill(slot.log, slot.first, request.pieces, request.durability));
   if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   context_->stats.Add(Counter::kLogBytes, wal::RecordSize(request.payload_size));
   return status;
@@ -197,7 +205,7 @@ absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& sl
 absl::Status WritePath::SyncTo(wal::LogPosition position) {
   const uint64_t start = context_->options.clock->NowMicros();
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status = log_->SyncTo(position);
+  absl::Status status = LogError(log_->SyncTo(position));
   context_->stats.AddSync(context_->options.clock->NowMicros() - start);
   // The log takes no more records then. Its commit is published, so that a recovery may have come
   // and gone meanwhile: the epoch tells.

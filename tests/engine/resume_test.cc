@@ -85,6 +85,20 @@ class ResumeTest : public testing::Test {
   std::unique_ptr<DB> db_;
 };
 
+// A lack of descriptors means elsewhere that nothing was done. A record that it kept out of the log
+// stops the log all the same: health says so, and Resume() brings writing back.
+TEST_F(ResumeTest, RecordThatFailsForWantOfADescriptorStopsWritesUntilResume) {
+  Open();
+  files_->AddRule(
+      {.kind = OperationKind::kWriteAt, .path_part = ".log", .calls = 1, .error_number = EMFILE});
+  EXPECT_FALSE(db_->Put("k", "1").ok());
+  files_->ClearRules();
+  EXPECT_EQ(db_->GetHealth().state, Health::State::kReadOnly);
+  CAMBIUM_ASSERT_OK(db_->Resume());
+  CAMBIUM_ASSERT_OK(db_->Put("k", "2"));
+  EXPECT_EQ(*db_->Get("k"), "2");
+}
+
 TEST_F(ResumeTest, WritesOfFailedCommitsAreNeverSeen) {
   constexpr int kRounds = 100;
   Open();
