@@ -72,7 +72,10 @@ FileIdentity Identify(FileSystem* file_system, const std::string& path, const Pa
   const std::string start = ReadPart(**opened, 0, std::min(*size, kStartBytes));
   if (start.empty() && *size > 0) return FileIdentity::kUnreadable;
   if (start.find_first_not_of('\0') == std::string::npos) return FileIdentity::kOurs;
-  const bool torn = number >= known.session_start && !IsText(start);
+  // The first bytes of a manifest may look like text; behind them are zeros.
+  const bool too_short = file.type == FileType::kManifest && start.size() < 12;
+  const bool may_be_text = !too_short && IsText(start);
+  const bool torn = number >= known.session_start && !may_be_text;
   return ContentSays(**opened, *size, start, file, known)
       .value_or(torn ? FileIdentity::kTorn : FileIdentity::kForeign);
 }

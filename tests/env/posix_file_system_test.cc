@@ -35,7 +35,8 @@ TEST(ErrnoStatus, MapsAsFileSystemPromises) {
   for (const int error : {EMFILE, ENFILE}) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kAborted);
   }
-  for (const int error : {EIO, ENOTEMPTY, ENOMEM}) {
+  EXPECT_EQ(CodeOfErrno(ENOTEMPTY), absl::StatusCode::kFailedPrecondition);
+  for (const int error : {EIO, ENOMEM}) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kUnavailable);
   }
 }
