@@ -186,8 +186,9 @@ TEST(Table, HoldsTheLargestKeys) {
   TestTable table;
   std::vector<OwnedEntry> entries;
   for (int i = 0; i < 5; ++i) {
-    entries.push_back({std::string(kMaxKeySize - 1, 'x') + static_cast<char>('a' + i),
-                       MakeTag(5, Kind::kValue), "v"});
+    std::string key(kMaxKeySize, 'x');
+    key.back() = static_cast<char>('a' + i);
+    entries.push_back({std::move(key), MakeTag(5, Kind::kValue), "v"});
   }
   CheckTable(&table, entries);
 }
