@@ -200,13 +200,14 @@ TEST_P(FileSystemContract, LogTakesParallelWritesAndSyncs) {
   constexpr size_t kThreads = 4, kRecords = 200, kRecordSize = 37;
   auto log = files_->CreateLog(Path("log"), kThreads * kRecords * kRecordSize);
   ASSERT_OK(log.status());
+  char* const memory = (*log)->Mapping();  // the first call comes before it is shared
   std::vector<std::thread> threads;
   for (size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (size_t i = 0; i < kRecords; ++i) {
         const uint64_t offset = (i * kThreads + t) * kRecordSize;
         const std::string record(kRecordSize, static_cast<char>('a' + t));
-        char* memory = (*log)->Mapping();
+        EXPECT_EQ((*log)->Mapping(), memory);
         if (memory != nullptr && i % 2 == 0) {
           std::memcpy(memory + offset, record.data(), record.size());
         } else {
