@@ -13,6 +13,7 @@
 #include "engine/read/point_read.h"
 #include "engine/validate_options.h"
 #include "util/epoch.h"
+#include "util/out_of_memory.h"
 #include "util/process.h"
 #include "util/status_macros.h"
 
@@ -45,59 +46,69 @@ DB::~DB() {
 absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
   RETURN_IF_ERROR(engine::ValidateOptions(options));
-  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Open(options, path));
-  return std::unique_ptr<DB>(new DB(std::move(impl)));
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::unique_ptr<DB>> {
+    ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Open(options, path));
+    return std::unique_ptr<DB>(new DB(std::move(impl)));
+  });
 }
 
 absl::Status DB::Close() { return impl_->Close(); }
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
-  RETURN_IF_ERROR(impl_->CheckWritable());
-  return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kPut, key, value), options);
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kPut, key, value), options);
+  });
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
-  RETURN_IF_ERROR(impl_->CheckWritable());
-  return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
+  });
 }
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
-  RETURN_IF_ERROR(impl_->CheckWritable());
-  if (!batch.WithinLimits()) {
-    return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
-                                                   " bytes or a value over ", kMaxValueSize));
-  }
-  if (batch.ByteSize() > kMaxBatchSize) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
-  }
-  const std::string_view encoded = batch.Encoded();
-  engine::CommitRequest request;
-  request.pieces = {&encoded, 1};
-  request.payload_size = encoded.size();
-  request.count = static_cast<uint32_t>(batch.Count());
-  return impl_->writes->Write(request, options);
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    if (!batch.WithinLimits()) {
+      return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
+                                                     " bytes or a value over ", kMaxValueSize));
+    }
+    if (batch.ByteSize() > kMaxBatchSize) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
+    }
+    const std::string_view encoded = batch.Encoded();
+    engine::CommitRequest request;
+    request.pieces = {&encoded, 1};
+    request.payload_size = encoded.size();
+    request.count = static_cast<uint32_t>(batch.Count());
+    return impl_->writes->Write(request, options);
+  });
 }
 
 absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& options) {
   PinnedValue value;
   RETURN_IF_ERROR(Get(key, &value, options));
-  return value.ToString();
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> { return value.ToString(); });
 }
 
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
-  value->Reset();
-  RETURN_IF_ERROR(impl_->open_state.Check());
-  impl_->context.stats.Add(engine::Counter::kGets, 1);
-  EpochGuard guard(&impl_->context.epochs);
-  ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
-  absl::Status status = engine::PointRead(
-      &impl_->context, {&guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
-  if (status.ok()) {
-    impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
-    return status;
-  }
-  return impl_->open_state.Outcome(std::move(status));
+  return CatchBadAlloc([&]() -> absl::Status {
+    value->Reset();
+    RETURN_IF_ERROR(impl_->open_state.Check());
+    impl_->context.stats.Add(engine::Counter::kGets, 1);
+    EpochGuard guard(&impl_->context.epochs);
+    ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
+    absl::Status status = engine::PointRead(
+        &impl_->context, {&guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
+    if (status.ok()) {
+      impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
+      return status;
+    }
+    return impl_->open_state.Outcome(std::move(status));
+  });
 }
 
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
@@ -107,17 +118,23 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
     std::fill(statuses.begin(), statuses.end(), open);
     return;
   }
-  EpochGuard guard(&impl_->context.epochs);
-  const absl::StatusOr<ReadMoment> at = impl_->BeginRead(options);
-  absl::Status status = at.status();
-  if (keys.size() != values.size() || keys.size() != statuses.size()) {
-    status = absl::InvalidArgumentError("keys, values and statuses differ in size");
+  const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
+    if (keys.size() != values.size() || keys.size() != statuses.size()) {
+      return absl::InvalidArgumentError("keys, values and statuses differ in size");
+    }
+    EpochGuard guard(&impl_->context.epochs);
+    ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
+    std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
+    engine::MultiPointRead(&impl_->context,
+                           {&guard, at.view->get(), at.sequence, options.fill_cache}, keys, values,
+                           statuses);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    for (PinnedValue& value : values) value.Reset();
+    std::fill(statuses.begin(), statuses.end(), status);
+    return;
   }
-  std::fill(statuses.begin(), statuses.end(), status);
-  if (!status.ok()) return;
-  engine::MultiPointRead(&impl_->context,
-                         {&guard, at->view->get(), at->sequence, options.fill_cache}, keys, values,
-                         statuses);
   for (absl::Status& one : statuses) one = impl_->open_state.Outcome(std::move(one));
   impl_->context.stats.Add(engine::Counter::kGets, keys.size());
   impl_->context.stats.Add(
@@ -166,32 +183,40 @@ std::shared_ptr<const Snapshot> DB::GetSnapshot() {
 }
 
 absl::Status DB::Flush() {
-  RETURN_IF_ERROR(impl_->CheckWritable());
-  return impl_->writes->Flush();
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    return impl_->writes->Flush();
+  });
 }
 
 absl::Status DB::CompactRange(std::optional<std::string_view> begin,
                               std::optional<std::string_view> end) {
-  RETURN_IF_ERROR(Flush());
-  compaction::KeyRange range;
-  if (begin.has_value()) range.begin = std::string(*begin);
-  if (end.has_value()) range.end = std::string(*end);
-  return impl_->writes->jobs()->CompactRange(range);
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(Flush());
+    compaction::KeyRange range;
+    if (begin.has_value()) range.begin = std::string(*begin);
+    if (end.has_value()) range.end = std::string(*end);
+    return impl_->writes->jobs()->CompactRange(range);
+  });
 }
 
 absl::Status DB::WaitForIdle() {
-  RETURN_IF_ERROR(impl_->open_state.Check());
-  if (impl_->context.options.read_only) return absl::OkStatus();
-  RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
-  impl_->context.epochs.Drain();
-  impl_->context.reaper.Reap();
-  return absl::OkStatus();
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->open_state.Check());
+    if (impl_->context.options.read_only) return absl::OkStatus();
+    RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
+    impl_->context.epochs.Drain();
+    impl_->context.reaper.Reap();
+    return absl::OkStatus();
+  });
 }
 
 absl::Status DB::Verify() {
-  RETURN_IF_ERROR(impl_->open_state.Check());
-  return impl_->open_state.Outcome(
-      engine::VerifyAll(&impl_->context, *impl_->tree.Pin(), impl_->versions, impl_->writes.get()));
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->open_state.Check());
+    return impl_->open_state.Outcome(engine::VerifyAll(&impl_->context, *impl_->tree.Pin(),
+                                                       impl_->versions, impl_->writes.get()));
+  });
 }
 
 Health DB::GetHealth() const {
@@ -201,9 +226,11 @@ Health DB::GetHealth() const {
 }
 
 absl::Status DB::Resume() {
-  RETURN_IF_ERROR(impl_->CheckWritable());
-  impl_->writes->jobs()->ForgetFailures();
-  return impl_->writes->Resume();
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    impl_->writes->jobs()->ForgetFailures();
+    return impl_->writes->Resume();
+  });
 }
 
 std::string_view Version() { return "1.0.0"; }

@@ -10,6 +10,7 @@
 #include "base/file_names.h"
 #include "engine/file_identity.h"
 #include "env/thread_pool.h"
+#include "util/out_of_memory.h"
 #include "util/status_copy.h"
 #include "util/status_macros.h"
 
@@ -129,13 +130,16 @@ absl::Status DB::Impl::CloseParts() {
   // they use in memory is destroyed, and none of them writes a file from where writes end.
   open_state.Close();
   absl::Status status;
-  if (writes != nullptr && !context.options.read_only) status = writes->Close();
+  if (writes != nullptr && !context.options.read_only) {
+    status = CatchBadAlloc([this] { return writes->Close(); });
+  }
   context.epochs.Drain();
   context.reaper.Reap();
   // The directory may soon belong to another process.
   context.reaper.Close();
   versions.Close();
-  context.files->CloseIdle();
+  // Otherwise they close with the object.
+  IfMemoryAllows([this] { context.files->CloseIdle(); });
   if (own_threads_) static_cast<env::ThreadPool*>(context.executor())->Stop();
   lock.reset();
   return status;

@@ -6,6 +6,8 @@
 #include <cassert>
 #include <vector>
 
+#include "util/out_of_memory.h"
+
 namespace cambium::env {
 namespace {
 
@@ -100,6 +102,7 @@ void DescriptorPool::Unpin(PooledDescriptor* descriptor) {
 }
 
 absl::Status DescriptorPool::OpenPinned(PooledDescriptor* descriptor) {
+  std::list<PooledDescriptor*> place{descriptor};
   std::unique_ptr<RandomAccessFile> evicted;
   {
     MutexLock lock(&mutex_);
@@ -121,13 +124,15 @@ absl::Status DescriptorPool::OpenPinned(PooledDescriptor* descriptor) {
     descriptor->opening = true;
   }
   evicted.reset();
-  auto opened = WithRoom([&] { return base_->OpenRandomAccess(descriptor->path); });
+  auto opened = CatchBadAlloc(
+      [&] { return WithRoom([&] { return base_->OpenRandomAccess(descriptor->path); }); });
   MutexLock lock(&mutex_);
   assert(open_ > 0 && open_ <= max_open_);
   descriptor->opening = false;
   if (opened.ok()) {
     descriptor->file = *std::move(opened);
-    descriptor->place = descriptors_.insert(descriptors_.end(), descriptor);
+    descriptor->place = place.begin();
+    descriptors_.splice(descriptors_.end(), place);
     descriptor->state.store(PooledDescriptor::kOpen + PooledDescriptor::kPin);
   } else {
     --open_;
@@ -171,6 +176,7 @@ size_t DescriptorPool::open_count() const {
 size_t DescriptorPool::CloseIdle(size_t count) {
   std::vector<std::unique_ptr<RandomAccessFile>> closed;  // outside the lock
   MutexLock lock(&mutex_);
+  closed.reserve(std::min(count, descriptors_.size()));
   while (closed.size() < count) {
     std::unique_ptr<RandomAccessFile> file = TakeIdle();
     if (file == nullptr) break;

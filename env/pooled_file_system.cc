@@ -21,6 +21,19 @@ constexpr rlim_t kHeadroomParts = 4;
 constexpr rlim_t kMinOpenFiles = 8;
 constexpr rlim_t kMaxOpenFiles = rlim_t{1} << 20;
 
+// Gives a pin back at its end. Confined to its scope.
+class PinHolder {
+ public:
+  PinHolder(DescriptorPool* pool, PooledDescriptor* pinned) : pool_(pool), pinned_(pinned) {}
+  ~PinHolder() { pool_->Unpin(pinned_); }
+  PinHolder(const PinHolder&) = delete;
+  PinHolder& operator=(const PinHolder&) = delete;
+
+ private:
+  DescriptorPool* const pool_;
+  PooledDescriptor* const pinned_;
+};
+
 // Thread-safe.
 class PooledFile final : public RandomAccessFile {
  public:
@@ -36,8 +49,8 @@ class PooledFile final : public RandomAccessFile {
   void Read(std::span<ReadRequest> requests) const override {
     const absl::Status pinned = pool_->Pin(&descriptor_);
     if (pinned.ok()) {
+      const PinHolder pin(pool_, &descriptor_);
       descriptor_.file->Read(requests);
-      pool_->Unpin(&descriptor_);
       return;
     }
     for (ReadRequest& request : requests) {
@@ -48,9 +61,8 @@ class PooledFile final : public RandomAccessFile {
 
   absl::StatusOr<uint64_t> Size() const override {
     RETURN_IF_ERROR(pool_->Pin(&descriptor_));
-    absl::StatusOr<uint64_t> size = descriptor_.file->Size();
-    pool_->Unpin(&descriptor_);
-    return size;
+    const PinHolder pin(pool_, &descriptor_);
+    return descriptor_.file->Size();
   }
 
  private:

@@ -43,9 +43,10 @@ class HeldLocks {
  public:
   // False where what is held excludes it. `fd` is open on the file.
   bool Insert(const FileIdentity& identity, LockMode mode, int fd) {
+    std::set<int> descriptor{fd};  // made first: nothing may fail once the lock is noted
     MutexLock lock(&mu_);
     if (!held_[identity].Add(mode)) return false;
-    descriptors_.insert(fd);
+    descriptors_.merge(descriptor);
     return true;
   }
   void Erase(const FileIdentity& identity, int fd) {
@@ -83,12 +84,13 @@ HeldLocks& Held() {
   return held;
 }
 
-// An entry in the process's table and a descriptor that holds the file's lock, given back together
-// at its end. Immutable after construction.
+// An entry in the process's table, from Hold() on, and a descriptor that holds the file's lock,
+// given back together at its end. Confined to one thread until it is handed out.
 class PosixLock final : public FileLock {
  public:
   PosixLock(FileIdentity identity, FileDescriptor fd) : identity_(identity), fd_(std::move(fd)) {}
   ~PosixLock() override {
+    if (!held_) return;
     if (generation_ != ProcessGeneration()) {
       fd_.Release();  // closed after the fork
       return;
@@ -102,10 +104,16 @@ class PosixLock final : public FileLock {
     Held().Erase(identity_, fd_.get());
   }
 
+  // False if what the process holds excludes it.
+  bool Hold(LockMode mode) {
+    held_ = Held().Insert(identity_, mode, fd_.get());
+    return held_;
+  }
   int fd() const { return fd_.get(); }
 
  private:
   const FileIdentity identity_;
+  bool held_ = false;
   const uint32_t generation_ = ProcessGeneration();
   FileDescriptor fd_;
 };
@@ -194,11 +202,10 @@ absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const Place& place, LockMo
   if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("lock", path, errno);
   RETURN_IF_ERROR(CheckLockFile(fd.get(), path, info));
   const FileIdentity identity(info.st_dev, info.st_ino);
-  if (!Held().Insert(identity, mode, fd.get())) {
+  auto lock = std::make_unique<PosixLock>(identity, std::move(fd));
+  if (!lock->Hold(mode)) {
     return HeldStatus(path, absl::StrCat("this process, pid ", ::getpid()));
   }
-  // From here on its end gives back what was taken.
-  auto lock = std::make_unique<PosixLock>(identity, std::move(fd));
   ASSIGN_OR_RETURN(const bool locked, TryLock(lock->fd(), path, mode));
   if (!LeadsTo(place, identity)) return nullptr;
   if (!locked) return HeldStatus(path, NameHolder(lock->fd(), mode));

@@ -13,11 +13,12 @@ constexpr size_t kBytesPerBucket = 128;
 
 }  // namespace
 
-HashIndex::HashIndex(ChunkPool* pool, size_t capacity_bytes) : pool_(pool) {
+HashIndex::HashIndex(ChunkPool* pool, size_t capacity_bytes) : HashIndex(pool) {
   static_assert(sizeof(Bucket) == 8 && sizeof(void*) == 8);
   const size_t in_chunk = pool->chunk_bytes() / sizeof(Bucket);  // a power of two
   const size_t wanted = std::bit_ceil(std::max<size_t>(capacity_bytes / kBytesPerBucket, 1));
   const size_t chunk_count = std::max<size_t>(wanted / in_chunk, 1);
+  chunks_.reserve(chunk_count);
   for (size_t i = 0; i < chunk_count; ++i) {
     Bucket* const buckets = reinterpret_cast<Bucket*>(pool->Allocate());
     std::uninitialized_value_construct_n(buckets, in_chunk);

@@ -100,13 +100,15 @@ class HashIndex {
     const uint64_t number = hash >> bucket_shift_;
     return chunks_[number >> chunk_shift_][number & chunk_mask_];
   }
+  // Without buckets: what the other constructor, which may throw, has taken by then goes back.
+  explicit HashIndex(ChunkPool* pool) : pool_(pool) {}
   bool InsertInside(Entry* first, Entry* entry);
 
   ChunkPool* const pool_;
   std::vector<Bucket*> chunks_;  // a power of two of them
-  int bucket_shift_;
-  int chunk_shift_;
-  uint64_t chunk_mask_;
+  int bucket_shift_ = 0;
+  int chunk_shift_ = 0;
+  uint64_t chunk_mask_ = 0;
 };
 
 }  // namespace cambium::memtable

@@ -259,11 +259,12 @@ bool SkipList::AppendToLastLeaf(const Entry* entry) {
   return true;
 }
 
-// Inserts at the level of cursor.node, there or further right. Where a node had to be split for it,
-// returns the new one.
+// Inserts at the level of cursor.node, there or further right. Returns the new node if one had to
+// be split for it.
 Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* child) {
   const Target target = TargetOf(*entry);
   Node* node = cursor.node;
+  Node* spare = nullptr;
   for (;;) {
     const uint64_t version = node->BeginRead();
     if (Beyond(node->High(), cursor.upper, target, Bias::kBelow)) {
@@ -272,15 +273,18 @@ Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* ch
       continue;
     }
     const size_t position = Position(*node, node->level > 0 ? 1 : 0, target, Bias::kBelow);
+    const bool full = node->Count() == kNodeCapacity;
+    // Before the lock: it may throw std::bad_alloc, and then nobody waits for a node. One that is
+    // not used after all, because another writer was quicker, stays in the arena.
+    if (full && spare == nullptr) spare = NewNode(node->level, NodePlace::kInner);
     if (!node->TryLock(version)) continue;
-    Node* right = nullptr;
-    if (node->Count() < kNodeCapacity) {
-      InsertSlot(node, position, entry, child);
+    if (full) {
+      Split(node, position, entry, child, spare);
     } else {
-      right = Split(node, position, entry, child);
+      InsertSlot(node, position, entry, child);
     }
     node->Unlock();
-    return right;
+    return full ? spare : nullptr;
   }
 }
 
@@ -301,11 +305,10 @@ void SkipList::InsertSlot(Node* node, size_t position, const Entry* entry, Node*
   StoreCount(node, count + 1);
 }
 
-// Splits a full node for a slot at `position`, inserts that too, and returns the new right node,
-// which is published. Requires: the node is locked.
-Node* SkipList::Split(Node* node, size_t position, const Entry* entry, Node* child) {
+// Splits a full node for a slot at `position`, inserts that too, and publishes `right`, which is
+// empty, as the new right node. Requires: the node is locked.
+void SkipList::Split(Node* node, size_t position, const Entry* entry, Node* child, Node* right) {
   const size_t keep = SlotsToKeep(*node, position);
-  Node* const right = NewNode(node->level, NodePlace::kInner);
   right->skip.store(node->skip.load(std::memory_order_relaxed), std::memory_order_relaxed);
   right->high.store(node->high.load(std::memory_order_relaxed), std::memory_order_relaxed);
   right->next.store(node->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -322,7 +325,6 @@ Node* SkipList::Split(Node* node, size_t position, const Entry* entry, Node* chi
   if (right->High() == nullptr && right->level == 0) {
     last_leaf_.store(right, std::memory_order_release);
   }
-  return right;
 }
 
 // Moves the slots from `keep` on. Requires: `from` is locked, `to` is empty and not yet published.

@@ -123,7 +123,7 @@ class SkipList {
   void InsertFrom(const Cursor& leaf, const Path& path, const Entry* entry);
   Node* InsertInLevel(const Cursor& cursor, const Entry* entry, Node* child);
   void InsertSlot(Node* node, size_t position, const Entry* entry, Node* child) const;
-  Node* Split(Node* node, size_t position, const Entry* entry, Node* child);
+  void Split(Node* node, size_t position, const Entry* entry, Node* child, Node* right);
   void MoveSlots(Node* from, size_t keep, Node* to) const;
   void RaiseSkip(Node* node) const;
 

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "util/out_of_memory.h"
+
 namespace cambium::sstable {
 namespace {
 
@@ -22,6 +24,8 @@ constexpr size_t kMaxUncollected = size_t{1} << 20;
 
 bool IsTableMemory(const Frame& frame) { return frame.kind() != BlockKind::kData; }
 
+Frame* FrameOf(const EpochLink& link) { return static_cast<Frame*>(link.object); }
+
 }  // namespace
 
 BlockCache::BlockCache(size_t capacity_bytes, EpochDomain* epochs)
@@ -33,7 +37,7 @@ BlockCache::~BlockCache() {
 }
 
 void BlockCache::SetCapacity(size_t capacity_bytes) {
-  Frames evicted;
+  EpochList evicted;
   {
     MutexLock lock(&mutex_);
     capacity_.store(capacity_bytes, std::memory_order_relaxed);
@@ -66,7 +70,7 @@ BlockCacheStats BlockCache::Stats() const {
 }
 
 Frame* BlockCache::InsertBelow(Frame* index, FrameSlot* slot, Frame* frame) {
-  Frames evicted;
+  EpochList evicted;
   Frame* published = frame;
   bool refused = false;
   {
@@ -88,7 +92,7 @@ Frame* BlockCache::InsertBelow(Frame* index, FrameSlot* slot, Frame* frame) {
   return published;
 }
 
-void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, Frames* evicted) {
+void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, EpochList* evicted) {
   const size_t size = frame->charge();
   const size_t limit = ResidentLimit(size);
   if (size > limit) return;
@@ -98,20 +102,24 @@ void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, Frames* evic
   }
   EvictTo(limit - size, evicted);
   if (index != nullptr && !index->in_clock()) return;
+  IfMemoryAllows([&] {
+    mutex_.AssertHeld();
+    clock_.push_back(frame);
+  });
+  if (clock_.empty() || clock_.back() != frame) return;
   frame->Ref();  // the cache's
-  frame->place() = {.slot = slot, .index = clock_.size()};
+  frame->EnterClock({.slot = slot, .index = clock_.size() - 1});
   if (IsTableMemory(*frame)) frame->MarkUsed();
-  clock_.push_back(frame);
   resident_ += size;
   if (IsTableMemory(*frame)) resident_tables_ += size;
   slot->store(frame, std::memory_order_release);
 }
 
 void BlockCache::Erase(std::span<FrameSlot> slots) {
-  Frames erased;
   while (!slots.empty()) {
     const std::span<FrameSlot> batch = slots.first(std::min(slots.size(), kEraseBatch));
     slots = slots.subspan(batch.size());
+    EpochList erased;
     {
       MutexLock lock(&mutex_);
       for (FrameSlot& slot : batch) {
@@ -121,13 +129,16 @@ void BlockCache::Erase(std::span<FrameSlot> slots) {
       }
     }
     // Nobody reads these slots any more, so nobody can be about to take a reference.
-    for (Frame* const frame : erased) frame->Unref();
-    erased.clear();
+    for (EpochLink* link = erased.first; link != nullptr;) {
+      EpochLink* const next = link->next;
+      FrameOf(*link)->Unref();
+      link = next;
+    }
   }
 }
 
 void BlockCache::Reserve(size_t bytes) {
-  Frames evicted;
+  EpochList evicted;
   {
     MutexLock lock(&mutex_);
     reserved_.fetch_add(bytes, std::memory_order_relaxed);
@@ -150,7 +161,7 @@ bool BlockCache::RetiredTooMuch() const {
   return retired_.load(std::memory_order_relaxed) > capacity_.load(std::memory_order_relaxed) / 8;
 }
 
-void BlockCache::EvictTo(size_t limit, Frames* evicted) {
+void BlockCache::EvictTo(size_t limit, EpochList* evicted) {
   // Readers give lives back while the hand takes them: the hand's patience has an end.
   size_t patience = 3 * clock_.size();
   while (resident_ > limit) {
@@ -164,18 +175,18 @@ void BlockCache::EvictTo(size_t limit, Frames* evicted) {
       ++hand_;
       continue;
     }
-    const size_t before = evicted->size();
+    const size_t before = evicted->size;
     TakeOut(frame, evicted);
     // The youngest frame stands in its place now: behind the hand, so that its turn is a round
     // away.
     ++hand_;
-    evictions_ += evicted->size() - before;
+    evictions_ += evicted->size - before;
   }
 }
 
-void BlockCache::TakeOut(Frame* frame, Frames* taken) {
-  assert(frame->in_clock() && clock_[frame->place().index] == frame);
-  const Frame::Place place = std::exchange(frame->place(), {});
+void BlockCache::TakeOut(Frame* frame, EpochList* taken) {
+  assert(clock_[frame->place().index] == frame);
+  const Frame::Place place = frame->place();
   assert(place.slot->load(std::memory_order_relaxed) == frame);
   place.slot->store(nullptr, std::memory_order_release);
   Frame* const last = clock_.back();
@@ -184,19 +195,23 @@ void BlockCache::TakeOut(Frame* frame, Frames* taken) {
   clock_.pop_back();
   resident_ -= frame->charge();
   if (IsTableMemory(*frame)) resident_tables_ -= frame->charge();
-  taken->push_back(frame);
+  EpochLink* const link = frame->LeaveClock();
+  *link = {nullptr, frame, DropRetired};
+  taken->Append(link);
   for (FrameSlot& slot : frame->data_slots()) {
     Frame* const block = slot.load(std::memory_order_relaxed);
     if (block != nullptr) TakeOut(block, taken);
   }
 }
 
-void BlockCache::Retire(const Frames& frames) {
-  if (frames.empty()) return;
+void BlockCache::Retire(const EpochList& frames) {
+  if (frames.size == 0) return;
   size_t bytes = 0;
-  for (const Frame* const frame : frames) bytes += frame->charge();
+  for (const EpochLink* link = frames.first; link != nullptr; link = link->next) {
+    bytes += FrameOf(*link)->charge();
+  }
   const size_t retired = retired_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  for (Frame* const frame : frames) epochs_->Retire(frame, DropRetired);
+  epochs_->Retire(frames);
   const size_t capacity = capacity_.load(std::memory_order_relaxed);
   if (retired > std::min(kMaxUncollected, capacity / kCollectParts)) epochs_->Collect();
 }

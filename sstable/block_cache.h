@@ -100,12 +100,10 @@ class BlockCache {
   }
 
  private:
-  using Frames = std::vector<Frame*>;
-
   // `index`: the frame that the slot belongs to; null if it is a table's.
   Frame* InsertBelow(Frame* index, FrameSlot* slot, Frame* frame);
   // Makes room and puts the frame into slot and clock; does nothing if it does not fit.
-  void Admit(Frame* index, FrameSlot* slot, Frame* frame, Frames* evicted)
+  void Admit(Frame* index, FrameSlot* slot, Frame* frame, EpochList* evicted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns the bytes that frames in the clock may have now, if `incoming` bytes of frames outside
   // it are about to enter it.
@@ -113,12 +111,12 @@ class BlockCache {
   // Returns true if nothing may be inserted until retired frames have been freed.
   bool RetiredTooMuch() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Turns the clock until it holds at most `limit` bytes; what leaves is the caller's to retire.
-  void EvictTo(size_t limit, Frames* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EvictTo(size_t limit, EpochList* evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes a frame, and its data blocks if it is an index, out of clock and slots; the cache's
   // references are the caller's.
-  void TakeOut(Frame* frame, Frames* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeOut(Frame* frame, EpochList* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops the cache's references through the epoch.
-  void Retire(const Frames& frames);
+  void Retire(const EpochList& frames);
   static void DropRetired(void* frame);
 
   EpochDomain* const epochs_;
@@ -127,7 +125,7 @@ class BlockCache {
   size_t resident_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks
   size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;
-  Frames clock_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Frame*> clock_ ABSL_GUARDED_BY(mutex_);
   uint64_t evictions_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> charged_{0};  // bytes of all frames there are
   std::atomic<size_t> retired_{0};  // bytes of frames that were retired and not dropped yet

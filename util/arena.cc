@@ -22,6 +22,7 @@ char* Arena::AllocateLine(size_t bytes) {
 char* Arena::AllocateSlow(size_t rounded) {
   MutexLock lock(&mutex_);
   if (rounded > large_bytes_) {
+    large_.reserve(large_.size() + 1);
     char* const memory = pool_->AllocateLarge(rounded);
     large_.emplace_back(memory, rounded);
     usage_.fetch_add(rounded, std::memory_order_relaxed);
@@ -33,6 +34,7 @@ char* Arena::AllocateSlow(size_t rounded) {
     const size_t offset = chunk->used.fetch_add(rounded, std::memory_order_relaxed);
     if (offset + rounded <= chunk_bytes_) return reinterpret_cast<char*>(chunk) + offset;
   }
+  chunks_.reserve(chunks_.size() + 1);
   char* const memory = pool_->Allocate();
   Chunk* const chunk = new (memory) Chunk;
   chunk->used.store(sizeof(Chunk) + rounded, std::memory_order_relaxed);

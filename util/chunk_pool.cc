@@ -54,7 +54,9 @@ void DeleteChunk(char* chunk, size_t bytes) {
 
 ChunkPool::ChunkPool(size_t chunk_bytes, size_t max_retained_bytes)
     : chunk_bytes_(std::bit_ceil(std::max(chunk_bytes, kMinChunkBytes))),
-      max_retained_bytes_(max_retained_bytes) {}
+      max_retained_bytes_(max_retained_bytes) {
+  free_.reserve(max_retained_bytes_ / chunk_bytes_);  // Release() needs no memory
+}
 
 ChunkPool::~ChunkPool() {
   assert(bytes_in_use() == 0);
@@ -62,18 +64,20 @@ ChunkPool::~ChunkPool() {
 }
 
 char* ChunkPool::Allocate() {
+  char* chunk = TakeFree();
+  if (chunk == nullptr) chunk = NewChunk(chunk_bytes_);
   in_use_.fetch_add(chunk_bytes_, std::memory_order_relaxed);
-  {
-    MutexLock lock(&mutex_);
-    if (!free_.empty()) {
-      char* const chunk = free_.back();
-      free_.pop_back();
-      retained_.store(free_.size() * chunk_bytes_, std::memory_order_relaxed);
-      Unpoison(chunk, chunk_bytes_);
-      return chunk;
-    }
-  }
-  return NewChunk(chunk_bytes_);
+  return chunk;
+}
+
+char* ChunkPool::TakeFree() {
+  MutexLock lock(&mutex_);
+  if (free_.empty()) return nullptr;
+  char* const chunk = free_.back();
+  free_.pop_back();
+  retained_.store(free_.size() * chunk_bytes_, std::memory_order_relaxed);
+  Unpoison(chunk, chunk_bytes_);
+  return chunk;
 }
 
 void ChunkPool::Release(char* chunk) {
@@ -81,6 +85,7 @@ void ChunkPool::Release(char* chunk) {
   {
     MutexLock lock(&mutex_);
     if ((free_.size() + 1) * chunk_bytes_ <= max_retained_bytes_) {
+      assert(free_.size() < free_.capacity());
       Poison(chunk, chunk_bytes_);
       free_.push_back(chunk);
       retained_.store(free_.size() * chunk_bytes_, std::memory_order_relaxed);
@@ -91,8 +96,9 @@ void ChunkPool::Release(char* chunk) {
 }
 
 char* ChunkPool::AllocateLarge(size_t bytes) {
+  void* const memory = ::operator new(bytes, kLineAlignment);
   in_use_.fetch_add(bytes, std::memory_order_relaxed);
-  return static_cast<char*>(::operator new(bytes, kLineAlignment));
+  return static_cast<char*>(memory);
 }
 
 void ChunkPool::ReleaseLarge(char* memory, size_t bytes) {

@@ -31,7 +31,7 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  // A chunk of chunk_bytes(). Never null: as `new`, it does not return where memory has run out.
+  // A chunk of chunk_bytes(). Never null: throws std::bad_alloc if there is no memory.
   char* Allocate();
   void Release(char* chunk);
 
@@ -47,6 +47,9 @@ class ChunkPool {
   size_t bytes_retained() const { return retained_.load(std::memory_order_relaxed); }
 
  private:
+  // Null if none is kept.
+  char* TakeFree();
+
   const size_t chunk_bytes_;
   const size_t max_retained_bytes_;
   std::atomic<size_t> in_use_{0};

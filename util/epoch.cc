@@ -47,7 +47,7 @@ EpochDomain::~EpochDomain() {
   for (bool drained = false; !drained;) {
     Drain();
     MutexLock lock(&mutex_);
-    drained = pending_.empty();  // deleters may have retired more
+    drained = pending_.size == 0;  // deleters may have retired more
   }
   assert(OldestShown(~uint64_t{0}, [](Slot& slot) { return slot.epoch.load(); }) == ~uint64_t{0});
   for (std::atomic<Slot*>& chunk : chunks_) delete[] chunk.load(std::memory_order_acquire);
@@ -102,36 +102,57 @@ uint64_t EpochDomain::OldestGuard(uint64_t stamp) {
                      [](Slot& slot) { return slot.epoch.fetch_add(0, std::memory_order_acq_rel); });
 }
 
-std::vector<EpochDomain::Batch> EpochDomain::TakeReady() {
-  std::vector<Batch> ready;
+void EpochList::Append(const EpochList& more) {
+  if (more.size == 0) return;
+  if (size == 0) {
+    first = more.first;
+  } else {
+    last->next = more.first;
+  }
+  last = more.last;
+  size += more.size;
+}
+
+void EpochDomain::StampPending() {
+  if (pending_.size == 0) return;
+  const uint64_t stamp = counter_.fetch_add(1, std::memory_order_seq_cst);
+  if (batch_count_ < kMaxBatches) batches_[batch_count_++].earliest = stamp;
+  Batch& newest = batches_[batch_count_ - 1];
+  newest.objects.Append(std::exchange(pending_, {}));
+  newest.stamp = stamp;
+}
+
+EpochList EpochDomain::TakeReady(Running* running) {
   uint64_t first_stamp = 0;
   {
     MutexLock lock(&mutex_);
-    if (!pending_.empty()) {
-      batches_.push_back(
-          {counter_.fetch_add(1, std::memory_order_seq_cst), std::exchange(pending_, {})});
-    }
-    if (batches_.empty()) return ready;
+    StampPending();
+    if (batch_count_ == 0) return {};
     first_stamp = batches_.front().stamp;
   }
   const uint64_t oldest = OldestGuard(first_stamp);
+  EpochList ready;
   MutexLock lock(&mutex_);
-  while (!batches_.empty() && batches_.front().stamp < oldest) {
-    assert(ready.empty() || ready.back().stamp < batches_.front().stamp);
-    ready.push_back(std::move(batches_.front()));
-    batches_.pop_front();
+  size_t taken = 0;
+  for (; taken < batch_count_ && batches_[taken].stamp < oldest; ++taken) {
+    assert(taken == 0 || batches_[taken - 1].stamp < batches_[taken].stamp);
+    if (taken == 0) running->earliest = batches_[taken].earliest;
+    ready.Append(batches_[taken].objects);
   }
-  if (!ready.empty()) running_.push_back(ready.front().stamp);
-  backlog_.store(!batches_.empty(), std::memory_order_relaxed);
+  std::move(batches_.begin() + taken, batches_.begin() + batch_count_, batches_.begin());
+  std::fill(batches_.begin() + (batch_count_ - taken), batches_.begin() + batch_count_, Batch());
+  batch_count_ -= taken;
+  if (taken > 0) running->next = std::exchange(running_, running);
+  backlog_.store(batch_count_ > 0, std::memory_order_relaxed);
   return ready;
 }
 
-void EpochDomain::Retire(void* object, void (*deleter)(void*)) {
+void EpochDomain::Retire(const EpochList& objects) {
   {
     MutexLock lock(&mutex_);
-    pending_.push_back({object, deleter});
+    pending_.Append(objects);
     const bool backlog = backlog_.load(std::memory_order_relaxed);
-    if (pending_.size() < (backlog ? kBacklogObjects : kBatchObjects)) return;
+    if (pending_.size < (backlog ? kBacklogObjects : kBatchObjects)) return;
   }
   Collect();
 }
@@ -141,16 +162,28 @@ void EpochDomain::Collect() {
   // A call from a deleter does nothing, so that chains of deletions do not nest: what the deleter
   // retired is left to the next collection.
   if (own->deleting) return;
-  const std::vector<Batch> ready = TakeReady();
-  if (ready.empty()) return;
+  Running running;
+  const EpochList ready = TakeReady(&running);
+  if (ready.size == 0) return;
   own->deleting = true;
-  for (const Batch& batch : ready) {
-    for (const Retired& retired : batch.objects) retired.deleter(retired.object);
+  for (EpochLink* link = ready.first; link != nullptr;) {
+    EpochLink* const next = link->next;  // the deleter ends the link too
+    link->deleter(link->object);
+    link = next;
   }
   own->deleting = false;
   MutexLock lock(&mutex_);
-  std::erase(running_, ready.front().stamp);
+  Running** place = &running_;
+  while (*place != &running) place = &(*place)->next;
+  *place = running.next;
   deleted_.SignalAll();
+}
+
+bool EpochDomain::IsLeft(uint64_t end) const {
+  for (const Running* one = running_; one != nullptr; one = one->next) {
+    if (one->earliest < end) return true;
+  }
+  return batch_count_ > 0 && batches_.front().earliest < end;
 }
 
 void EpochDomain::Drain() {
@@ -160,10 +193,7 @@ void EpochDomain::Drain() {
   for (;;) {
     {
       MutexLock lock(&mutex_);
-      const bool waiting = !batches_.empty() && batches_.front().stamp < end;
-      const bool running = std::any_of(running_.begin(), running_.end(),
-                                       [end](uint64_t stamp) { return stamp < end; });
-      if (!waiting && !running) return;
+      if (!IsLeft(end)) return;
       deleted_.WaitFor(&mutex_, kDrainPollMicros);
     }
     Collect();

@@ -6,18 +6,19 @@
 //
 //   reader                                      writer
 //     EpochGuard guard(&domain);                  View* old = current.exchange(fresh);
-//     View* view = current.load(acquire);         domain.Retire(old, DeleteView);
+//     View* view = current.load(acquire);         domain.Retire(&old->link, old, DeleteView);
 //     … *view …
 //
 // How: a domain has a counter, and one slot (a cache line) per thread. A guard writes the counter's
-// value to its thread's slot. Retired objects gather in a list. A collection makes the list a
-// batch, stamped with the counter, which then moves on by one. A batch is deleted when every open
-// guard shows a larger number. A guard's write must be seen before its reads happen. A full barrier
-// there would cost more than the rest of a guard; instead the collector makes every thread of the
-// process pass a barrier, by membarrier(2), once per collection. If the kernel has no membarrier,
-// and under ThreadSanitizer, both sides use read-modify-writes of the slot, which order by
-// themselves. Rejected: hazard pointers (a barrier per pointer) and reference counts (shared
-// writes).
+// value to its thread's slot. Retired objects gather in a list, linked through themselves, so that
+// retiring never fails for want of memory. A collection makes the list a batch, stamped with the
+// counter, which then moves on by one. A batch is deleted when every open guard shows a larger
+// number. The number of batches is bounded: past it, what is retired joins the newest. A guard's
+// write must be seen before its reads happen. A full barrier there would cost more than the rest of
+// a guard; instead the collector makes every thread of the process pass a barrier, by
+// membarrier(2), once per collection. If the kernel has no membarrier, and under ThreadSanitizer,
+// both sides use read-modify-writes of the slot, which order by themselves. Rejected: hazard
+// pointers (a barrier per pointer) and reference counts (shared writes).
 //
 // Each database has its own domain, so a reader of one never holds back memory of another. Slots
 // are found by ThreadIndex() and nothing belongs to a thread: threads that end leave nothing
@@ -35,14 +36,34 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "util/mutex.h"
 #include "util/thread_index.h"
 
 namespace cambium {
+
+// What an object that is retired has for its domain: a part of the object, so that nothing needs to
+// be allocated. It is the domain's from Retire() on.
+struct EpochLink {
+  EpochLink* next;
+  void* object;
+  void (*deleter)(void*);
+};
+
+// Objects on their way out, in order. Owns none.
+struct EpochList {
+  EpochLink* first = nullptr;
+  EpochLink* last = nullptr;
+  size_t size = 0;
+
+  // Requires that `link` is in no list.
+  void Append(EpochLink* link) {
+    link->next = nullptr;
+    Append({link, link, 1});
+  }
+  void Append(const EpochList& more);
+};
 
 // Thread-safe.
 class EpochDomain {
@@ -55,10 +76,15 @@ class EpochDomain {
   // Deletes what is still retired. Requires that no guard is open.
   ~EpochDomain();
 
-  // Runs `deleter(object)` once no guard that is open now is open any more: in this call or in a
-  // later one of Retire, Collect or Drain, in whichever thread. No reader may be able to find
-  // `object` any more. A deleter may retire; it may not call Drain.
-  void Retire(void* object, void (*deleter)(void*));
+  // Calls each object's deleter with the object once no guard that is open now is open any more: in
+  // this call or in a later one of Retire, Collect or Drain, in whichever thread. No reader may be
+  // able to find the objects any more. A deleter may retire; it may not call Drain, and throws
+  // nothing.
+  void Retire(const EpochList& objects);
+  void Retire(EpochLink* link, void* object, void (*deleter)(void*)) {
+    *link = {nullptr, object, deleter};
+    Retire({link, link, 1});
+  }
 
   // Deletes everything retired that no open guard can see. Does not wait.
   void Collect();
@@ -74,15 +100,18 @@ class EpochDomain {
     uint32_t depth = 0;              // open guards; only the thread itself uses it
     bool deleting = false;           // a deleter is running; only the thread itself uses it
   };
-  struct Retired {
-    void* object;
-    void (*deleter)(void*);
-  };
   struct Batch {
-    uint64_t stamp;  // may be deleted when every open guard shows more
-    std::vector<Retired> objects;
+    uint64_t stamp = 0;     // may be deleted when every open guard shows more
+    uint64_t earliest = 0;  // the first stamp that it had: others may have joined it since
+    EpochList objects;
+  };
+  // A thread that runs deleters: in its stack, linked while it does.
+  struct Running {
+    uint64_t earliest = 0;  // of the first batch
+    Running* next = nullptr;
   };
 
+  static constexpr size_t kMaxBatches = 8;
   // Slots are in the domain for the first threads, and in chunks for the others: chunk c, made when
   // it is first needed, has kFirstSlots << c of them.
   static constexpr uint32_t kFirstSlots = 32;
@@ -99,16 +128,21 @@ class EpochDomain {
   uint64_t OldestGuard(uint64_t stamp);
   template <typename Read>
   uint64_t OldestShown(uint64_t oldest, Read read);
-  // Takes the batches that may be deleted. The first one's stamp stays in running_ until they are.
-  std::vector<Batch> TakeReady();
+  // Returns true if something with a stamp below `end` waits or is being deleted.
+  bool IsLeft(uint64_t end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes what is pending the newest batch, or a part of it.
+  void StampPending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes what may be deleted. If that is anything, `running` stays linked until it is deleted.
+  EpochList TakeReady(Running* running);
 
   std::atomic<bool> backlog_{false};
   std::array<std::atomic<Slot*>, kChunkCount> chunks_{};
   Mutex mutex_;
   CondVar deleted_;
-  std::vector<Retired> pending_ ABSL_GUARDED_BY(mutex_);  // in no batch yet
-  std::deque<Batch> batches_ ABSL_GUARDED_BY(mutex_);
-  std::vector<uint64_t> running_ ABSL_GUARDED_BY(mutex_);
+  EpochList pending_ ABSL_GUARDED_BY(mutex_);                       // in no batch yet
+  std::array<Batch, kMaxBatches> batches_ ABSL_GUARDED_BY(mutex_);  // the oldest first
+  size_t batch_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  Running* running_ ABSL_GUARDED_BY(mutex_) = nullptr;
   // What every guard reads stands apart from what retiring threads write.
   alignas(128) std::atomic<uint64_t> counter_{1};
   const bool has_barrier_;  // membarrier stands in for the guards' own barriers

@@ -7,12 +7,14 @@
 #define CAMBIUM_UTIL_STATUS_COPY_H_
 
 #include "absl/status/status.h"
+#include "util/out_of_memory.h"
 
 namespace cambium {
 
-// Payloads are left out: no status of this library has one.
-inline absl::Status CopyStatus(const absl::Status& status) {
-  return status.ok() ? absl::OkStatus() : absl::Status(status.code(), status.message());
+// Payloads are left out: no status of this library has one. So is the message if there is no memory
+// for it: nothing is thrown.
+inline absl::Status CopyStatus(const absl::Status& status) noexcept {
+  return status.ok() ? absl::OkStatus() : StatusWithoutFail(status.code(), status.message());
 }
 
 }  // namespace cambium

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "util/out_of_memory.h"
 #include "util/status_macros.h"
 #include "wal/log_registry.h"
 #include "wal/segment.h"
@@ -64,7 +65,8 @@ LogSet::~LogSet() {
   // As a crash would leave it: a failure here changes nothing that was promised.
   const std::shared_ptr<Segment> unused = preparer_->Shutdown();
   if (unused != nullptr) unused->Close(unused->size()).IgnoreError();
-  for (const auto& segment : Segments()) segment->Close(segment->size()).IgnoreError();
+  MutexLock lock(&mu_);
+  for (const auto& segment : segments_) segment->Close(segment->size()).IgnoreError();
 }
 
 absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
@@ -72,12 +74,18 @@ absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
   uint64_t tail = kSegmentHeaderSize;
   for (const LogRecord& record : records) tail += RecordSize(record.payload.size());
   const uint64_t size = SegmentSizeFor(tail - kSegmentHeaderSize);
-  RETURN_IF_ERROR(preparer_->MakeReady(size, previous_end.segment));
-  std::shared_ptr<Segment> segment = preparer_->TakeReady(size);
-  if (segment == nullptr) return absl::InternalError("begin log segment: none was made ready");
+  ReserveRoomForOne();
+  std::shared_ptr<Segment> segment;
+  while (segment == nullptr) {
+    // A writer that found no room may take it away meanwhile, for one of another size.
+    RETURN_IF_ERROR(preparer_->MakeReady(size, previous_end.segment));
+    segment = preparer_->TakeReady(size);
+  }
   segment->place().previous_end = previous_end;
-  absl::Status status = WriteAgain(records, segment.get());
-  if (status.ok()) status = WriteHeader(segment.get(), first_sequence);
+  const absl::Status status = CatchBadAlloc([&] {
+    RETURN_IF_ERROR(WriteAgain(records, segment.get()));
+    return WriteHeader(segment.get(), first_sequence);
+  });
   if (!status.ok()) {
     // Nothing needs it; if it cannot be removed now, recovery removes it.
     preparer_->Discard(segment.get(), previous_end.segment).IgnoreError();
@@ -85,6 +93,11 @@ absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
   }
   Activate(std::move(segment), tail);
   return absl::OkStatus();
+}
+
+void LogSet::ReserveRoomForOne() {
+  MutexLock lock(&mu_);
+  segments_.reserve(segments_.size() + 1);
 }
 
 void LogSet::Activate(std::shared_ptr<Segment> segment, uint64_t tail) {
@@ -124,6 +137,7 @@ bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
 }
 
 bool LogSet::Rotate(uint64_t record_size, LogReservation* reservation) {
+  ReserveRoomForOne();
   std::shared_ptr<Segment> next = preparer_->TakeReady(SegmentSizeFor(record_size));
   if (next == nullptr) return false;
   active_->place().end = tail_;
@@ -148,8 +162,11 @@ void LogSet::RunChores(const LogReservation& reservation) {
   if (reservation.prepare_next) preparer_->PrepareSoon();
   if (reservation.populate_ahead) {
     const uint64_t to = reservation.end().offset + kPopulateAheadBytes;
-    options_.executor->Schedule(Lane::kFlush, [segment = reservation.segment->shared_from_this(),
-                                               to] { segment->PopulateTo(to); });
+    // Pages that are not there yet only cost the writers time.
+    IfMemoryAllows([&] {
+      options_.executor->Schedule(Lane::kFlush, [segment = reservation.segment->shared_from_this(),
+                                                 to] { segment->PopulateTo(to); });
+    });
   }
 }
 
@@ -168,20 +185,19 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
 absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,
                           std::span<const std::string_view> pieces, Durability durability) {
   RunChores(reservation);
-  absl::Status status;
-  if (reservation.ended != nullptr) {
-    status = OpenSegment(reservation, first_sequence);
-    if (!status.ok()) reservation.segment->Fail(reservation.offset, status);
+  const absl::Status status = CatchBadAlloc([&] {
+    if (reservation.ended != nullptr) RETURN_IF_ERROR(OpenSegment(reservation, first_sequence));
+    RecordHeader header;
+    header.payload_size = static_cast<uint32_t>(reservation.payload_size);
+    header.first_sequence = first_sequence;
+    header.synced_up_to = SyncedUpTo();
+    return reservation.segment->WriteRecord(reservation.offset, header, pieces, durability);
+  });
+  if (!status.ok()) {
+    reservation.segment->Fail(reservation.offset, status);
+    // Also the segments behind: what is in them will not be reached.
+    FailAll(status);
   }
-  RecordHeader header;
-  header.payload_size = static_cast<uint32_t>(reservation.payload_size);
-  header.first_sequence = first_sequence;
-  header.synced_up_to = SyncedUpTo();
-  if (status.ok()) {
-    status = reservation.segment->WriteRecord(reservation.offset, header, pieces, durability);
-  }
-  // Also the segments behind: what is in them will not be reached.
-  if (!status.ok()) FailAll(status);
   return status;
 }
 
@@ -259,7 +275,12 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   std::vector<std::shared_ptr<Segment>> retired;
   {
     MutexLock lock(&mu_);
-    std::swap(doomed, doomed_);
+    // Room for all at once: nothing fails in the middle.
+    doomed.reserve(doomed_.size() + previous_.size() + segments_.size());
+    retired.reserve(segments_.size());
+    doomed_.reserve(doomed.capacity());
+    doomed.insert(doomed.end(), doomed_.begin(), doomed_.end());
+    doomed_.clear();
     std::erase_if(previous_, [&](uint64_t number) {
       if (number >= position.segment) return false;
       doomed.push_back(number);
@@ -278,11 +299,15 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   }
   absl::Status result;
   for (const uint64_t number : doomed) {
-    absl::Status status = options_.file_system->Remove(options_.segment_path(number));
+    const absl::Status status =
+        CatchBadAlloc([&] { return options_.file_system->Remove(options_.segment_path(number)); });
     if (status.ok() || absl::IsNotFound(status)) continue;
     result.Update(status);
-    MutexLock lock(&mu_);
-    doomed_.push_back(number);
+    // One that is forgotten here goes at the next Open.
+    IfMemoryAllows([&] {
+      MutexLock lock(&mu_);
+      doomed_.push_back(number);
+    });
   }
   return result;
 }
@@ -300,7 +325,7 @@ void LogSet::ReleasePin() {
     if (--pins_ > 0) return;
   }
   // What could not be removed now is tried again by the next retirement.
-  RetireBefore({}).IgnoreError();
+  CatchBadAlloc([this] { return RetireBefore({}); }).IgnoreError();
 }
 
 std::vector<uint64_t> LogSet::LiveSegments() const {
@@ -349,7 +374,8 @@ LogPosition LogSet::LastKnownGood(std::span<const std::shared_ptr<Segment>> segm
 }
 
 void LogSet::FailAll(const absl::Status& cause) {
-  for (const auto& segment : Segments()) segment->Fail(segment->size(), cause);
+  MutexLock lock(&mu_);
+  for (const auto& segment : segments_) segment->Fail(segment->size(), cause);
 }
 
 absl::Status LogSet::Close() {
@@ -359,12 +385,17 @@ absl::Status LogSet::Close() {
     if (std::exchange(closed_, true)) return absl::OkStatus();
   }
   const std::shared_ptr<Segment> unused = preparer_->Shutdown();
-  absl::Status status = SyncTo(ReservedEnd());
-  status.Update(active->failure());
-  if (status.ok()) status = EndLog(active.get(), unused.get());
+  absl::Status status = CatchBadAlloc([&] {
+    RETURN_IF_ERROR(SyncTo(ReservedEnd()));
+    RETURN_IF_ERROR(active->failure());
+    return EndLog(active.get(), unused.get());
+  });
   // After a failure the registry may name it: it stays, and recovery removes it.
-  if (unused != nullptr) status.Update(unused->Close(unused->size()));
-  for (const auto& segment : Segments()) status.Update(segment->Close(segment->size()));
+  const auto close = [&status](Segment* segment) {
+    status.Update(CatchBadAlloc([segment] { return segment->Close(segment->size()); }));
+  };
+  if (unused != nullptr) close(unused.get());
+  for (const auto& segment : Segments()) close(segment.get());
   return status;
 }
 

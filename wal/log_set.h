@@ -175,6 +175,8 @@ class LogSet {
   // Makes a segment active that follows `previous_end` and holds `records`.
   absl::Status Begin(uint64_t first_sequence, LogPosition previous_end,
                      std::span<const LogRecord> records);
+  // Makes sure that Activate() needs no memory.
+  void ReserveRoomForOne();
   void Activate(std::shared_ptr<Segment> segment, uint64_t tail);
   absl::Status EndLog(Segment* active, Segment* unused);
   void ReleasePin();

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "util/coding.h"
+#include "util/out_of_memory.h"
 #include "util/status_copy.h"
 #include "util/status_macros.h"
 #include "wal/log_registry.h"
@@ -159,7 +160,15 @@ void SegmentPreparer::PrepareSoon() {
     state_ = State::kScheduled;
   }
   // The writers' lane: they wait for this next.
-  options_.executor->Schedule(Lane::kFlush, [self = shared_from_this()] { self->RunScheduled(); });
+  const absl::Status scheduled = CatchBadAlloc([this] {
+    options_.executor->Schedule(Lane::kFlush,
+                                [self = shared_from_this()] { self->RunScheduled(); });
+    return absl::OkStatus();
+  });
+  if (scheduled.ok()) return;
+  // MakeReady() makes it, if it must.
+  MutexLock lock(&mu_);
+  if (state_ == State::kScheduled) state_ = State::kIdle;
 }
 
 void SegmentPreparer::RunScheduled() {
@@ -168,7 +177,8 @@ void SegmentPreparer::RunScheduled() {
     if (state_ != State::kScheduled) return;
     state_ = State::kMaking;
   }
-  absl::StatusOr<std::shared_ptr<Segment>> made = Make(kSmallestAhead);
+  absl::StatusOr<std::shared_ptr<Segment>> made =
+      CatchBadAlloc([this] { return Make(kSmallestAhead); });
   if (made.ok()) (*made)->PopulateTo(kPopulateAheadBytes);
   Keep(std::move(made)).IgnoreError();  // MakeReady meets it again
 }
@@ -201,10 +211,10 @@ absl::Status SegmentPreparer::MakeReady(uint64_t size, uint64_t survivor) {
     too_small = std::move(ready_);
     state_ = State::kMaking;
   }
-  const absl::Status discarded =
-      too_small == nullptr ? absl::OkStatus() : Discard(too_small.get(), survivor);
-  if (!discarded.ok()) return Keep(discarded);
-  return Keep(Make(size));
+  return Keep(CatchBadAlloc([&]() -> absl::StatusOr<std::shared_ptr<Segment>> {
+    if (too_small != nullptr) RETURN_IF_ERROR(Discard(too_small.get(), survivor));
+    return Make(size);
+  }));
 }
 
 std::shared_ptr<Segment> SegmentPreparer::Shutdown() {

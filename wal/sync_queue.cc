@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "util/out_of_memory.h"
 #include "util/status_copy.h"
 
 namespace cambium::wal {
@@ -21,7 +22,7 @@ absl::Status SyncQueue::SyncTo(LogPosition position, uint64_t generation) {
     const LogPosition target = wanted_;
     assert(target >= position && target > SyncedUpTo());
     mu_.Unlock();
-    absl::Status status = sync_(target);
+    const absl::Status status = CatchBadAlloc([&] { return sync_(target); });
     mu_.Lock();
     assert(syncing_ && generation == this->generation());
     syncing_ = false;

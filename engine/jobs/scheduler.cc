@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "util/out_of_memory.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -54,24 +55,30 @@ void JobScheduler::StartDue() {
   Context* const context = world_.context;
   if (stopping_.load(std::memory_order_relaxed) || !context->errors.writable()) return;
   const uint64_t now = context->clock()->NowMicros();
-  if (flush_backoff_.Over(now)) StartFlush();
-  if (compaction_backoff_.Over(now)) StartCompactions();
+  // What cannot be started for want of memory is still due at the next call.
+  IfMemoryAllows([&] {
+    mutex_.AssertHeld();
+    if (flush_backoff_.Over(now)) StartFlush();
+    if (compaction_backoff_.Over(now)) StartCompactions();
+  });
 }
 
 void JobScheduler::StartFlush() {
   if (flush_running_ || world_.tree->Pin()->frozen.empty()) return;
-  flush_running_ = true;
+  // It cannot end before mutex_ is free.
   world_.context->executor()->Schedule(Lane::kFlush, [this] {
     // What went wrong stands in context->errors; whoever waits for the flush finds it there.
-    const absl::Status outcome =
-        stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_);
+    const absl::Status outcome = CatchBadAlloc(
+        [this] { return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_); });
     CleanUp();
     MutexLock lock(&mutex_);
+    assert(flush_running_);
     flush_running_ = false;
     flush_backoff_.Note(outcome, world_.context->clock()->NowMicros());
     StartDue();
     changed_.SignalAll();
   });
+  flush_running_ = true;
 }
 
 JobScheduler::Situation JobScheduler::Now() const {
@@ -117,29 +124,35 @@ std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version&
 
 void JobScheduler::Start(compaction::Plan plan, ManualRef manual) {
   assert(!compaction::ConflictsWithAny(plan, running_, world_.context->order));
-  running_.push_back(plan);
+  running_.reserve(running_.size() + 1);
+  compaction::Plan running = plan;
+  // It cannot end before mutex_ is free. Nothing fails once it is scheduled.
+  world_.context->executor()->Schedule(
+      Lane::kCompaction, [this, plan = std::move(plan), manual] { RunPlan(plan, manual); });
+  running_.push_back(std::move(running));
   ++compactions_running_;
   ++changes_;
   if (manual != nullptr) manual->step_runs = true;
-  world_.context->executor()->Schedule(
-      Lane::kCompaction,
-      [this, plan = std::move(plan), manual = std::move(manual)] { RunPlan(plan, manual); });
 }
 
 void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual) {
   bool published = false;
-  CompactionControl control;
-  control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
-  control.publish = [&](const std::function<void()>& publish) {
+  const auto publish_and_leave = [&](const std::function<void()>& publish) {
     MutexLock lock(&mutex_);
     publish();
     Leave(plan);
     published = true;
-    if (manual != nullptr) manual->request.Advance(plan);
+    // Otherwise the step is done again.
+    if (manual != nullptr) IfMemoryAllows([&] { manual->request.Advance(plan); });
   };
   // As for a flush; a damaged input is quarantined, and the policy leaves it alone from then on.
-  const absl::Status outcome =
-      control.cancelled() ? absl::CancelledError("stopping") : RunCompaction(world_, plan, control);
+  const absl::Status outcome = CatchBadAlloc([&] {
+    CompactionControl control;
+    control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
+    control.publish = publish_and_leave;
+    return control.cancelled() ? absl::CancelledError("stopping")
+                               : RunCompaction(world_, plan, control);
+  });
   CleanUp();
   MutexLock lock(&mutex_);
   if (!published) Leave(plan);
@@ -223,7 +236,8 @@ absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
     manual_.push_back(manual);
     ++changes_;
   }
-  const absl::Status status = Await([&manual] { return manual->done; });
+  const absl::Status status =
+      CatchBadAlloc([&] { return Await([&manual] { return manual->done; }); });
   {
     MutexLock lock(&mutex_);
     std::erase(manual_, manual);

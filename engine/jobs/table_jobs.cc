@@ -13,6 +13,7 @@
 #include "base/merging_iterator.h"
 #include "compaction/run_merge.h"
 #include "util/mutex.h"
+#include "util/out_of_memory.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -43,16 +44,18 @@ class TableOutput {
   absl::StatusOr<compaction::OutputTable> Create() {
     compaction::OutputTable table;
     absl::StatusOr<std::unique_ptr<WritableFile>> file;
-    std::string path;
+    std::string path, kept;
+    const size_t place = NewPlace();
     do {
       // A file that has the name already is not ours: it stays, and the next number is drawn.
       table.number = context_->NewFileNumber();
       path = TablePath(context_->path, table.number);
+      kept = path;
       file = context_->fs()->CreateWritable(path);
     } while (absl::IsAlreadyExists(file.status()));
     {
       MutexLock lock(&mutex_);
-      paths_.push_back(path);
+      paths_[place].swap(kept);
     }
     RETURN_IF_ERROR(file.status());
     const Options& options = context_->options;
@@ -80,18 +83,29 @@ class TableOutput {
     if (result.ok()) return result;
     MutexLock lock(&mutex_);
     // A file that stays is an orphan: the next Open removes it.
-    for (const std::string& path : paths_) context_->fs()->Remove(path).IgnoreError();
+    for (const std::string& path : paths_) {
+      if (path.empty()) continue;
+      CatchBadAlloc([&] { return context_->fs()->Remove(path); }).IgnoreError();
+    }
     return result;
   }
 
  private:
+  // Makes room in paths_ for a file that is about to be made, so that it cannot be lost.
+  size_t NewPlace() {
+    MutexLock lock(&mutex_);
+    paths_.emplace_back();
+    return paths_.size() - 1;
+  }
+
   Context* const context_;
   const int level_;
   Mutex mutex_;
   std::vector<std::string> paths_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Calls body(0) … body(count - 1), each once, and returns when all have returned. The caller's
+// Calls body(0) … body(count - 1), each once, and returns when all have returned; `body` throws
+// nothing. The caller's
 // thread takes part, so that this ends even where no other thread of the executor is ever free.
 void RunInParallel(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
   struct Turns {
@@ -105,7 +119,10 @@ void RunInParallel(Executor* executor, size_t count, const std::function<void(si
       if (turns->done.fetch_add(1) + 1 == count) turns->done.notify_all();
     }
   };
-  for (size_t i = 1; i < count; ++i) executor->Schedule(Lane::kCompaction, work);
+  // Without memory for helpers the caller does it all.
+  IfMemoryAllows([&] {
+    for (size_t i = 1; i < count; ++i) executor->Schedule(Lane::kCompaction, work);
+  });
   work();
   for (size_t done; (done = turns->done.load()) != count;) turns->done.wait(done);
 }
@@ -158,11 +175,13 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
   const std::vector<SequenceNumber> snapshots = context->snapshots->Sequences();
   std::vector<absl::StatusOr<RunMergeResult>> results(ranges.size());
   RunInParallel(context->executor(), ranges.size(), [&](size_t i) {
-    compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], context->order);
-    options.stream.snapshots = snapshots;
-    options.stream.cancelled = cancelled;
-    options.new_table = [output] { return output->Create(); };
-    results[i] = compaction::RunMerge(InputsOf(context, plan, tables).get(), options);
+    results[i] = CatchBadAlloc([&] {
+      compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], context->order);
+      options.stream.snapshots = snapshots;
+      options.stream.cancelled = cancelled;
+      options.new_table = [output] { return output->Create(); };
+      return compaction::RunMerge(InputsOf(context, plan, tables).get(), options);
+    });
   });
   RunMergeResult all;
   for (absl::StatusOr<RunMergeResult>& part : results) {
@@ -215,20 +234,22 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   options.new_table = [&output] { return output.Create(); };
   const std::unique_ptr<InternalIterator> input =
       NewMergingIterator(context->order, std::move(children));
-  const absl::StatusOr<RunMergeResult> result =
-      output.Finish(compaction::RunMerge(input.get(), options));
+  // The memtables' writes are in the new files; recovery starts at the memtable after them.
+  manifest::VersionEdit edit;
+  const auto merge = [&]() -> absl::StatusOr<RunMergeResult> {
+    ASSIGN_OR_RETURN(RunMergeResult merged, compaction::RunMerge(input.get(), options));
+    edit.log_number = FileNumber{end.log.segment};
+    manifest::FamilyEdit& family = edit.Family();
+    family.flushed_sequence = end.sequence;
+    for (const manifest::FileRef& file : merged.files) {
+      family.added.push_back({0, ToInteger(merged.files.front()->number), *file});
+    }
+    return merged;
+  };
+  const absl::StatusOr<RunMergeResult> result = output.Finish(CatchBadAlloc(merge));
   if (!result.ok()) {
     context->errors.NoteWriteError(result.status(), epoch);
     return result.status();
-  }
-
-  // The memtables' writes are in the new files; recovery starts at the memtable after them.
-  manifest::VersionEdit edit;
-  edit.log_number = FileNumber{end.log.segment};
-  manifest::FamilyEdit& family = edit.Family();
-  family.flushed_sequence = end.sequence;
-  for (const manifest::FileRef& file : result->files) {
-    family.added.push_back({0, ToInteger(result->files.front()->number), *file});
   }
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), view->frozen.size()));
   context->stats.AddFlush(*result, memtable_bytes, context->clock()->NowMicros() - started);
@@ -255,15 +276,19 @@ absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
     return tables.status();
   }
   TableOutput output(context, plan.output_level);
-  const absl::StatusOr<RunMergeResult> result =
-      output.Finish(MergeParts(context, plan, *tables, control.cancelled, &output));
+  const auto merge = [&]() -> absl::StatusOr<RunMergeResult> {
+    ASSIGN_OR_RETURN(RunMergeResult merged,
+                     MergeParts(context, plan, *tables, control.cancelled, &output));
+    compaction::AppendToEdit(plan, merged.files, &edit.Family());
+    return merged;
+  };
+  const absl::StatusOr<RunMergeResult> result = output.Finish(CatchBadAlloc(merge));
   if (!result.ok()) {
     absl::Status status = result.status();
     if (absl::IsDataLoss(status)) status = Quarantine(world, plan, *tables, status);
     if (!status.ok() && !absl::IsCancelled(status)) context->errors.NoteWriteError(status, epoch);
     return status;
   }
-  compaction::AppendToEdit(plan, result->files, &edit.Family());
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
   context->stats.AddCompaction(*result, plan.InputBytes(), context->clock()->NowMicros() - started);
   return absl::OkStatus();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/key_fold.h"
 #include "util/coding.h"
+#include "util/out_of_memory.h"
 #include "util/process.h"
 
 namespace cambium::engine {
@@ -78,6 +79,15 @@ class DBIterator final : public Iterator {
       return false;
     End(std::move(open));
     return true;
+  }
+  template <typename Body>
+  void EndIfOutOfMemory(Body body) {
+    absl::Status status = CatchBadAlloc([&] {
+      body();
+      return absl::OkStatus();
+    });
+    if (!status.ok()) [[unlikely]]
+      End(std::move(status));
   }
   void Start(Direction direction);
   // Finds the first key to show at or after the input's, which is the first of its key that may be
@@ -151,72 +161,84 @@ void DBIterator::Start(Direction direction) {
 }
 
 void DBIterator::SeekToFirst() {
-  if (Refused()) return;
-  Start(Direction::kForward);
-  if (args_.lower_bound.has_value()) {
-    input()->Seek(*args_.lower_bound, seek_tag());
-  } else {
-    input()->SeekToFirst();
-  }
-  FindForward();
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    Start(Direction::kForward);
+    if (args_.lower_bound.has_value()) {
+      input()->Seek(*args_.lower_bound, seek_tag());
+    } else {
+      input()->SeekToFirst();
+    }
+    FindForward();
+  });
 }
 
 void DBIterator::SeekToLast() {
-  if (Refused()) return;
-  Start(Direction::kBackward);
-  if (args_.upper_bound.has_value()) {
-    input()->SeekForPrev(*args_.upper_bound, kNewestTag);
-  } else {
-    input()->SeekToLast();
-  }
-  FindBackward();
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    Start(Direction::kBackward);
+    if (args_.upper_bound.has_value()) {
+      input()->SeekForPrev(*args_.upper_bound, kNewestTag);
+    } else {
+      input()->SeekToLast();
+    }
+    FindBackward();
+  });
 }
 
 void DBIterator::Seek(std::string_view target) {
-  if (Refused()) return;
-  Start(Direction::kForward);
-  saved_key_.assign(target);  // `target` may be this iterator's own key
-  input()->Seek(BelowLower(saved_key_) ? *args_.lower_bound : saved_key_, seek_tag());
-  FindForward();
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    Start(Direction::kForward);
+    saved_key_.assign(target);  // `target` may be this iterator's own key
+    input()->Seek(BelowLower(saved_key_) ? *args_.lower_bound : saved_key_, seek_tag());
+    FindForward();
+  });
 }
 
 void DBIterator::SeekForPrev(std::string_view target) {
-  if (Refused()) return;
-  if (PastUpper(target)) return SeekToLast();
-  Start(Direction::kBackward);
-  saved_key_.assign(target);
-  input()->SeekForPrev(saved_key_, kOldestTag);
-  FindBackward();
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    if (PastUpper(target)) return SeekToLast();
+    Start(Direction::kBackward);
+    saved_key_.assign(target);
+    input()->SeekForPrev(saved_key_, kOldestTag);
+    FindBackward();
+  });
 }
 
 void DBIterator::Next() {
   assert(valid_);
-  if (Refused()) return;
-  if (direction_ == Direction::kForward) [[likely]] {
-    saved_key_.assign(key_);
-    input()->Next();
-  } else {
-    // The input stands before the versions of saved_key_, which is shown.
-    direction_ = Direction::kForward;
-    if (input()->Valid()) {
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    if (direction_ == Direction::kForward) [[likely]] {
+      saved_key_.assign(key_);
       input()->Next();
     } else {
-      input()->Seek(saved_key_, kNewestTag);
+      // The input stands before the versions of saved_key_, which is shown.
+      direction_ = Direction::kForward;
+      if (input()->Valid()) {
+        input()->Next();
+      } else {
+        input()->Seek(saved_key_, kNewestTag);
+      }
     }
-  }
-  PassForward();
-  FindForward();
+    PassForward();
+    FindForward();
+  });
 }
 
 void DBIterator::Prev() {
   assert(valid_);
-  if (Refused()) return;
-  if (direction_ == Direction::kForward) {
-    direction_ = Direction::kBackward;
-    saved_key_.assign(key_);
-    PassBackward();
-  }
-  FindBackward();
+  EndIfOutOfMemory([&] {
+    if (Refused()) return;
+    if (direction_ == Direction::kForward) {
+      direction_ = Direction::kBackward;
+      saved_key_.assign(key_);
+      PassBackward();
+    }
+    FindBackward();
+  });
 }
 
 void DBIterator::PassForward() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/file_names.h"
+#include "util/out_of_memory.h"
 
 namespace cambium::engine {
 
@@ -13,15 +14,16 @@ FileReaper::FileReaper(FileSystem* file_system, Executor* executor, std::string 
       queue_(std::make_shared<Queue>(file_system)) {}
 
 void FileReaper::Enqueue(std::string path) {
-  {
+  IfMemoryAllows([&] {
     MutexLock lock(&queue_->mutex);
-    if (queue_->closed) return;
-    queue_->paths.push_back(std::move(path));
-  }
+    if (!queue_->closed) queue_->paths.push_back(std::move(path));
+  });
   ScheduleReap();
 }
 
-void FileReaper::EnqueueTable(FileNumber table) { Enqueue(TablePath(directory_, table)); }
+void FileReaper::EnqueueTable(FileNumber table) {
+  IfMemoryAllows([&] { Enqueue(TablePath(directory_, table)); });
+}
 
 void FileReaper::ScheduleReap() {
   {
@@ -29,13 +31,20 @@ void FileReaper::ScheduleReap() {
     if (queue_->closed || queue_->suspended || queue_->scheduled || queue_->paths.empty()) return;
     queue_->scheduled = true;
   }
-  executor_->Schedule(Lane::kMaintenance, [queue = queue_] {
-    {
-      MutexLock lock(&queue->mutex);
-      queue->scheduled = false;
-    }
-    Reap(queue.get());
+  const absl::Status scheduled = CatchBadAlloc([&] {
+    executor_->Schedule(Lane::kMaintenance, [queue = queue_] {
+      {
+        MutexLock lock(&queue->mutex);
+        queue->scheduled = false;
+      }
+      Reap(queue.get());
+    });
+    return absl::OkStatus();
   });
+  if (scheduled.ok()) return;
+  // What waits goes with the next job, or the next file.
+  MutexLock lock(&queue_->mutex);
+  queue_->scheduled = false;
 }
 
 void FileReaper::Reap() {
@@ -52,7 +61,9 @@ void FileReaper::Reap(Queue* queue) {
     paths.swap(queue->paths);
     ++queue->running;
   }
-  for (const std::string& path : paths) queue->file_system->Remove(path).IgnoreError();
+  for (const std::string& path : paths) {
+    CatchBadAlloc([&] { return queue->file_system->Remove(path); }).IgnoreError();
+  }
   MutexLock lock(&queue->mutex);
   assert(queue->running > 0);
   if (--queue->running == 0) queue->idle.SignalAll();

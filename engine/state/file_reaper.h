@@ -30,7 +30,7 @@ class FileReaper {
   FileReaper& operator=(const FileReaper&) = delete;
 
   // Takes a file that nothing names any more: a table that stands in no version and no view, or an
-  // old manifest. Does no I/O.
+  // old manifest. Does no I/O. Forgets the file if there is no memory to keep its name.
   void Enqueue(std::string path);
   void EnqueueTable(FileNumber table);
 

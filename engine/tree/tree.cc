@@ -1,8 +1,11 @@
 #include "engine/tree/tree.h"
 
 #include <cassert>
+#include <functional>
 #include <map>
 #include <utility>
+
+#include "base/limits.h"
 
 namespace cambium::engine {
 namespace {
@@ -41,69 +44,89 @@ std::vector<LiveTableRef> Match(const RunView* old, const manifest::Run& run, co
 
 }  // namespace
 
-void RetireView::operator()(const std::shared_ptr<const ReadView>* view) const {
-  using Holder = std::shared_ptr<const ReadView>;
-  epochs->Retire(const_cast<Holder*>(view), [](void* h) { delete static_cast<Holder*>(h); });
+void RetireView::operator()(PublishedView* view) const {
+  epochs->Retire(&view->link, view,
+                 [](void* object) { delete static_cast<PublishedView*>(object); });
   // Perhaps memtables and the files of replaced tables: it does not wait for others to be retired.
   epochs->Collect();
 }
 
 void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
                  std::shared_ptr<const manifest::Version> version) {
-  std::shared_ptr<const TablesView> tables = MakeTables(std::move(version), nullptr);
+  NextVersion next = Prepare(std::move(version));
+  next.view->active = std::move(active);
+  next.view->frozen = std::move(frozen);
   MutexLock lock(&tree_mu_);
-  const ReplacedView none = Publish({std::move(active), std::move(frozen), std::move(tables)});
+  const ReplacedView none = Publish(std::move(next.published));
 }
 
 ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
+  auto published = std::make_unique<PublishedView>();
+  auto view = std::make_shared<ReadView>();
   MutexLock lock(&tree_mu_);
-  const ReadView& old = **current_.load(std::memory_order_relaxed);
-  std::vector<std::shared_ptr<MemSlot>> frozen = {old.active};
-  frozen.insert(frozen.end(), old.frozen.begin(), old.frozen.end());
-  return Publish({std::move(next), std::move(frozen), old.tables});
+  const ReadView& old = View();
+  view->frozen.reserve(old.frozen.size() + 1);
+  view->frozen.push_back(old.active);
+  view->frozen.insert(view->frozen.end(), old.frozen.begin(), old.frozen.end());
+  view->active = std::move(next);
+  view->tables = old.tables;
+  published->view = std::move(view);
+  return Publish(std::move(published));
 }
 
-void Tree::Install(std::shared_ptr<const manifest::Version> version, size_t flushed,
-                   const PublishBracket& bracket) {
-  // Versions are installed by one thread at a time (manifest_mu), so the tables that this replaces
-  // cannot change meanwhile; memtables can.
-  const std::shared_ptr<const TablesView> old_tables = Pin()->tables;
-  std::shared_ptr<const TablesView> tables = MakeTables(std::move(version), old_tables.get());
+Tree::NextVersion Tree::Prepare(std::shared_ptr<const manifest::Version> version) const {
+  const bool first = current_.load(std::memory_order_acquire) == nullptr;
+  const std::shared_ptr<const ReadView> old = first ? nullptr : Pin();
+  NextVersion next;
+  next.published = std::make_unique<PublishedView>();
+  next.view = std::make_shared<ReadView>();
+  next.view->tables =
+      MakeTables(std::move(version), first ? nullptr : old->tables.get(), &next.dropped);
+  // With room for what is frozen until it is installed.
+  next.view->frozen.reserve((first ? 0 : old->frozen.size()) + kMaxFrozenMemtables + 1);
+  next.published->view = next.view;
+  return next;
+}
+
+void Tree::Install(NextVersion next, size_t flushed, const PublishBracket& bracket) {
   ReplacedView replaced;
   const auto publish = [&] {
     MutexLock lock(&tree_mu_);
-    ReadView view = **current_.load(std::memory_order_relaxed);
-    assert(flushed <= view.frozen.size());
-    view.frozen.resize(view.frozen.size() - flushed);
-    view.tables = std::move(tables);
-    replaced = Publish(std::move(view));
+    const ReadView& old = View();
+    assert(flushed <= old.frozen.size() && old.frozen.size() <= next.view->frozen.capacity());
+    next.view->active = old.active;
+    next.view->frozen.assign(old.frozen.begin(),
+                             old.frozen.end() - static_cast<ptrdiff_t>(flushed));
+    replaced = Publish(std::move(next.published));
   };
   if (bracket) {
-    bracket(publish);
+    bracket(std::ref(publish));  // which allocates nothing
   } else {
     publish();
   }
   assert(replaced != nullptr);
+  // Whatever the new version does not name goes with the last view that does.
+  for (const LiveTableRef& table : next.dropped) table->MarkObsolete();
+  next.dropped.clear();
   replaced.reset();
   // Flushed memtables and replaced files are freed now, even if a reader had a guard open: guards
   // are short.
   epochs_->Drain();
 }
 
-ReplacedView Tree::Publish(ReadView view) {
-  auto next = std::make_unique<const std::shared_ptr<const ReadView>>(
-      std::make_shared<const ReadView>(std::move(view)));
+ReplacedView Tree::Publish(std::unique_ptr<PublishedView> next) {
   return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel),
                       RetireView{epochs_});
 }
 
 std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,
-                                                   const TablesView* previous) const {
+                                                   const TablesView* previous,
+                                                   std::vector<LiveTableRef>* dropped) const {
   OldRuns old_runs;
   if (previous != nullptr) {
     for (const RunView& run : previous->runs) old_runs[{run.level, run.run->id}] = &run;
   }
-  DroppedTables dropped;
+  DroppedTables left;  // by the version
   auto view = std::make_shared<TablesView>();
   std::vector<std::pair<size_t, std::vector<LiveTableRef>>> changed;  // runs of `view`
   for (int level = 0; level < kLevelCount; ++level) {
@@ -113,19 +136,19 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
       if (old != nullptr && old->run->files.SharesWith(run.files)) {
         view->runs.back().tables = old->tables;
       } else {
-        changed.emplace_back(view->runs.size() - 1, Match(old, run, directory_->order, &dropped));
+        changed.emplace_back(view->runs.size() - 1, Match(old, run, directory_->order, &left));
       }
     }
   }
   for (const auto& [place, old] : old_runs) {
-    for (const LiveTableRef& table : old->tables) dropped.emplace(table->file().number, table);
+    for (const LiveTableRef& table : old->tables) left.emplace(table->file().number, table);
   }
   for (auto& [index, tables] : changed) {
     RunView& run = view->runs[index];
     for (size_t i = 0; i < tables.size(); ++i) {
       if (tables[i] != nullptr) continue;
       // A file that came from another run is the same file, open or not.
-      const auto moved = dropped.extract(run.run->numbers[i]);
+      const auto moved = left.extract(run.run->numbers[i]);
       tables[i] = !moved.empty()
                       ? std::move(moved.mapped())
                       : std::make_shared<LiveTable>(run.run->files[i], directory_, reaper_);
@@ -133,8 +156,8 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
     run.tables = SharedArray(std::move(tables));
     assert(run.tables.size() == run.run->files.size());
   }
-  // Whatever the new version does not name goes with the last view that does.
-  for (const auto& [number, table] : dropped) table->MarkObsolete();
+  dropped->reserve(left.size());
+  for (const auto& [number, table] : left) dropped->push_back(table);
   view->version = std::move(version);
   return view;
 }

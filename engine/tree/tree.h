@@ -20,14 +20,19 @@
 
 namespace cambium::engine {
 
+// A view as it is published. Immutable while it is.
+struct PublishedView {
+  std::shared_ptr<const ReadView> view;
+  EpochLink link;
+};
 // Lets go of a published view through the epoch.
 struct RetireView {
   EpochDomain* epochs = nullptr;
-  void operator()(const std::shared_ptr<const ReadView>* view) const;
+  void operator()(PublishedView* view) const;
 };
 // A view that was replaced, on its way out. Whoever replaces a view under a lock destroys this
 // after leaving it, because letting go may close files and free memtables.
-using ReplacedView = std::unique_ptr<const std::shared_ptr<const ReadView>, RetireView>;
+using ReplacedView = std::unique_ptr<PublishedView, RetireView>;
 
 // Calls its argument once, inside of whatever critical section ties other state to the version that
 // is in force: who looks at both under that lock sees both before the change, or both after it.
@@ -52,43 +57,57 @@ class Tree {
   template <typename Visible>
   const std::shared_ptr<const ReadView>& Current(const Visible& visible,
                                                  SequenceNumber* sequence) const {
-    const std::shared_ptr<const ReadView>* view = current_.load(std::memory_order_acquire);
+    const PublishedView* published = current_.load(std::memory_order_acquire);
     for (;;) {
       *sequence = visible();
       // The guard keeps replaced views allocated: no two of them have the same address.
-      const auto* const newest = current_.load(std::memory_order_acquire);
-      if (newest == view) [[likely]]
-        return *view;
-      view = newest;
+      const PublishedView* const newest = current_.load(std::memory_order_acquire);
+      if (newest == published) [[likely]]
+        return published->view;
+      published = newest;
     }
   }
   // The newest view, kept alive by the caller.
   std::shared_ptr<const ReadView> Pin() const {
     const EpochGuard guard(epochs_);
-    return *current_.load(std::memory_order_acquire);
+    return current_.load(std::memory_order_acquire)->view;
   }
 
   // The first view: recovered memtables and version.
   void Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
              std::shared_ptr<const manifest::Version> version);
-  // `next` takes the writes; the active memtable is frozen.
+  // `next` takes the writes; the active memtable is frozen. Changes nothing if it throws
+  // std::bad_alloc.
   [[nodiscard]] ReplacedView Freeze(std::shared_ptr<MemSlot> next);
-  // `version` takes the place of the present one; the `flushed` oldest frozen memtables are in its
-  // tables. Files that only the old version named go when the last view does. The new view is
-  // published inside of `bracket`, if there is one.
-  void Install(std::shared_ptr<const manifest::Version> version, size_t flushed,
-               const PublishBracket& bracket);
+
+  // A version that is about to take the place of the present one. Made before the manifest names
+  // it, so that nothing can fail any more once it does.
+  struct NextVersion {
+    std::unique_ptr<PublishedView> published;
+    std::shared_ptr<ReadView> view;  // of `published`; its memtables are still to be filled in
+    std::vector<LiveTableRef> dropped;
+  };
+  // Only one thread at a time has a NextVersion that is not installed yet (manifest_mu).
+  NextVersion Prepare(std::shared_ptr<const manifest::Version> version) const;
+  // Publishes `next` inside of `bracket`, if there is one; the `flushed` oldest frozen memtables
+  // are in its tables. Files that only the old version named go when the last view does.
+  void Install(NextVersion next, size_t flushed, const PublishBracket& bracket);
 
  private:
-  ReplacedView Publish(ReadView view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_);
+  ReplacedView Publish(std::unique_ptr<PublishedView> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_);
+  const ReadView& View() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_) {
+    return *current_.load(std::memory_order_relaxed)->view;
+  }
+  // `dropped` gets the tables of `previous` that the version does not name.
   std::shared_ptr<const TablesView> MakeTables(std::shared_ptr<const manifest::Version> version,
-                                               const TablesView* previous) const;
+                                               const TablesView* previous,
+                                               std::vector<LiveTableRef>* dropped) const;
 
   const sstable::TableDirectory* const directory_;
   FileReaper* const reaper_;
   EpochDomain* const epochs_;
   mutable Mutex tree_mu_;
-  std::atomic<const std::shared_ptr<const ReadView>*> current_{nullptr};
+  std::atomic<PublishedView*> current_{nullptr};
 };
 
 }  // namespace cambium::engine

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
 #include "util/coding.h"
+#include "util/out_of_memory.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -26,15 +27,21 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   edit.last_sequence = last_sequence;
   edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::StatusOr<manifest::ManifestState> next = manifest::ApplyEdit(state_, edit, context_->order);
-  if (!next.ok()) {
-    // The edit contradicts the state, which no repetition of its job would change.
+  manifest::ManifestState next;
+  absl::StatusOr<Tree::NextVersion> version =
+      CatchBadAlloc([&]() -> absl::StatusOr<Tree::NextVersion> {
+        manifest_mu_.AssertHeld();
+        ASSIGN_OR_RETURN(next, manifest::ApplyEdit(state_, edit, context_->order));
+        return tree_->Prepare(next.families.at(kDefaultFamily).version);
+      });
+  if (!version.ok()) {
+    // An edit that contradicts the state: no repetition of its job would change that.
     Abandon(edit);
-    context_->errors.NoteWriteError(next.status(), epoch);
-    return next.status();
+    context_->errors.NoteWriteError(version.status(), epoch);
+    return version.status();
   }
-  RETURN_IF_ERROR(WriteEdit(edit, *std::move(next)));
-  tree_->Install(state_.families.at(kDefaultFamily).version, flushed, bracket);
+  RETURN_IF_ERROR(WriteEdit(edit, std::move(next)));
+  tree_->Install(*std::move(version), flushed, bracket);
   return absl::OkStatus();
 }
 
@@ -42,7 +49,10 @@ absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
                                      manifest::ManifestState next) {
   const WriteEpoch epoch = context_->errors.epoch();
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
-  const absl::Status written = fresh ? WriteFresh(&next) : log_->Append(edit);
+  const absl::Status written = CatchBadAlloc([&] {
+    manifest_mu_.AssertHeld();
+    return fresh ? WriteFresh(&next) : log_->Append(edit);
+  });
   if (!written.ok()) {
     Abandon(edit);
     context_->errors.NoteWriteError(written, epoch);
@@ -107,12 +117,19 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
     // A file that has the name already is not ours: it stays, and the next number is drawn.
     number = context_->NewFileNumber();
     next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
-    made = manifest::ManifestLog::Create(context_->fs(), context_->path, number,
-                                         manifest::SnapshotEdit(*next));
+    made = CatchBadAlloc([&] {
+      return manifest::ManifestLog::Create(context_->fs(), context_->path, number,
+                                           manifest::SnapshotEdit(*next));
+    });
   } while (absl::IsAlreadyExists(made.status()));
   if (!made.ok()) {
-    if (!manifest::DiscardManifest(context_->fs(), context_->path, number).ok()) {
-      uncertain_.push_back(ManifestPath(context_->path, number));
+    const absl::Status discarded = CatchBadAlloc(
+        [&] { return manifest::DiscardManifest(context_->fs(), context_->path, number); });
+    if (!discarded.ok()) {
+      IfMemoryAllows([&] {
+        manifest_mu_.AssertHeld();
+        uncertain_.push_back(ManifestPath(context_->path, number));
+      });
     }
     return made.status();
   }
@@ -126,17 +143,21 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
 
 void VersionStore::Abandon(const manifest::VersionEdit& edit) {
   context_->reaper.Suspend();
-  if (log_ != nullptr) uncertain_.push_back(ManifestPath(context_->path, log_->number()));
-  log_ = nullptr;
-  for (const auto& [id, family] : edit.families) {
-    for (const manifest::AddedFile& added : family.added) {
-      // One that only moves to another level stays where it was.
-      const bool moves = std::any_of(
-          family.deleted.begin(), family.deleted.end(),
-          [&](const manifest::DeletedFile& file) { return file.number == added.file.number; });
-      if (!moves) uncertain_.push_back(TablePath(context_->path, added.file.number));
+  const std::unique_ptr<manifest::ManifestLog> log = std::move(log_);
+  // What is not noted here is an orphan, which the next Open removes.
+  IfMemoryAllows([&] {
+    manifest_mu_.AssertHeld();
+    if (log != nullptr) uncertain_.push_back(ManifestPath(context_->path, log->number()));
+    for (const auto& [id, family] : edit.families) {
+      for (const manifest::AddedFile& added : family.added) {
+        // One that only moves to another level stays where it was.
+        const bool moves = std::any_of(
+            family.deleted.begin(), family.deleted.end(),
+            [&](const manifest::DeletedFile& file) { return file.number == added.file.number; });
+        if (!moves) uncertain_.push_back(TablePath(context_->path, added.file.number));
+      }
     }
-  }
+  });
 }
 
 }  // namespace cambium::engine

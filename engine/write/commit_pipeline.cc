@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "util/out_of_memory.h"
 #include "util/status_copy.h"
 #include "util/status_macros.h"
 
@@ -25,11 +26,15 @@ void Pause() {
 // ResourceExhausted means "not applied" to whoever writes (cambium/db.h), so it is not answered
 // here.
 absl::Status UnknownOutcome(const absl::Status& cause) {
-  const bool no_space = absl::IsResourceExhausted(cause);
-  return absl::Status(no_space ? absl::StatusCode::kUnavailable : cause.code(),
-                      absl::StrCat("write: outcome unknown, it may or may not be found after a "
-                                   "restart: ",
-                                   cause.message()));
+  const absl::StatusCode code =
+      absl::IsResourceExhausted(cause) ? absl::StatusCode::kUnavailable : cause.code();
+  absl::Status unknown = CatchBadAlloc([&] {
+    return absl::Status(code, absl::StrCat("write: outcome unknown, it may or may not be found "
+                                           "after a restart: ",
+                                           cause.message()));
+  });
+  if (unknown.code() == code) return unknown;
+  return StatusWithoutFail(code, "write: outcome unknown");
 }
 
 }  // namespace
@@ -65,9 +70,10 @@ absl::Status CommitPipeline::Commit(const CommitRequest& request) {
   uint64_t ticket = 0;
   RETURN_IF_ERROR(Order(request, &slot, &ticket));
 
-  absl::Status status;
-  if (request.logging == Logging::kLogged) status = target_->WriteLog(request, slot);
-  if (status.ok()) status = target_->Apply(request, slot);
+  absl::Status status = CatchBadAlloc([&] {
+    if (request.logging == Logging::kLogged) RETURN_IF_ERROR(target_->WriteLog(request, slot));
+    return target_->Apply(request, slot);
+  });
   if (!status.ok()) {
     Fail(ticket, status);
     At(ticket).state.store(Word(ticket + kRingSize, kOpen), std::memory_order_seq_cst);
@@ -76,7 +82,7 @@ absl::Status CommitPipeline::Commit(const CommitRequest& request) {
   RETURN_IF_ERROR(FinishInOrder(ticket, slot.first));
 
   if (request.logging == Logging::kLogged && request.durability == wal::Durability::kMachine) {
-    status = target_->SyncTo(slot.log.end());
+    status = CatchBadAlloc([&] { return target_->SyncTo(slot.log.end()); });
     if (!status.ok()) return UnknownOutcome(status);
   }
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 
 #include "engine/jobs/table_jobs.h"
 #include "util/file_status.h"
+#include "util/out_of_memory.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -100,16 +101,19 @@ absl::Status WritePath::AwaitTurn(WriteController::Ticket ticket) {
 }
 
 void WritePath::UpdateLoad() {
-  MutexLock lock(&load_mu_);
-  const std::shared_ptr<const ReadView> view = tree_->Pin();
-  const JobSpeeds speeds = context_->stats.MeasuredSpeeds();
-  WriteLoad load;
-  load.flush_bytes_per_second = speeds.flush;
-  load.compaction_bytes_per_second = speeds.compaction;
-  load.frozen_memtables = static_cast<int>(view->frozen.size());
-  load.level0_runs = static_cast<int>(view->tables->version->runs(0).size());
-  load.compaction_debt_bytes = jobs_.DebtBytes();
-  controller_.Update(load);
+  // A writer that is kept by a load that could not be updated updates it itself (AwaitTurn).
+  IfMemoryAllows([this] {
+    MutexLock lock(&load_mu_);
+    const std::shared_ptr<const ReadView> view = tree_->Pin();
+    const JobSpeeds speeds = context_->stats.MeasuredSpeeds();
+    WriteLoad load;
+    load.flush_bytes_per_second = speeds.flush;
+    load.compaction_bytes_per_second = speeds.compaction;
+    load.frozen_memtables = static_cast<int>(view->frozen.size());
+    load.level0_runs = static_cast<int>(view->tables->version->runs(0).size());
+    load.compaction_debt_bytes = jobs_.DebtBytes();
+    controller_.Update(load);
+  });
 }
 
 // --- The pipeline's world -----------------------------------------------------------------------
@@ -170,16 +174,18 @@ void WritePath::Switch() {
   ReplacedView replaced;
   pipeline_.RunUnderCommitLock([&](SequenceNumber last_allocated) {
     next->first = {last_allocated, log_->ReservedEnd()};
-    active_ = next.get();
     assert(pipeline_.visible() <= last_allocated);
+    MemSlot* const active = next.get();
     replaced = tree_->Freeze(std::move(next));
+    active_ = active;
   });
 }
 
 absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot& slot) {
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status =
-      LogError(log_->Fill(slot.log, slot.first, request.pieces, request.durability));
+  absl::Status status = CatchBadAlloc([&] {
+    return LogError(log_->Fill(slot.log, slot.first, request.pieces, request.durability));
+  });
   if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   context_->stats.Add(Counter::kLogBytes, wal::RecordSize(request.payload_size));
   return status;
@@ -188,16 +194,16 @@ absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot&
 absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& slot) {
   const WriteEpoch epoch = context_->errors.epoch();
   auto* const memtable = static_cast<MemSlot*>(slot.target_data);
-  absl::Status status;
   if (request.logging == Logging::kUnlogged) {
     unlogged_writes_.store(true, std::memory_order_relaxed);
   }
-  if (request.single != nullptr) {
+  const absl::Status status = CatchBadAlloc([&] {
+    if (request.single == nullptr) {
+      return memtable->InsertBatch(request.pieces.front(), slot.first, 0);
+    }
     const BatchOp op{request.single->tag(), 0, request.single->key(), request.single->value()};
-    status = memtable->Insert(op, slot.first);
-  } else {
-    status = memtable->InsertBatch(request.pieces.front(), slot.first, 0);
-  }
+    return memtable->Insert(op, slot.first);
+  });
   if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   return status;
 }
@@ -205,7 +211,7 @@ absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& sl
 absl::Status WritePath::SyncTo(wal::LogPosition position) {
   const uint64_t start = context_->options.clock->NowMicros();
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status = LogError(log_->SyncTo(position));
+  absl::Status status = CatchBadAlloc([&] { return LogError(log_->SyncTo(position)); });
   context_->stats.AddSync(context_->options.clock->NowMicros() - start);
   // The log takes no more records then. Its commit is published, so that a recovery may have come
   // and gone meanwhile: the epoch tells.
@@ -254,7 +260,10 @@ absl::Status WritePath::Resume() {
   const absl::Status cause = context_->errors.WriteStatus();
   if (cause.ok()) return cause;
   StopWriting(cause);
-  const absl::Status repaired = Repair();
+  const absl::Status repaired = CatchBadAlloc([this] {
+    switch_mu_.AssertHeld();
+    return Repair();
+  });
   if (!repaired.ok()) {
     context_->errors.NoteWriteError(repaired, epoch);
     return repaired;
@@ -301,11 +310,16 @@ absl::Status WritePath::Close() {
   MutexLock lock(&switch_mu_);
   assert(!closed_);
   closed_ = true;
-  StopWriting(absl::FailedPreconditionError("the database is closed"));
+  StopWriting(StatusWithoutFail(absl::StatusCode::kFailedPrecondition, "the database is closed"));
   jobs_.Stop();
   absl::Status status;
-  if (unlogged_writes_.load(std::memory_order_relaxed)) status = FlushStopped();
-  const absl::Status closed = log_->Close();
+  if (unlogged_writes_.load(std::memory_order_relaxed)) {
+    status = CatchBadAlloc([this] {
+      switch_mu_.AssertHeld();
+      return FlushStopped();
+    });
+  }
+  const absl::Status closed = CatchBadAlloc([this] { return log_->Close(); });
   return status.ok() ? closed : status;
 }
 

@@ -18,7 +18,8 @@ class CAMBIUM_EXPORT Executor {
   virtual ~Executor() = default;  // tasks not yet started are run first
 
   // Runs `task` some time later, never inside this call. Tasks of a lane start in the order of
-  // their scheduling, or, in the seeded executor for tests, in an order drawn from the seed.
+  // their scheduling, or, in the seeded executor for tests, in an order drawn from the seed. May
+  // throw std::bad_alloc, and has not scheduled the task then. Tasks throw nothing.
   virtual void Schedule(Lane lane, std::function<void()> task) = 0;
 
   // Where tasks run on threads of the executor's own: does nothing and answers false. Where they

@@ -14,7 +14,7 @@ Frame* Frame::New(BlockCache* cache, BlockKind kind, size_t size) {
 }
 
 Frame::Frame(BlockCache* cache, BlockKind kind, size_t size)
-    : kind_(kind), charge_(sizeof(Frame) + size), cache_(cache) {
+    : kind_(kind), charge_(sizeof(Frame) + size), cache_(cache), place_() {
   cache_->Charge(charge_);
 }
 

@@ -22,7 +22,6 @@
 
 #include <atomic>
 #include <cassert>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -36,6 +35,7 @@
 #include "sstable/filter_partition.h"
 #include "sstable/index_partition.h"
 #include "sstable/table/table_format.h"
+#include "util/epoch.h"
 
 namespace cambium::sstable {
 
@@ -54,8 +54,8 @@ class alignas(kFrameAlignment) Frame {
  public:
   // Where the cache has it: guarded by the cache's lock.
   struct Place {
-    FrameSlot* slot = nullptr;  // null while it is not in the clock
-    size_t index = 0;           // in the clock
+    FrameSlot* slot = nullptr;
+    size_t index = 0;  // in the clock
   };
 
   // A frame with room for `size` bytes, one reference, and nothing parsed. Its memory is counted by
@@ -125,9 +125,23 @@ class alignas(kFrameAlignment) Frame {
     }
   }
 
-  Place& place() { return place_; }
-  // Guarded by the cache's lock.
-  bool in_clock() const { return place_.slot != nullptr; }
+  // For the cache, under its lock.
+  bool in_clock() const { return in_clock_; }
+  Place& place() {
+    assert(in_clock_);
+    return place_;
+  }
+  void EnterClock(const Place& place) {
+    assert(!in_clock_);
+    place_ = place;
+    in_clock_ = true;
+  }
+  // Returns what the frame leaves through the epoch with; then the place is no more.
+  EpochLink* LeaveClock() {
+    assert(in_clock_);
+    in_clock_ = false;
+    return &link_;
+  }
 
  private:
   struct IndexPart {
@@ -155,11 +169,17 @@ class alignas(kFrameAlignment) Frame {
   std::atomic<uint32_t> references_{1};
   std::atomic<uint8_t> lives_{0};
   const BlockKind kind_;
+  bool in_clock_ = false;  // guarded by the cache's lock
   size_t size_ = 0;
   size_t charge_;
   BlockCache* const cache_;
-  Place place_;
+  // One after the other: in the clock it has a place, behind it a link.
+  union {
+    Place place_;
+    EpochLink link_;
+  };
 };
+static_assert(sizeof(Frame) == 2 * kFrameAlignment);  // Prefetch() counts on it
 
 // Owns one reference to a frame, or none. Movable. Confined to one thread at a time.
 class FrameLease {

@@ -56,7 +56,7 @@ class BigTree {
     edit.Family().added.push_back({kLastLevel, run.id, File(key)});
     edit.Family().added.push_back({kLastLevel, run.id, File(key + 4)});
     Apply(std::move(edit));
-    tree_.Install(version(), 0, nullptr);
+    tree_.Install(tree_.Prepare(version()), 0, nullptr);
   }
 
   // Moves a file of the upper level to the last one.
@@ -66,7 +66,7 @@ class BigTree {
     edit.Family().deleted.push_back({kLastLevel - 1, file->number});
     edit.Family().added.push_back({kLastLevel, compaction::kLeveledRun, *file});
     Apply(std::move(edit));
-    tree_.Install(version(), 0, nullptr);
+    tree_.Install(tree_.Prepare(version()), 0, nullptr);
   }
 
   std::unique_ptr<InternalIterator> NewIterator() {

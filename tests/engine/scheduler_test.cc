@@ -102,7 +102,9 @@ TEST_F(SchedulerTest, PlanIsNoLongerRunningWhenItsVersionIsPublished) {
 // and says so.
 TEST_F(SchedulerTest, EditThatContradictsTheStateStopsWritesAndIsNotRepeated) {
   Start("add L6 file 3 size 900 keys \"e\"..\"f\" seqs 0..0\n");
-  tree_->Install(MakeVersion("add L5 file 7 size 900 keys \"a\"..\"b\" seqs 5..9\n"), 0, nullptr);
+  tree_->Install(
+      tree_->Prepare(MakeVersion("add L5 file 7 size 900 keys \"a\"..\"b\" seqs 5..9\n")), 0,
+      nullptr);
   int ends = 0;
   load_changed_ = [&ends] { ++ends; };
   CAMBIUM_EXPECT_CODE(jobs_->AwaitIdle(), kFailedPrecondition);
@@ -116,7 +118,9 @@ TEST_F(SchedulerTest, EditThatContradictsTheStateStopsWritesAndIsNotRepeated) {
 // A job that fails is not restarted until the back-off is over, even if writes were let in again.
 TEST_F(SchedulerTest, FailedCompactionWaitsLongerEachTime) {
   Start("");
-  tree_->Install(MakeVersion("add L5 file 7 size 900 keys \"a\"..\"b\" seqs 5..9\n"), 0, nullptr);
+  tree_->Install(
+      tree_->Prepare(MakeVersion("add L5 file 7 size 900 keys \"a\"..\"b\" seqs 5..9\n")), 0,
+      nullptr);
   int ends = 0;
   load_changed_ = [&ends] { ++ends; };
   const uint64_t start = context_->clock()->NowMicros();

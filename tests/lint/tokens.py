@@ -23,7 +23,7 @@ _RULES = (
     ("malloc", r"(?<![\w.>:])(malloc|calloc|realloc|free)\s*\(\s*[^\s)]|\bstd::(malloc|calloc|realloc|free)\b",
      _LIBRARY, ("util/",), "std containers, std::make_unique or util/arena.h"),
     ("exceptions", r"\b(throw|catch|try)\b(?!\s*\()|\bcatch\s*\(",
-     _LIBRARY, (), "absl::Status"),
+     _LIBRARY, ("util/out_of_memory.h",), "absl::Status; CatchBadAlloc where memory may run out"),
     ("using namespace", r"\busing\s+namespace\b",
      _LIBRARY + ("tests", "benchmarks", "tools", "examples"), (), "the names you need, each by a using-declaration"),
     ("unannotated lock use", r"\bABSL_NO_THREAD_SAFETY_ANALYSIS\b",

@@ -27,7 +27,15 @@ class Counted {
 // `delete object`, when it may be.
 template <typename T>
 void RetireDeleted(EpochDomain* domain, T* object) {
-  domain->Retire(object, [](void* retired) { delete static_cast<T*>(retired); });
+  struct Retired {
+    EpochLink link;
+    T* object;
+  };
+  auto* const retired = new Retired{{}, object};
+  domain->Retire(&retired->link, retired, [](void* given) {
+    const std::unique_ptr<Retired> owned(static_cast<Retired*>(given));
+    delete owned->object;
+  });
 }
 
 // Opens a guard in a thread of its own, until Close().
@@ -162,6 +170,22 @@ TEST(Epoch, ManyRetiredObjectsAreCollectedByRetire) {
   EXPECT_EQ(living.load(), 0);
 }
 
+// Batches are bounded: while a guard stays open, later ones join the newest.
+TEST(Epoch, BatchesThatWaitForAGuardAreJoined) {
+  EpochDomain domain;
+  std::atomic<int> living{0};
+  {
+    GuardInThread guard(&domain);
+    for (int i = 0; i < 100; ++i) {
+      RetireDeleted(&domain, new Counted(&living));
+      domain.Collect();
+    }
+    EXPECT_EQ(living.load(), 100);
+  }
+  domain.Drain();
+  EXPECT_EQ(living.load(), 0);
+}
+
 TEST(Epoch, DestructionDeletesWhatIsRetired) {
   std::atomic<int> living{0};
   {
@@ -242,18 +266,22 @@ TEST(Epoch, DeleterMayRetire) {
   EpochDomain domain;
   retires_to = &domain;
   struct Chain {
+    int left;
+    EpochLink link;
+
     static void Delete(void* object) {
       ++deleted;
-      int* const left = static_cast<int*>(object);
-      if (--*left == 0) {
-        delete left;
+      auto* const chain = static_cast<Chain*>(object);
+      if (--chain->left == 0) {
+        delete chain;
       } else {
-        retires_to->Retire(left, Delete);
+        retires_to->Retire(&chain->link, chain, Delete);
         retires_to->Collect();
       }
     }
   };
-  domain.Retire(new int(kLength), Chain::Delete);
+  auto* const chain = new Chain{kLength, {}};
+  domain.Retire(&chain->link, chain, Chain::Delete);
   while (deleted.load() < kLength) domain.Drain();
   EXPECT_EQ(deleted.load(), kLength);
 }

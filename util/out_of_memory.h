@@ -1,0 +1,54 @@
+// CatchBadAlloc: std::bad_alloc as a status.
+//
+// The library's own calls may throw std::bad_alloc wherever they allocate, and change nothing then,
+// or leave what they began to their destructors. It is caught in three places: around each public
+// call that returns a status; around each task of a background thread; and inside whatever goes
+// through states that others wait for (a commit in flight, a running job, a segment being made),
+// which has to reach a state that can be left again.
+#ifndef CAMBIUM_UTIL_OUT_OF_MEMORY_H_
+#define CAMBIUM_UTIL_OUT_OF_MEMORY_H_
+
+#include <new>
+#include <type_traits>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace cambium {
+
+// A status with a message, or without one if there is no memory for it. Throws nothing.
+inline absl::Status StatusWithoutFail(absl::StatusCode code, absl::string_view message) noexcept {
+  try {
+    return absl::Status(code, message);
+  } catch (const std::bad_alloc&) {
+    return absl::Status(code, "");
+  }
+}
+
+inline absl::Status OutOfMemory() noexcept {
+  return StatusWithoutFail(absl::StatusCode::kResourceExhausted, "out of memory");
+}
+
+// Returns what `body()` returns, a status or a StatusOr; ResourceExhausted if it threw
+// std::bad_alloc.
+template <typename Body>
+std::invoke_result_t<Body> CatchBadAlloc(Body&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
+}
+
+// Runs `body()`, which may be left undone if there is no memory for it.
+template <typename Body>
+void IfMemoryAllows(Body&& body) noexcept {
+  try {
+    body();
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+}  // namespace cambium
+
+#endif  // CAMBIUM_UTIL_OUT_OF_MEMORY_H_
