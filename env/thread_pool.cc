@@ -8,6 +8,8 @@
 #include <cassert>
 #include <utility>
 
+#include "util/out_of_memory.h"
+
 namespace cambium::env {
 namespace {
 
@@ -25,10 +27,15 @@ void LowerPriorityOfThisThread() {
 
 ThreadPool::ThreadPool(int threads) : concurrency_(std::max(threads, 1)) {
   threads_.reserve(static_cast<size_t>(concurrency_));
-  for (int i = 0; i < concurrency_; ++i) {
-    const Role role = concurrency_ == 1 ? Role::kAny : i == 0 ? Role::kFlushOnly : Role::kAnyNiced;
-    threads_.emplace_back([this, role] { Work(role); });
-  }
+  const auto start = [this] {
+    for (int i = 0; i < concurrency_; ++i) {
+      const Role role = concurrency_ == 1 ? Role::kAny
+                        : i == 0          ? Role::kFlushOnly
+                                          : Role::kAnyNiced;
+      threads_.emplace_back([this, role] { Work(role); });
+    }
+  };
+  UndoIfThrown(start, [this] { Stop(); });
 }
 
 void ThreadPool::Stop() {

@@ -24,7 +24,7 @@ namespace cambium::env {
 // Thread-safe.
 class ThreadPool final : public Executor {
  public:
-  // At least one thread is made.
+  // At least one thread is made. Throws std::bad_alloc or std::system_error if not all can be.
   explicit ThreadPool(int threads);
   ~ThreadPool() override { Stop(); }
 

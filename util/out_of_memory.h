@@ -9,6 +9,7 @@
 #define CAMBIUM_UTIL_OUT_OF_MEMORY_H_
 
 #include <new>
+#include <system_error>
 #include <type_traits>
 
 #include "absl/status/status.h"
@@ -30,13 +31,26 @@ inline absl::Status OutOfMemory() noexcept {
 }
 
 // Returns what `body()` returns, a status or a StatusOr; ResourceExhausted if it threw
-// std::bad_alloc.
+// std::bad_alloc, or could not make a thread.
 template <typename Body>
 std::invoke_result_t<Body> CatchBadAlloc(Body&& body) {
   try {
     return body();
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
+  } catch (const std::system_error& error) {
+    return StatusWithoutFail(absl::StatusCode::kResourceExhausted, error.what());
+  }
+}
+
+// Runs `body()`; if it throws, runs `undo()`, which throws nothing, and lets the exception go on.
+template <typename Body, typename Undo>
+void UndoIfThrown(Body&& body, Undo&& undo) {
+  try {
+    body();
+  } catch (...) {
+    undo();
+    throw;
   }
 }
 
