@@ -27,10 +27,16 @@ std::atomic<uint64_t> g_count{0};
 uint64_t g_first = 0;   // written while disarmed
 uint64_t g_number = 0;  // likewise
 
-void FailIfDue() {
-  if (!g_armed.load(std::memory_order_acquire)) return;
+// Counts an allocation. Returns true if it fails.
+bool IsDue() {
+  if (!g_armed.load(std::memory_order_acquire)) return false;
   const uint64_t here = g_count.fetch_add(1);
-  if (here >= g_first && here < g_first + g_number) throw std::bad_alloc();
+  return here >= g_first && here < g_first + g_number;
+}
+
+void* OrThrow(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
 }
 
 void Arm(uint64_t first, uint64_t number) {
@@ -48,19 +54,32 @@ uint64_t Disarm() {
 
 }  // namespace
 
-[[gnu::noinline]] void* operator new(size_t size) {
-  FailIfDue();
-  void* const memory = std::malloc(std::max<size_t>(size, 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+// All forms, because those of a sanitizer's runtime do not call each other. Not inlined, because
+// GCC then takes malloc and delete for a mismatch.
+[[gnu::noinline]] void* operator new(size_t size, std::align_val_t alignment,
+                                     const std::nothrow_t&) noexcept {
+  if (IsDue()) return nullptr;
+  const auto line = static_cast<size_t>(alignment);
+  return std::aligned_alloc(line, (std::max<size_t>(size, 1) + line - 1) / line * line);
+}
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return IsDue() ? nullptr : std::malloc(std::max<size_t>(size, 1));
 }
 [[gnu::noinline]] void* operator new(size_t size, std::align_val_t alignment) {
-  FailIfDue();
-  const auto line = static_cast<size_t>(alignment);
-  void* const memory =
-      std::aligned_alloc(line, (std::max<size_t>(size, 1) + line - 1) / line * line);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+  return OrThrow(operator new(size, alignment, std::nothrow));
+}
+[[gnu::noinline]] void* operator new(size_t size) {
+  return OrThrow(operator new(size, std::nothrow));
+}
+void* operator new[](size_t size) { return operator new(size); }
+void* operator new[](size_t size, std::align_val_t alignment) {
+  return operator new(size, alignment);
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size, std::nothrow);
+}
+void* operator new[](size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return operator new(size, alignment, std::nothrow);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
@@ -68,6 +87,14 @@ uint64_t Disarm() {
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 
