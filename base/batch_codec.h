@@ -10,6 +10,7 @@
 #define CAMBIUM_BASE_BATCH_CODEC_H_
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -84,6 +85,7 @@ class SingleOp {
  public:
   // `tag` is kPut or kDelete (then `value` is not looked at).
   SingleOp(BatchOpTag tag, std::string_view key, std::string_view value) : tag_(tag) {
+    assert(tag == BatchOpTag::kPut || tag == BatchOpTag::kDelete);
     StoreFixed32(head_.data(), 1);
     head_[kBatchHeaderSize] = static_cast<char>(tag);
     char* end = StoreVarint64(head_.data() + kBatchHeaderSize + 1, key.size());

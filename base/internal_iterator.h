@@ -10,6 +10,7 @@
 #ifndef CAMBIUM_BASE_INTERNAL_ITERATOR_H_
 #define CAMBIUM_BASE_INTERNAL_ITERATOR_H_
 
+#include <cassert>
 #include <memory>
 #include <string_view>
 
@@ -28,9 +29,18 @@ class InternalIterator {
 
   bool Valid() const { return valid_; }
   // Require Valid().
-  std::string_view key() const { return key_; }
-  Tag tag() const { return tag_; }
-  std::string_view value() const { return value_; }
+  std::string_view key() const {
+    assert(valid_);
+    return key_;
+  }
+  Tag tag() const {
+    assert(valid_);
+    return tag_;
+  }
+  std::string_view value() const {
+    assert(valid_);
+    return value_;
+  }
 
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;

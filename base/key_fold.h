@@ -12,6 +12,7 @@
 #ifndef CAMBIUM_BASE_KEY_FOLD_H_
 #define CAMBIUM_BASE_KEY_FOLD_H_
 
+#include <cassert>
 #include <cstdint>
 
 #include "base/keys.h"
@@ -33,6 +34,7 @@ class KeyFold {
   // Requires: `tag` is older than every tag fed before, or one of these, and the last answer was
   // kMore. So a search that was broken off may begin anew.
   Answer Feed(Tag tag) {
+    assert(!decided());
     if (tag > limit_) return answer_;
     switch (TagKind(tag)) {
       case Kind::kValue:

@@ -11,6 +11,7 @@
 #ifndef CAMBIUM_BASE_KEYS_H_
 #define CAMBIUM_BASE_KEYS_H_
 
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -37,16 +38,21 @@ enum class Kind : uint8_t {
   kWideColumns = 7,
 };
 inline constexpr uint8_t kKindCount = 8;
+static_assert(static_cast<uint8_t>(Kind::kWideColumns) + 1 == kKindCount);
 
 // A sequence number and a kind, ordered by sequence number first.
 using Tag = uint64_t;
 constexpr Tag MakeTag(SequenceNumber sequence, Kind kind) {
+  assert(sequence <= kMaxSequenceNumber);
   return (sequence << 8) | static_cast<uint8_t>(kind);
 }
 constexpr SequenceNumber TagSequence(Tag tag) { return tag >> 8; }
 constexpr Kind TagKind(Tag tag) { return static_cast<Kind>(tag & 0xff); }
 // The tag at which a search finds the newest version with a sequence number <= `sequence`.
-constexpr Tag SeekTag(SequenceNumber sequence) { return (sequence << 8) | 0xff; }
+constexpr Tag SeekTag(SequenceNumber sequence) {
+  assert(sequence <= kMaxSequenceNumber);
+  return (sequence << 8) | 0xff;
+}
 
 // A file's number within a database: never used twice.
 enum class FileNumber : uint64_t {};

@@ -1,5 +1,6 @@
 #include "base/merging_iterator.h"
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -31,6 +32,7 @@ class MergingIterator final : public InternalIterator {
  public:
   MergingIterator(const KeyOrder& order, std::vector<std::unique_ptr<InternalIterator>> children)
       : order_(order), losers_(children.size()) {
+    assert(children.size() >= 2);
     leaves_.reserve(children.size());
     for (auto& child : children) leaves_.push_back(Leaf{0, false, std::move(child)});
   }
@@ -49,12 +51,14 @@ class MergingIterator final : public InternalIterator {
   }
 
   void Next() override {
+    assert(Valid());
     if (direction_ != Direction::kForward) Turn(Direction::kForward);
     if (!status_.ok()) return;
     leaves_[winner_].child->Next();
     Settle();
   }
   void Prev() override {
+    assert(Valid());
     if (direction_ != Direction::kBackward) Turn(Direction::kBackward);
     if (!status_.ok()) return;
     leaves_[winner_].child->Prev();
@@ -156,6 +160,7 @@ class MergingIterator final : public InternalIterator {
 
   void Replay() {
     const size_t last_winner = winner_;
+    assert(winner_ < leaves_.size() && runner_up_ != winner_);
     for (size_t node = NodeAbove(winner_); node > 0; node /= 2) {
       if (Before(losers_[node], winner_)) std::swap(losers_[node], winner_);
     }
@@ -165,6 +170,7 @@ class MergingIterator final : public InternalIterator {
   // Every other child lost to one of those on the winner's way up, or to the winner.
   size_t BestLoser() const {
     size_t node = NodeAbove(winner_);
+    assert(node > 0 && node < losers_.size());
     size_t best = losers_[node];
     while ((node /= 2) > 0) {
       if (Before(losers_[node], best)) best = losers_[node];
@@ -183,6 +189,7 @@ class MergingIterator final : public InternalIterator {
     size_t loser = Play(2 * node + 1);
     if (Before(loser, winner)) std::swap(loser, winner);
     losers_[node] = loser;
+    assert(winner != loser && !Before(loser, winner));
     return winner;
   }
 

@@ -1,5 +1,7 @@
 #include "cambium/write_batch.h"
 
+#include <cassert>
+
 #include "base/batch_codec.h"
 #include "base/limits.h"
 #include "util/coding.h"
@@ -11,6 +13,7 @@ namespace {
 void Reinitialise(std::string* rep) { rep->assign(kBatchHeaderSize, '\0'); }
 
 void AddToCount(std::string* rep, size_t count) {
+  assert(rep->size() >= kBatchHeaderSize && count <= UINT32_MAX - LoadFixed32(rep->data()));
   StoreFixed32(rep->data(), LoadFixed32(rep->data()) + static_cast<uint32_t>(count));
 }
 

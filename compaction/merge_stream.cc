@@ -1,6 +1,7 @@
 #include "compaction/merge_stream.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -32,6 +33,7 @@ MergeCounts& MergeCounts::operator+=(const MergeCounts& other) {
 
 MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
     : input_(input), options_(std::move(options)) {
+  assert(std::is_sorted(options_.snapshots.begin(), options_.snapshots.end()));
   if (options_.range.begin) {
     input_->Seek(*options_.range.begin, ~Tag{0});
   } else {
@@ -41,6 +43,7 @@ MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
 }
 
 void MergeStream::Next() {
+  assert(valid_ && status_.ok());
   input_->Next();
   FindKept();
 }
@@ -53,6 +56,7 @@ void MergeStream::FindKept() {
     ++counts_.in;
     if (Judge() == Verdict::kDrop) continue;
     ++counts_.out;
+    assert(counts_.Balanced());
     starts_key_ = !current_.emitted;
     current_.emitted = true;
     valid_ = true;
@@ -87,6 +91,7 @@ bool MergeStream::Enter() {
 }
 
 bool MergeStream::Fail(absl::Status status) {
+  assert(!status.ok() && !valid_);
   status_ = std::move(status);
   return false;
 }
@@ -95,6 +100,8 @@ MergeStream::Verdict MergeStream::Judge() {
   tag_ = input_->tag();
   if (current_.pass_all) return Verdict::kKeep;
   const size_t stratum = StratumOf(TagSequence(tag_));
+  // Versions come newest first, and so do the strata that they lie in.
+  assert(stratum <= options_.snapshots.size() && stratum <= current_.stratum);
   if (stratum != current_.stratum) {
     current_.stratum = stratum;
     current_.fold = KeyFold(stratum == options_.snapshots.size() ? kMaxSequenceNumber
@@ -118,6 +125,7 @@ MergeStream::Verdict MergeStream::Judge() {
 }
 
 MergeStream::Verdict MergeStream::JudgeValue() {
+  assert(TagKind(tag_) == Kind::kValue);
   if (current_.stratum == 0 && TagSequence(tag_) != 0 && AbsentBelow()) {
     tag_ = MakeTag(0, TagKind(tag_));
     ++counts_.sequences_zeroed;
@@ -126,6 +134,7 @@ MergeStream::Verdict MergeStream::JudgeValue() {
 }
 
 MergeStream::Verdict MergeStream::JudgeTombstone() {
+  assert(TagKind(tag_) == Kind::kDelete || TagKind(tag_) == Kind::kSingleDelete);
   if (current_.stratum != 0 || !AbsentBelow()) return Verdict::kKeep;
   ++counts_.tombstones_dropped;
   return Verdict::kDrop;

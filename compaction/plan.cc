@@ -1,6 +1,7 @@
 #include "compaction/plan.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace cambium::compaction {
 namespace {
@@ -8,6 +9,7 @@ namespace {
 using manifest::FileRef;
 
 bool RangesOverlap(const Plan& a, const Plan& b, const KeyOrder& order) {
+  assert(!order.Less(a.largest_key, a.smallest_key) && !order.Less(b.largest_key, b.smallest_key));
   return !order.Less(a.largest_key, b.smallest_key) && !order.Less(b.largest_key, a.smallest_key);
 }
 
@@ -27,6 +29,7 @@ bool ShareAFile(const Plan& a, const Plan& b) {
 // Whether `jumper` takes data to below the place where `other`, whose data is no newer, is about to
 // leave its own.
 bool JumpsOver(const Plan& jumper, const Plan& other) {
+  assert(!jumper.inputs.empty() && !other.inputs.empty());
   const int from = jumper.inputs.front().level;
   return other.output_level > from && other.output_level < jumper.output_level &&
          other.inputs.front().level >= from;
@@ -68,6 +71,7 @@ SplitPoints FindSplitPoints(const Plan& plan, const KeyOrder& order) {
     for (const FileRef& file : input.files) {
       const size_t begin = first_after(file->smallest_key) - 1;
       const size_t end = first_after(file->largest_key);
+      assert(begin < end && end <= points.keys.size());
       const double share = static_cast<double>(file->file_size) / static_cast<double>(end - begin);
       steps[begin] += share;
       steps[end] -= share;
@@ -98,6 +102,8 @@ bool ConflictsWithAny(const Plan& plan, std::span<const Plan> running, const Key
 }
 
 void AppendToEdit(const Plan& plan, std::span<const FileRef> outputs, manifest::FamilyEdit* edit) {
+  assert(!plan.inputs.empty() && plan.output_level >= plan.inputs.back().level);
+  assert(plan.kind == PlanKind::kMerge || outputs.empty());
   const auto add = [&](const FileRef& file) {
     edit->added.push_back({plan.output_level, plan.output_run, *file});
   };
@@ -123,6 +129,7 @@ std::vector<KeyRange> SplitPlan(const Plan& plan, size_t count, const KeyOrder& 
     }
     before += points.bytes[i];
   }
+  assert(ranges.size() <= count && !ranges.front().begin && !ranges.back().end);
   return ranges;
 }
 

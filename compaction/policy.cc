@@ -99,6 +99,7 @@ constexpr uint64_t kFilesPerLevel = 32;
 
 // Bytes at which an output file of `level` ends.
 uint64_t FileSizeIn(int level, const LevelTargets& targets, const PolicyOptions& options) {
+  assert(level >= 0 && level < kLevelCount);
   const uint64_t part = targets.bytes[static_cast<size_t>(level)] / kFilesPerLevel;
   return std::clamp(part, std::min(options.min_file_size, options.target_file_size),
                     options.target_file_size);
@@ -123,6 +124,7 @@ class PlanMaker {
              std::any_of(running.begin(), running.end(),
                          [&](const Plan& plan) { return plan.output_level == candidate; });
     };
+    assert(level >= 0 && level < kLastLevel);
     int next = level + 1;
     while (next < kLevelCount - 1 && !in_use(next)) ++next;
     return next;
@@ -133,6 +135,7 @@ class PlanMaker {
   // quarantined file stands in the way.
   std::optional<Plan> Make(PlanReason reason, std::vector<PlanInput> chosen, size_t next_run,
                            int output_level) const {
+    assert(!chosen.empty() && output_level >= chosen.back().level && output_level < kLevelCount);
     Plan plan;
     plan.reason = reason;
     plan.output_level = output_level;
@@ -151,6 +154,7 @@ class PlanMaker {
       if (!output_runs.empty()) TakeOverlapping(output_level, output_runs.front(), &plan);
       plan.output_run = output_runs.empty() ? kLeveledRun : output_runs.front().id;
     }
+    assert(!options_.order.Less(plan.largest_key, plan.smallest_key));
     if (AnyInput(plan, IsQuarantined)) return std::nullopt;
     DescribeSurroundings(&plan);
     plan.kind = CanMove(plan) ? PlanKind::kTrivialMove : PlanKind::kMerge;
@@ -160,6 +164,7 @@ class PlanMaker {
   std::optional<Plan> MakeOfOldest(PlanReason reason, int level, std::span<const FileRef> files,
                                    int output_level) const {
     const std::span<const Run> runs = version_.runs(level);
+    assert(!runs.empty() && !files.empty());
     return Make(reason, {{level, runs.back().id, {files.begin(), files.end()}}}, runs.size(),
                 output_level);
   }
@@ -172,6 +177,7 @@ class PlanMaker {
     GrowRange(files, plan);
   }
   void GrowRange(std::span<const FileRef> files, Plan* plan) const {
+    assert(!files.empty());
     const bool first = plan->inputs.front().files.front() == files.front();
     if (first || options_.order.Less(files.front()->smallest_key, plan->smallest_key)) {
       plan->smallest_key = files.front()->smallest_key;
@@ -295,6 +301,7 @@ class Picker {
 
   // Runs [first, last] of level 0, as they are counted there.
   std::optional<Plan> FromLevel0(size_t first, size_t last, int output_level) const {
+    assert(first <= last && last < version_.runs(0).size());
     std::vector<PlanInput> chosen;
     for (size_t i = first; i <= last; ++i) {
       const Run& run = version_.runs(0)[i];
@@ -557,6 +564,7 @@ LevelTargets ComputeTargets(const Version& version, const PolicyOptions& options
     targets.bytes[static_cast<size_t>(level)] = std::max<uint64_t>(bytes, 1);
   }
   targets.base_level = level;
+  assert(targets.base_level >= 1 && targets.bytes[static_cast<size_t>(level)] > 0);
   return targets;
 }
 
@@ -566,6 +574,7 @@ std::optional<Plan> Pick(const Version& version, const PolicyOptions& options,
 }
 
 void ManualRequest::Advance(const Plan& step) {
+  assert(!step.inputs.empty() && !step.inputs.front().files.empty());
   const PlanInput& from = step.inputs.front();
   if (from.level == 0 || from.level == kLastLevel) return;
   assert(from.level >= level);
@@ -599,6 +608,7 @@ uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
     const double share =
         std::min(below / std::max(bytes, 1.0), static_cast<double>(options.level_multiplier));
     debt += incoming * (1 + share);
+    assert(share >= 0 && debt >= 0);
   }
   return static_cast<uint64_t>(debt);
 }

@@ -17,7 +17,9 @@ using manifest::FileRef;
 class RunIterator final : public InternalIterator {
  public:
   RunIterator(const KeyOrder& order, RunSource source)
-      : order_(order), source_(std::move(source)), files_(source_.files) {}
+      : order_(order), source_(std::move(source)), files_(source_.files) {
+    assert(source_.open != nullptr);
+  }
 
   void SeekToFirst() override {
     Open(0);
@@ -51,11 +53,13 @@ class RunIterator final : public InternalIterator {
   }
 
   void Next() override {
+    assert(Valid() && table_ != nullptr);
     table_->Next();
     SettleForward();
   }
 
   void Prev() override {
+    assert(Valid() && table_ != nullptr);
     table_->Prev();
     SettleBackward();
   }
@@ -83,6 +87,7 @@ class RunIterator final : public InternalIterator {
   }
 
   void Fail(const absl::Status& error) {
+    assert(!error.ok());
     status_ = error;
     if (source_.on_error) source_.on_error(index_, error);
   }

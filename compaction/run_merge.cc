@@ -1,5 +1,6 @@
 #include "compaction/run_merge.h"
 
+#include <cassert>
 #include <string_view>
 #include <utility>
 
@@ -25,6 +26,8 @@ FileRef MetadataOf(FileNumber number, sstable::TableSummary summary) {
   file->tombstones = summary.tombstones;
   file->raw_bytes = summary.raw_key_bytes + summary.raw_value_bytes;
   file->digest = summary.digest;
+  assert(file->entries > 0 && file->tombstones <= file->entries);
+  assert(file->smallest_sequence <= file->largest_sequence);
   return file;
 }
 
@@ -34,6 +37,7 @@ class OutputRun {
   explicit OutputRun(const RunMergeOptions& options) : options_(options) {}
 
   absl::Status Add(const MergeStream& entry) {
+    assert(entry.Valid());
     if (entry.starts_key() && EndsBefore(entry.key())) RETURN_IF_ERROR(FinishFile());
     if (table_.builder == nullptr) {
       ASSIGN_OR_RETURN(table_, options_.new_table());
@@ -47,6 +51,8 @@ class OutputRun {
     ASSIGN_OR_RETURN(sstable::TableSummary summary, table_.builder->Finish());
     table_.builder.reset();
     files_.push_back(MetadataOf(table_.number, std::move(summary)));
+    assert(files_.size() < 2 || options_.stream.order.Less(files_[files_.size() - 2]->largest_key,
+                                                           files_.back()->smallest_key));
     return absl::OkStatus();
   }
 

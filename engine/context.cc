@@ -65,6 +65,8 @@ MemoryPlan PlanMemory(const Options& options) {
   plan.block_cache_bytes = std::max(plan.block_cache_bytes, kMinBlockCache);
   plan.segment_bytes = std::clamp<uint64_t>(std::bit_ceil(plan.memtable_bytes), kMinSegmentSize,
                                             kDefaultSegmentSize);
+  assert(plan.frozen_limit >= 1 && plan.frozen_limit <= kMaxFrozenMemtables);
+  assert(plan.memtable_bytes >= kMinMemtable && plan.segment_bytes >= kMinSegmentSize);
   return plan;
 }
 

@@ -164,7 +164,10 @@ absl::StatusOr<ReadMoment> DB::Impl::BeginRead(const ReadOptions& read_options) 
   return moment;
 }
 
-absl::Status DestroyDB(const std::string& path) {
+namespace {
+
+// DestroyDB, but for the lack of memory.
+absl::Status Destroy(const std::string& path) {
   ASSIGN_OR_RETURN(const bool exists, DefaultFileSystem()->Exists(path));
   if (!exists) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::shared_ptr<FileSystem> file_system,
@@ -202,6 +205,12 @@ absl::Status DestroyDB(const std::string& path) {
   absl::Status removed = DefaultFileSystem()->RemoveDirectory(path);
   const bool stays = absl::IsFailedPrecondition(removed) || absl::IsPermissionDenied(removed);
   return stays ? absl::OkStatus() : removed;
+}
+
+}  // namespace
+
+absl::Status DestroyDB(const std::string& path) {
+  return CatchBadAlloc([&path] { return Destroy(path); });
 }
 
 }  // namespace cambium

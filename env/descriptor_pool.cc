@@ -129,6 +129,7 @@ absl::Status DescriptorPool::OpenPinned(PooledDescriptor* descriptor) {
   MutexLock lock(&mutex_);
   assert(open_ > 0 && open_ <= max_open_);
   descriptor->opening = false;
+  assert(descriptor->state.load() == 0 && descriptor->file == nullptr);
   if (opened.ok()) {
     descriptor->file = *std::move(opened);
     descriptor->place = place.begin();
@@ -162,6 +163,7 @@ void DescriptorPool::Forget(PooledDescriptor* descriptor) {
   const uint32_t state = descriptor->state.exchange(0);
   if (state == 0) return;
   assert(state == PooledDescriptor::kOpen);
+  assert(open_ > 0 && descriptor->file != nullptr);
   closed = std::move(descriptor->file);
   descriptors_.erase(descriptor->place);
   --open_;
@@ -180,6 +182,7 @@ size_t DescriptorPool::CloseIdle(size_t count) {
   while (closed.size() < count) {
     std::unique_ptr<RandomAccessFile> file = TakeIdle();
     if (file == nullptr) break;
+    assert(open_ > 0);
     closed.push_back(std::move(file));
     --open_;
   }

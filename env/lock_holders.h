@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_ENV_LOCK_HOLDERS_H_
 #define CAMBIUM_ENV_LOCK_HOLDERS_H_
 
+#include <cassert>
 #include <cstddef>
 
 #include "cambium/file_system.h"
@@ -20,6 +21,7 @@ class LockHolders {
   }
   // One that was added leaves. True where it was the last.
   bool DropOne() {
+    assert(count_ > 0);
     exclusive_ = false;
     return --count_ == 0;
   }

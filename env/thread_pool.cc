@@ -99,6 +99,7 @@ void ThreadPool::Work(Role role) {
       (*task)();
       task.reset();  // what it captured dies outside the lock
       mu_.Lock();
+      assert(running_ > 0);
       --running_;
     } else if (Drained()) {
       break;

@@ -1,6 +1,7 @@
 #include "manifest/manifest_state.h"
 
 #include <algorithm>
+#include <cassert>
 #include <optional>
 #include <utility>
 
@@ -83,8 +84,10 @@ absl::Status StateBuilder::ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit
 }
 
 absl::StatusOr<ManifestState> StateBuilder::Build() {
+  assert(builders_.size() == state_.families.size());
   for (auto& [id, family] : state_.families) {
     ASSIGN_OR_RETURN(family.version, builders_.at(id).Build());
+    assert(family.version != nullptr);
   }
   return state_;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cassert>
 #include <functional>
 #include <utility>
 
@@ -56,6 +57,7 @@ absl::Status StandsTwice(FileNumber number) {
 
 // Of a run of level 0: the sequence numbers that its files span.
 std::pair<SequenceNumber, SequenceNumber> SequenceSpan(const Run& run) {
+  assert(!run.files.empty());
   SequenceNumber smallest = kMaxSequenceNumber, largest = 0;
   for (const FileRef& file : run.files) {
     smallest = std::min(smallest, file->smallest_sequence);
@@ -81,6 +83,7 @@ absl::Status Contradiction(const char* what, int level, FileNumber number, const
 }  // namespace
 
 size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order) {
+  assert(run.largest_heads.size() == run.files.size());
   size_t low = 0;
   size_t high = run.files.size();
   while (low < high) {
@@ -112,7 +115,11 @@ std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bound
 
 Version::Version(Levels levels) : levels_(std::move(levels)) {
   for (size_t level = 0; level < levels_.size(); ++level) {
-    for (const Run& run : levels_[level]) level_bytes_[level] += run.bytes;
+    for (const Run& run : levels_[level]) {
+      assert(run.largest_heads.size() == run.files.size());
+      assert(run.numbers.size() == run.files.size());
+      level_bytes_[level] += run.bytes;
+    }
   }
 }
 
@@ -246,7 +253,11 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   Run run;
   run.id = base.id;
   run.bytes = base.bytes + manifest::TotalBytes(added);
-  for (const size_t index : removed) run.bytes -= base.files[index]->file_size;
+  assert(std::adjacent_find(removed.begin(), removed.end()) == removed.end());
+  for (const size_t index : removed) {
+    assert(run.bytes >= base.files[index]->file_size);
+    run.bytes -= base.files[index]->file_size;
+  }
   RunParts parts;
   parts.Reserve(base.files.size() - removed.size() + added.size());
   size_t next = 0;  // of the base
@@ -271,6 +282,8 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
     parts.Add(std::move(file), order_);
   }
   take_up_to(base.files.size());
+  assert(gap == removed.end());
+  assert(parts.files.size() + removed.size() == base.files.size() + fresh.size());
   run.files = SharedArray(std::move(parts.files));
   run.largest_heads = SharedArray(std::move(parts.largest_heads));
   run.numbers = SharedArray(std::move(parts.numbers));
@@ -292,6 +305,7 @@ absl::StatusOr<std::vector<Run>> VersionBuilder::BuildLevel(int level,
   for (const Run& run : base_runs) by_id[run.id].base = run;
   for (const FileNumber number : change.removed) {
     const BasePlace& place = known_.at(number);
+    assert(place.level == level && place.run < base_runs.size());
     RunChange& run = by_id[base_runs[place.run].id];
     run.changed = true;
     run.removed.push_back(place.file);

@@ -16,7 +16,7 @@
 #define CAMBIUM_MANIFEST_VERSION_H_
 
 #include <array>
-#include <cstdint>
+#include <cassert>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,9 +69,15 @@ class Version {
   explicit Version(Levels levels);
 
   // Newest first.
-  std::span<const Run> runs(int level) const { return levels_[static_cast<size_t>(level)]; }
+  std::span<const Run> runs(int level) const {
+    assert(level >= 0 && level < kLevelCount);
+    return levels_[static_cast<size_t>(level)];
+  }
 
-  uint64_t LevelBytes(int level) const { return level_bytes_[static_cast<size_t>(level)]; }
+  uint64_t LevelBytes(int level) const {
+    assert(level >= 0 && level < kLevelCount);
+    return level_bytes_[static_cast<size_t>(level)];
+  }
   uint64_t TotalBytes() const;
 
   // ok where every invariant above holds; DataLoss names the first file that breaks one.

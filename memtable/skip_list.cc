@@ -309,6 +309,7 @@ void SkipList::InsertSlot(Node* node, size_t position, const Entry* entry, Node*
 // empty, as the new right node. Requires: the node is locked.
 void SkipList::Split(Node* node, size_t position, const Entry* entry, Node* child, Node* right) {
   const size_t keep = SlotsToKeep(*node, position);
+  assert(node->Count() == kNodeCapacity && right->Count() == 0 && right->level == node->level);
   right->skip.store(node->skip.load(std::memory_order_relaxed), std::memory_order_relaxed);
   right->high.store(node->high.load(std::memory_order_relaxed), std::memory_order_relaxed);
   right->next.store(node->next.load(std::memory_order_relaxed), std::memory_order_relaxed);

@@ -14,6 +14,7 @@
 #ifndef CAMBIUM_SSTABLE_BLOCK_H_
 #define CAMBIUM_SSTABLE_BLOCK_H_
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -100,17 +101,20 @@ class Block {
 
   // These require index < count(). What they return points into the block, but for KeyAt.
   std::string_view MiddleAt(size_t index) const {
+    assert(index < count());
     if (layout_.key_width == 0) {
       return {data_ + layout_.middles + index * layout_.middle_size, layout_.middle_size};
     }
     return Piece(layout_.key_bounds, layout_.middles, index, layout_.key_width);
   }
   Tag TagAt(size_t index) const {
+    assert(index < count());
     const uint64_t sequence = layout_.least_sequence +
                               LoadColumn(data_ + layout_.sequences, index, layout_.sequence_width);
     return (sequence << 8) | KindByteAt(index);
   }
   std::string_view ValueAt(size_t index) const {
+    assert(index < count());
     if (layout_.value_width == 0) {
       return {data_ + layout_.values + index * layout_.value_size, layout_.value_size};
     }
@@ -168,8 +172,14 @@ class BlockIterator final : public InternalIterator {
   void SeekToLast() override { MoveTo(block_.count() - 1); }
   void Seek(std::string_view key, Tag tag) override { MoveTo(block_.LowerBound(key, tag, order_)); }
   void SeekForPrev(std::string_view key, Tag tag) override;
-  void Next() override { MoveTo(index_ + 1); }
-  void Prev() override { MoveTo(index_ - 1); }
+  void Next() override {
+    assert(Valid());
+    MoveTo(index_ + 1);
+  }
+  void Prev() override {
+    assert(Valid());
+    MoveTo(index_ - 1);
+  }
   absl::Status status() const override { return absl::OkStatus(); }
 
   // To entry `index`; stands nowhere where index >= count().

@@ -102,11 +102,11 @@ void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, EpochList* e
   }
   EvictTo(limit - size, evicted);
   if (index != nullptr && !index->in_clock()) return;
-  IfMemoryAllows([&] {
+  const bool entered = IfMemoryAllows([&] {
     mutex_.AssertHeld();
     clock_.push_back(frame);
   });
-  if (clock_.empty() || clock_.back() != frame) return;
+  if (!entered) return;
   frame->Ref();  // the cache's
   frame->EnterClock({.slot = slot, .index = clock_.size() - 1});
   if (IsTableMemory(*frame)) frame->MarkUsed();

@@ -1,5 +1,6 @@
 #include "util/arena.h"
 
+#include <cassert>
 #include <cstdint>
 #include <new>
 
@@ -20,6 +21,7 @@ char* Arena::AllocateLine(size_t bytes) {
 }
 
 char* Arena::AllocateSlow(size_t rounded) {
+  assert(rounded % kAlignment == 0);
   MutexLock lock(&mutex_);
   if (rounded > large_bytes_) {
     large_.reserve(large_.size() + 1);
@@ -34,6 +36,7 @@ char* Arena::AllocateSlow(size_t rounded) {
     const size_t offset = chunk->used.fetch_add(rounded, std::memory_order_relaxed);
     if (offset + rounded <= chunk_bytes_) return reinterpret_cast<char*>(chunk) + offset;
   }
+  assert(sizeof(Chunk) + rounded <= chunk_bytes_);
   chunks_.reserve(chunks_.size() + 1);
   char* const memory = pool_->Allocate();
   Chunk* const chunk = new (memory) Chunk;

@@ -6,6 +6,7 @@
 #ifndef CAMBIUM_UTIL_BYTE_READER_H_
 #define CAMBIUM_UTIL_BYTE_READER_H_
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -21,7 +22,10 @@ class ByteReader {
 
   bool ok() const { return ok_; }
   size_t offset() const { return offset_; }
-  size_t remaining() const { return bytes_.size() - offset_; }
+  size_t remaining() const {
+    assert(offset_ <= bytes_.size());
+    return bytes_.size() - offset_;
+  }
   bool AtEnd() const { return remaining() == 0; }
   // ok, and nothing left over.
   bool Finished() const { return ok_ && AtEnd(); }

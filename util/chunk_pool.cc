@@ -81,7 +81,8 @@ char* ChunkPool::TakeFree() {
 }
 
 void ChunkPool::Release(char* chunk) {
-  in_use_.fetch_sub(chunk_bytes_, std::memory_order_relaxed);
+  [[maybe_unused]] const size_t in_use = in_use_.fetch_sub(chunk_bytes_, std::memory_order_relaxed);
+  assert(chunk != nullptr && in_use >= chunk_bytes_);
   {
     MutexLock lock(&mutex_);
     if ((free_.size() + 1) * chunk_bytes_ <= max_retained_bytes_) {
@@ -102,7 +103,8 @@ char* ChunkPool::AllocateLarge(size_t bytes) {
 }
 
 void ChunkPool::ReleaseLarge(char* memory, size_t bytes) {
-  in_use_.fetch_sub(bytes, std::memory_order_relaxed);
+  [[maybe_unused]] const size_t in_use = in_use_.fetch_sub(bytes, std::memory_order_relaxed);
+  assert(memory != nullptr && in_use >= bytes);
   ::operator delete(memory, kLineAlignment);
 }
 

@@ -104,6 +104,7 @@ uint64_t EpochDomain::OldestGuard(uint64_t stamp) {
 
 void EpochList::Append(const EpochList& more) {
   if (more.size == 0) return;
+  assert(more.first != nullptr && more.last != nullptr && more.last->next == nullptr);
   if (size == 0) {
     first = more.first;
   } else {
@@ -118,6 +119,7 @@ void EpochDomain::StampPending() {
   const uint64_t stamp = counter_.fetch_add(1, std::memory_order_seq_cst);
   if (batch_count_ < kMaxBatches) batches_[batch_count_++].earliest = stamp;
   Batch& newest = batches_[batch_count_ - 1];
+  assert(newest.stamp < stamp && newest.earliest <= stamp);
   newest.objects.Append(std::exchange(pending_, {}));
   newest.stamp = stamp;
 }
@@ -141,6 +143,7 @@ EpochList EpochDomain::TakeReady(Running* running) {
   }
   std::move(batches_.begin() + taken, batches_.begin() + batch_count_, batches_.begin());
   std::fill(batches_.begin() + (batch_count_ - taken), batches_.begin() + batch_count_, Batch());
+  assert(taken <= batch_count_);
   batch_count_ -= taken;
   if (taken > 0) running->next = std::exchange(running_, running);
   backlog_.store(batch_count_ > 0, std::memory_order_relaxed);

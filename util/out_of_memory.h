@@ -18,7 +18,7 @@
 namespace cambium {
 
 // A status with a message, or without one if there is no memory for it. Throws nothing.
-inline absl::Status StatusWithoutFail(absl::StatusCode code, absl::string_view message) noexcept {
+inline absl::Status NoThrowStatus(absl::StatusCode code, absl::string_view message) noexcept {
   try {
     return absl::Status(code, message);
   } catch (const std::bad_alloc&) {
@@ -27,7 +27,7 @@ inline absl::Status StatusWithoutFail(absl::StatusCode code, absl::string_view m
 }
 
 inline absl::Status OutOfMemory() noexcept {
-  return StatusWithoutFail(absl::StatusCode::kResourceExhausted, "out of memory");
+  return NoThrowStatus(absl::StatusCode::kResourceExhausted, "out of memory");
 }
 
 // Returns what `body()` returns, a status or a StatusOr; ResourceExhausted if it threw
@@ -39,7 +39,7 @@ std::invoke_result_t<Body> CatchBadAlloc(Body&& body) {
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
   } catch (const std::system_error& error) {
-    return StatusWithoutFail(absl::StatusCode::kResourceExhausted, error.what());
+    return NoThrowStatus(absl::StatusCode::kResourceExhausted, error.what());
   }
 }
 
@@ -54,12 +54,14 @@ void UndoIfThrown(Body&& body, Undo&& undo) {
   }
 }
 
-// Runs `body()`, which may be left undone if there is no memory for it.
+// Runs `body()`. Returns false if it threw std::bad_alloc.
 template <typename Body>
-void IfMemoryAllows(Body&& body) noexcept {
+bool IfMemoryAllows(Body&& body) noexcept {
   try {
     body();
+    return true;
   } catch (const std::bad_alloc&) {
+    return false;
   }
 }
 

@@ -11,10 +11,10 @@
 
 namespace cambium {
 
-// Payloads are left out: no status of this library has one. So is the message if there is no memory
+// Payloads are left out: no status that is stored has one. So is the message if there is no memory
 // for it: nothing is thrown.
 inline absl::Status CopyStatus(const absl::Status& status) noexcept {
-  return status.ok() ? absl::OkStatus() : StatusWithoutFail(status.code(), status.message());
+  return status.ok() ? absl::OkStatus() : NoThrowStatus(status.code(), status.message());
 }
 
 }  // namespace cambium

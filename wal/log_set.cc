@@ -64,9 +64,12 @@ LogSet::LogSet(LogSetOptions options, std::vector<uint64_t> previous_segments)
 LogSet::~LogSet() {
   // As a crash would leave it: a failure here changes nothing that was promised.
   const std::shared_ptr<Segment> unused = preparer_->Shutdown();
-  if (unused != nullptr) unused->Close(unused->size()).IgnoreError();
+  const auto close = [](Segment* segment) {
+    CatchBadAlloc([segment] { return segment->Close(segment->size()); }).IgnoreError();
+  };
+  if (unused != nullptr) close(unused.get());
   MutexLock lock(&mu_);
-  for (const auto& segment : segments_) segment->Close(segment->size()).IgnoreError();
+  for (const auto& segment : segments_) close(segment.get());
 }
 
 absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
@@ -132,6 +135,7 @@ bool LogSet::TryReserve(size_t payload_size, LogReservation* reservation) {
   reservation->segment_number = active_->number();
   reservation->offset = tail_;
   tail_ += record_size;
+  assert(tail_ % kRecordAlignment == 0 && tail_ + kEndRoom <= active_->size());
   NoteChores(reservation);
   return true;
 }
@@ -140,6 +144,7 @@ bool LogSet::Rotate(uint64_t record_size, LogReservation* reservation) {
   ReserveRoomForOne();
   std::shared_ptr<Segment> next = preparer_->TakeReady(SegmentSizeFor(record_size));
   if (next == nullptr) return false;
+  assert(next->number() > active_->number());
   active_->place().end = tail_;
   next->place().previous_end = {active_->number(), tail_};
   reservation->ended = active_;
@@ -260,6 +265,7 @@ absl::Status LogSet::SyncPrevious() {
 
 std::shared_ptr<Segment> LogSet::Active() const {
   MutexLock lock(&mu_);
+  assert(!segments_.empty());
   return segments_.back();
 }
 
@@ -276,11 +282,9 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   {
     MutexLock lock(&mu_);
     // Room for all at once: nothing fails in the middle.
-    doomed.reserve(doomed_.size() + previous_.size() + segments_.size());
+    doomed_.reserve(doomed_.size() + previous_.size() + segments_.size());
     retired.reserve(segments_.size());
-    doomed_.reserve(doomed.capacity());
-    doomed.insert(doomed.end(), doomed_.begin(), doomed_.end());
-    doomed_.clear();
+    std::swap(doomed, doomed_);
     std::erase_if(previous_, [&](uint64_t number) {
       if (number >= position.segment) return false;
       doomed.push_back(number);

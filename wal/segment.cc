@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -83,6 +84,8 @@ absl::Status Segment::WriteHeader(const SegmentHeader& header) {
 absl::Status Segment::WriteRecord(uint64_t offset, const RecordHeader& header,
                                   std::span<const std::string_view> pieces, Durability durability) {
   const LogPosition at{number_, offset};
+  assert(offset >= kSegmentHeaderSize && offset % kRecordAlignment == 0);
+  assert(offset + RecordSize(header.payload_size) <= size_);
   if (failed()) {
     absl::Status cause = failure();
     Fail(offset, cause);
@@ -131,6 +134,7 @@ absl::Status Segment::Close(uint64_t final_size) {
   MutexLock file_lock(&file_mu_);
   MutexLock populate_lock(&populate_mu_);
   if (file_ == nullptr) return absl::OkStatus();
+  assert(final_size <= size_);
   absl::Status status = file_->Close(final_size);
   file_ = nullptr;
   return status;
@@ -142,6 +146,7 @@ absl::Status Segment::failure() const {
 }
 
 void Segment::Fail(uint64_t offset, const absl::Status& cause) {
+  assert(!cause.ok());
   MutexLock lock(&failure_mu_);
   if (failure_.ok()) failure_ = CopyStatus(cause);
   first_missing_ = std::min(first_missing_, offset);
@@ -160,12 +165,11 @@ void SegmentPreparer::PrepareSoon() {
     state_ = State::kScheduled;
   }
   // The writers' lane: they wait for this next.
-  const absl::Status scheduled = CatchBadAlloc([this] {
+  const bool scheduled = IfMemoryAllows([this] {
     options_.executor->Schedule(Lane::kFlush,
                                 [self = shared_from_this()] { self->RunScheduled(); });
-    return absl::OkStatus();
   });
-  if (scheduled.ok()) return;
+  if (scheduled) return;
   // MakeReady() makes it, if it must.
   MutexLock lock(&mu_);
   if (state_ == State::kScheduled) state_ = State::kIdle;
@@ -185,6 +189,7 @@ void SegmentPreparer::RunScheduled() {
 
 absl::Status SegmentPreparer::Keep(absl::StatusOr<std::shared_ptr<Segment>> made) {
   MutexLock lock(&mu_);
+  assert(state_ == State::kMaking && ready_ == nullptr);
   state_ = made.ok() ? State::kReady : State::kIdle;
   if (made.ok()) {
     ready_ = *std::move(made);
@@ -196,6 +201,7 @@ absl::Status SegmentPreparer::Keep(absl::StatusOr<std::shared_ptr<Segment>> made
 
 std::shared_ptr<Segment> SegmentPreparer::TakeReady(uint64_t size) {
   MutexLock lock(&mu_);
+  assert((state_ == State::kReady) == (ready_ != nullptr));
   if (state_ != State::kReady || ready_->size() < size) return nullptr;
   state_ = State::kIdle;
   return std::move(ready_);

@@ -124,6 +124,7 @@ std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version&
 
 void JobScheduler::Start(compaction::Plan plan, ManualRef manual) {
   assert(!compaction::ConflictsWithAny(plan, running_, world_.context->order));
+  assert(manual == nullptr || (!manual->step_runs && !manual->done));
   running_.reserve(running_.size() + 1);
   compaction::Plan running = plan;
   // It cannot end before mutex_ is free. Nothing fails once it is scheduled.
@@ -156,6 +157,7 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
   CleanUp();
   MutexLock lock(&mutex_);
   if (!published) Leave(plan);
+  assert(compactions_running_ > 0 && running_.size() < compactions_running_);
   if (manual != nullptr) manual->step_runs = false;
   --compactions_running_;
   ++changes_;

@@ -214,6 +214,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   Context* const context = world.context;
   const std::shared_ptr<const ReadView> view = world.tree->Pin();
   if (view->frozen.empty()) return absl::OkStatus();
+  assert(view->active->first.sequence >= view->frozen.front()->first.sequence);
   const uint64_t started = context->clock()->NowMicros();
   const WriteEpoch epoch = context->errors.epoch();
   const WriteFrontier& end = view->active->first;

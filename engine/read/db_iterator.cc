@@ -82,12 +82,8 @@ class DBIterator final : public Iterator {
   }
   template <typename Body>
   void EndIfOutOfMemory(Body body) {
-    absl::Status status = CatchBadAlloc([&] {
-      body();
-      return absl::OkStatus();
-    });
-    if (!status.ok()) [[unlikely]]
-      End(std::move(status));
+    if (!IfMemoryAllows(body)) [[unlikely]]
+      End(OutOfMemory());
   }
   void Start(Direction direction);
   // Finds the first key to show at or after the input's, which is the first of its key that may be

@@ -76,6 +76,7 @@ class ErrorState {
   }
   // A read found damage in `file`.
   void NoteDamage(const absl::Status& error, const std::string& file) {
+    assert(!error.ok() && !file.empty());
     MutexLock lock(&mutex_);
     if (first_damage_.ok()) first_damage_ = CopyStatus(error);
     damaged_files_.insert(file);
@@ -93,6 +94,7 @@ class ErrorState {
   bool ShouldProbe(uint64_t now_micros) {
     MutexLock lock(&mutex_);
     if (write_state_ != Health::State::kNoSpace) return false;
+    assert(probe_micros_ >= kFirstProbeMicros && probe_micros_ <= kLastProbeMicros);
     const uint64_t waited = now_micros - last_probe_micros_;
     if (waited > kProbeQuietMicros) probe_micros_ = kFirstProbeMicros;
     if (waited < probe_micros_) return false;

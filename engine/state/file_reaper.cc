@@ -31,7 +31,7 @@ void FileReaper::ScheduleReap() {
     if (queue_->closed || queue_->suspended || queue_->scheduled || queue_->paths.empty()) return;
     queue_->scheduled = true;
   }
-  const absl::Status scheduled = CatchBadAlloc([&] {
+  const bool scheduled = IfMemoryAllows([&] {
     executor_->Schedule(Lane::kMaintenance, [queue = queue_] {
       {
         MutexLock lock(&queue->mutex);
@@ -39,9 +39,8 @@ void FileReaper::ScheduleReap() {
       }
       Reap(queue.get());
     });
-    return absl::OkStatus();
   });
-  if (scheduled.ok()) return;
+  if (scheduled) return;
   // What waits goes with the next job, or the next file.
   MutexLock lock(&queue_->mutex);
   queue_->scheduled = false;

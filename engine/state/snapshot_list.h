@@ -6,6 +6,7 @@
 #ifndef CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 #define CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 
+#include <cassert>
 #include <memory>
 #include <set>
 #include <utility>
@@ -66,6 +67,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     ~Entry() override {
       if (list_->made_in_ != ProcessGeneration()) return;  // the parent's
       MutexLock lock(&list_->mutex_);
+      assert(!list_->live_.empty());
       list_->live_.erase(place_);
     }
 

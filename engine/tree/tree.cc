@@ -61,6 +61,7 @@ void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<Me
 }
 
 ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
+  assert(next != nullptr);
   auto published = std::make_unique<PublishedView>();
   auto view = std::make_shared<ReadView>();
   MutexLock lock(&tree_mu_);
@@ -75,6 +76,7 @@ ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
 }
 
 Tree::NextVersion Tree::Prepare(std::shared_ptr<const manifest::Version> version) const {
+  assert(version != nullptr);
   const bool first = current_.load(std::memory_order_acquire) == nullptr;
   const std::shared_ptr<const ReadView> old = first ? nullptr : Pin();
   NextVersion next;
@@ -115,6 +117,7 @@ void Tree::Install(NextVersion next, size_t flushed, const PublishBracket& brack
 }
 
 ReplacedView Tree::Publish(std::unique_ptr<PublishedView> next) {
+  assert(next->view->active != nullptr && next->view->tables != nullptr);
   return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel),
                       RetireView{epochs_});
 }

@@ -1,6 +1,7 @@
 #include "engine/tree/version_store.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,7 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   for (const auto& [id, family] : edit.families) {
     last_sequence = std::max(last_sequence, family.flushed_sequence.value_or(0));
   }
+  assert(last_sequence <= kMaxSequenceNumber && !edit.families.empty());
   edit.last_sequence = last_sequence;
   edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
   const WriteEpoch epoch = context_->errors.epoch();
@@ -134,6 +136,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
     return made.status();
   }
   log_ = *std::move(made);
+  assert(log_ != nullptr && log_->number() == number);
   // What the disk says is known again (D12).
   context_->reaper.Allow();
   for (std::string& path : uncertain_) context_->reaper.Enqueue(std::move(path));
@@ -142,6 +145,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
 }
 
 void VersionStore::Abandon(const manifest::VersionEdit& edit) {
+  assert(!context_->options.read_only);
   context_->reaper.Suspend();
   const std::unique_ptr<manifest::ManifestLog> log = std::move(log_);
   // What is not noted here is an orphan, which the next Open removes.

@@ -34,7 +34,7 @@ absl::Status UnknownOutcome(const absl::Status& cause) {
                                            cause.message()));
   });
   if (unknown.code() == code) return unknown;
-  return StatusWithoutFail(code, "write: outcome unknown");
+  return NoThrowStatus(code, "write: outcome unknown");
 }
 
 }  // namespace
@@ -128,6 +128,7 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
   }
   slot->first = last_allocated_ + 1;
   if (!target_->Reserve(request, slot)) return Ordered::kNoRoom;
+  assert(slot->first == last_allocated_ + 1);  // Reserve() leaves it alone
   *ticket = next_ticket_++;
   last_allocated_ += request.count;
   next.last.store(last_allocated_, std::memory_order_relaxed);
@@ -146,6 +147,7 @@ absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first
 // Publishes the caller's commit if it is the next one, and those behind it that are done. True
 // where the caller's own was published here.
 bool CommitPipeline::PublishFrom(uint64_t ticket, SequenceNumber first) {
+  assert(first > 0);
   const uint64_t own = ticket;
   SequenceNumber before = first - 1;
   while (true) {
@@ -195,6 +197,7 @@ bool CommitPipeline::AwaitPublished(uint64_t ticket) {
 }
 
 void CommitPipeline::Fail(uint64_t ticket, const absl::Status& cause) {
+  assert(!cause.ok());
   {
     MutexLock lock(&error_mu_);
     if (error_.ok()) error_ = CopyStatus(cause);
@@ -232,6 +235,7 @@ void CommitPipeline::RunUnderCommitLock(
 }
 
 absl::Status CommitPipeline::WaitUntilPublished(SequenceNumber sequence) {
+  assert(sequence <= kMaxSequenceNumber);
   if (visible() >= sequence) return absl::OkStatus();
   MutexLock lock(&error_mu_);
   publish_waiters_.fetch_add(1, std::memory_order_seq_cst);

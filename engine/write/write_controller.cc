@@ -1,6 +1,7 @@
 #include "engine/write/write_controller.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 
 namespace cambium::engine {
@@ -27,6 +28,7 @@ WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits) 
                               limits.debt_start_bytes, limits.debt_stop_bytes);
   WritePressure result;
   result.pressure = std::max({memtables, level0, debt});
+  assert(result.pressure >= 0 && result.pressure <= 1);
   if (result.pressure <= 0 || result.pressure >= 1) return result;
   // Each debt at the speed of the work that pays it; the slowest counts.
   double rate = std::numeric_limits<double>::infinity();
@@ -88,6 +90,7 @@ void WriteController::LetThrough() {
   if (rate == kUnlimited || let_through_ > static_cast<double>(queued_)) {
     let_through_ = static_cast<double>(queued_);
   }
+  assert(let_through_ >= 0 && let_through_ <= static_cast<double>(queued_));
 }
 
 }  // namespace cambium::engine

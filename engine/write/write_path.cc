@@ -34,7 +34,8 @@ class StallTimer {
 // A record or a sync that failed stops the log, whatever the reason. A lack of descriptors, which
 // elsewhere means that nothing was done and nothing changes, is no exception.
 absl::Status LogError(absl::Status status) {
-  return IsOutOfDescriptors(status) ? absl::UnavailableError(status.message()) : status;
+  if (!IsOutOfDescriptors(status)) return status;
+  return NoThrowStatus(absl::StatusCode::kUnavailable, status.message());
 }
 
 }  // namespace
@@ -125,6 +126,7 @@ bool WritePath::Reserve(const CommitRequest& request, CommitSlot* slot) {
   if (request.logging == Logging::kLogged && !log_->TryReserve(request.payload_size, &slot->log)) {
     return false;
   }
+  assert(request.count > 0 && bytes >= request.payload_size);
   active->reserved += bytes;
   slot->target_data = active;
   return true;
@@ -149,6 +151,7 @@ absl::Status WritePath::MakeRoom(const CommitRequest& request) {
 }
 
 absl::Status WritePath::SwitchMemTable(const MemSlot* expected) {
+  assert(expected != nullptr);
   const auto limit = static_cast<size_t>(context_->memory.frozen_limit);
   const auto has_room = [&] { return tree_->Pin()->frozen.size() < limit; };
   for (bool switched = false; !switched;) {
@@ -183,9 +186,8 @@ void WritePath::Switch() {
 
 absl::Status WritePath::WriteLog(const CommitRequest& request, const CommitSlot& slot) {
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status = CatchBadAlloc([&] {
-    return LogError(log_->Fill(slot.log, slot.first, request.pieces, request.durability));
-  });
+  absl::Status status =
+      LogError(log_->Fill(slot.log, slot.first, request.pieces, request.durability));
   if (!status.ok()) context_->errors.NoteWriteError(status, epoch);
   context_->stats.Add(Counter::kLogBytes, wal::RecordSize(request.payload_size));
   return status;
@@ -211,7 +213,7 @@ absl::Status WritePath::Apply(const CommitRequest& request, const CommitSlot& sl
 absl::Status WritePath::SyncTo(wal::LogPosition position) {
   const uint64_t start = context_->options.clock->NowMicros();
   const WriteEpoch epoch = context_->errors.epoch();
-  absl::Status status = CatchBadAlloc([&] { return LogError(log_->SyncTo(position)); });
+  absl::Status status = LogError(log_->SyncTo(position));
   context_->stats.AddSync(context_->options.clock->NowMicros() - start);
   // The log takes no more records then. Its commit is published, so that a recovery may have come
   // and gone meanwhile: the epoch tells.
@@ -310,7 +312,7 @@ absl::Status WritePath::Close() {
   MutexLock lock(&switch_mu_);
   assert(!closed_);
   closed_ = true;
-  StopWriting(StatusWithoutFail(absl::StatusCode::kFailedPrecondition, "the database is closed"));
+  StopWriting(NoThrowStatus(absl::StatusCode::kFailedPrecondition, "the database is closed"));
   jobs_.Stop();
   absl::Status status;
   if (unlogged_writes_.load(std::memory_order_relaxed)) {
@@ -319,7 +321,7 @@ absl::Status WritePath::Close() {
       return FlushStopped();
     });
   }
-  const absl::Status closed = CatchBadAlloc([this] { return log_->Close(); });
+  const absl::Status closed = log_->Close();
   return status.ok() ? closed : status;
 }
 

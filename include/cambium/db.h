@@ -55,9 +55,9 @@ class CAMBIUM_EXPORT DB {
   absl::Status Close();
 
   // If memory cannot be allocated, a call that returns a status returns ResourceExhausted, or
-  // Unavailable for a write whose outcome is unknown then; an iterator ends with that status. Calls
-  // that return no status throw std::bad_alloc and change nothing. The database stays usable, and
-  // background work is repeated.
+  // Unavailable for a write whose outcome is unknown then; MultiGet says so in its statuses, and an
+  // iterator ends with that status. Calls that report no status throw std::bad_alloc and change
+  // nothing. The database stays usable, and background work is repeated.
 
   // Writes. Atomic, ordered, visible to the caller's next read when they return. An error other
   // than InvalidArgument, FailedPrecondition or ResourceExhausted leaves the write's outcome

@@ -192,8 +192,10 @@ class Script {
     allocations_ = last;
     Arm(first, number);
     absl::StatusOr<std::unique_ptr<DB>> opened = DB::Open(SmallOptions(), path_);
-    opened = absl::CancelledError("");
+    const absl::Status status = opened.status();
+    opened = absl::CancelledError("");  // ends the database, if there is one
     Disarm();
+    EXPECT_TRUE(IsAllowed(status)) << status;
     Open();
     CheckContents();
   }
