@@ -48,6 +48,9 @@ class Round {
   Loss EndSession(Ending ending);
   // After a clean Close, what was synced is everything.
   void CheckCleanClone();
+  // With no reader: no file that the database does not need is on disk or open.
+  void CheckNothingLeft();
+  // The same, and that DestroyDB leaves nothing.
   void CheckFiles();
 
   const Environment environment_;

@@ -48,4 +48,15 @@ std::string Growth(const Resources& before, const Resources& now) {
   return "";
 }
 
+std::string DeletedFilesHeld(const std::string& directory) {
+  std::string held;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    const bool deleted = target.starts_with(directory) && target.ends_with(" (deleted)");
+    if (!error && deleted) absl::StrAppend(&held, held.empty() ? "" : ", ", target);
+  }
+  return held;
+}
+
 }  // namespace cambium::stress

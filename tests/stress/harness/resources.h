@@ -18,6 +18,9 @@ Resources ResourcesNow();
 // Empty, or what grew since `before`.
 std::string Growth(const Resources& before, const Resources& now);
 
+// The descriptors of files below `directory` that were removed and are still open. Empty if none.
+std::string DeletedFilesHeld(const std::string& directory);
+
 }  // namespace cambium::stress
 
 #endif  // CAMBIUM_TESTS_STRESS_HARNESS_RESOURCES_H_
