@@ -332,14 +332,17 @@ class Picker {
     return MergeInsideLevel0();
   }
 
-  // The newest runs into one, where nothing may leave the level: keeps reads and writes going.
+  // Neighbours into one, where nothing may leave the level: keeps reads and writes going. Newest
+  // first.
   std::optional<Plan> MergeInsideLevel0() const {
     const std::span<const Run> runs = version_.runs(0);
     const auto enough = static_cast<size_t>(std::max(options_.level0_trigger, 2));
     size_t count = 0;
-    while (count < runs.size() && count < enough && IsSound(runs[count])) ++count;
-    if (count < enough) return std::nullopt;
-    return IfFree(FromLevel0(0, count - 1, 0));
+    for (size_t i = 0; i < runs.size(); ++i) {
+      count = IsSound(runs[i]) ? count + 1 : 0;
+      if (count == enough) return IfFree(FromLevel0(i + 1 - enough, i, 0));
+    }
+    return std::nullopt;
   }
 
   std::optional<Plan> PickFromLevel(int level) const {
@@ -587,14 +590,29 @@ std::optional<Plan> PickManual(const Version& version, const PolicyOptions& opti
   return ManualPicker(version, options, request).Pick();
 }
 
+size_t MergeableRuns(const Version& version) {
+  size_t most = 0;
+  size_t count = 0;
+  for (const Run& run : version.runs(0)) {
+    count = IsSound(run) ? count + 1 : 0;
+    most = std::max(most, count);
+  }
+  return most;
+}
+
 uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
   const LevelTargets targets = ComputeTargets(version, options);
   const LevelSizes blocked = BlockedBytes(version, options.order);
   double debt = 0;
   double incoming = 0;  // what the level above will have passed on
   if (version.runs(0).size() >= static_cast<size_t>(options.level0_trigger)) {
-    incoming = static_cast<double>(version.LevelBytes(0));
-    debt = incoming + static_cast<double>(version.LevelBytes(targets.base_level));
+    // The oldest runs, up to a damaged one.
+    const std::span<const Run> runs = version.runs(0);
+    for (auto run = runs.rbegin(); run != runs.rend() && IsSound(*run); ++run) {
+      incoming += static_cast<double>(run->bytes);
+    }
+    debt =
+        incoming > 0 ? incoming + static_cast<double>(version.LevelBytes(targets.base_level)) : 0;
   }
   for (int level = 1; level < kLastLevel; ++level) {
     const uint64_t movable =

@@ -27,7 +27,7 @@
 //   L6   [a…d] [f##k] [m…z]   L6   [a…d] [f##k] [m…z]          L6   [a…e] [f##k] [l…z]
 //
 // Such a level counts only what can leave it. Where nothing may leave level 0 (a file of level 0 is
-// damaged, or one of level 1), its newest runs are merged among themselves.
+// damaged, or one of level 1), runs of it that lie side by side are merged into one.
 //
 // The alternative that lost for now: several runs in upper levels (fluid lazy leveling) writes
 // fewer bytes; the format and the plan allow it, the policy comes later.
@@ -111,6 +111,10 @@ struct ManualRequest {
 // written and compacted meanwhile. What a quarantined file blocks is left out.
 std::optional<Plan> PickManual(const manifest::Version& version, const PolicyOptions& options,
                                const ManualRequest& request);
+
+// The most runs of level 0 that one merge could take: neighbours of which none is damaged. Without
+// damage, all. What quarantined files keep apart does not count: no compaction makes it fewer.
+size_t MergeableRuns(const manifest::Version& version);
 
 // Bytes that compactions would have to write until Pick() finds nothing, about.
 uint64_t DebtBytes(const manifest::Version& version, const PolicyOptions& options);

@@ -141,7 +141,7 @@ Stats DB::GetStats() const {
   stats.memtable_bytes_now = MemTableUsage(*view);
   stats.frozen_memtables_now = view->frozen.size();
   stats.live_bytes_now = view->tables->version->TotalBytes();
-  stats.compaction_debt_bytes_now = impl_->writes->jobs()->DebtBytes();
+  stats.compaction_debt_bytes_now = impl_->writes->jobs()->CountBacklog().bytes;
   stats.snapshots_now = context.snapshots->Count();
   stats.last_sequence = impl_->writes->visible();
   for (int level = 0; level < kLevelCount; ++level) {

@@ -102,6 +102,9 @@ void JobScheduler::StartCompactions() {
   }
   if (!manual_first) StartManual(*now.version);
   examined_ = {now.version, changes_, now.oldest_snapshot};
+  if (compactions_running_ > 0) return;
+  MutexLock lock(&backlog_mutex_);
+  backlog_ = {now.version, 0, 0};
 }
 
 std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version& version) {
@@ -260,11 +263,15 @@ absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
   return absl::OkStatus();
 }
 
-uint64_t JobScheduler::DebtBytes() const {
-  const std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
-  MutexLock lock(&debt_mutex_);
-  if (debt_.version != version) debt_ = {version, compaction::DebtBytes(*version, Policy())};
-  return debt_.bytes;
+JobScheduler::Backlog JobScheduler::CountBacklog() const {
+  std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
+  MutexLock lock(&backlog_mutex_);
+  if (backlog_.version != version) {
+    const uint64_t bytes = compaction::DebtBytes(*version, Policy());
+    const size_t runs = compaction::MergeableRuns(*version);
+    backlog_ = {std::move(version), bytes, runs};
+  }
+  return backlog_;
 }
 
 compaction::PolicyOptions JobScheduler::Policy() const {

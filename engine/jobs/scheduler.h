@@ -83,8 +83,14 @@ class JobScheduler {
   // The cause of failures was removed: jobs that have failed may start again at once.
   void ForgetFailures() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Bytes that compactions would have to write until nothing is due.
-  uint64_t DebtBytes() const;
+  // What compactions owe. Nothing is owed once the policy finds nothing to do: writers never wait
+  // for what no job will bring down.
+  struct Backlog {
+    std::shared_ptr<const manifest::Version> version;  // of which it was counted
+    uint64_t bytes = 0;                                // to be written until nothing is due
+    size_t level0_runs = 0;
+  };
+  Backlog CountBacklog() const ABSL_LOCKS_EXCLUDED(backlog_mutex_);
   const JobWorld& world() const { return world_; }
 
  private:
@@ -102,12 +108,6 @@ class JobScheduler {
     SequenceNumber oldest_snapshot = 0;
 
     friend bool operator==(const Situation&, const Situation&) = default;
-  };
-
-  // The newest version that was asked for, and its compaction debt.
-  struct Debt {
-    std::shared_ptr<const manifest::Version> version;
-    uint64_t bytes = 0;
   };
 
   compaction::PolicyOptions Policy() const;
@@ -146,8 +146,8 @@ class JobScheduler {
   uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of what runs, and of manual_
   // Nothing more can be started in it.
   Situation examined_ ABSL_GUARDED_BY(mutex_);
-  mutable Mutex debt_mutex_;
-  mutable Debt debt_ ABSL_GUARDED_BY(debt_mutex_);
+  mutable Mutex backlog_mutex_;
+  mutable Backlog backlog_ ABSL_GUARDED_BY(backlog_mutex_);  // of the version last asked for
 };
 
 }  // namespace cambium::engine

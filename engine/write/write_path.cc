@@ -111,8 +111,9 @@ void WritePath::UpdateLoad() {
     load.flush_bytes_per_second = speeds.flush;
     load.compaction_bytes_per_second = speeds.compaction;
     load.frozen_memtables = static_cast<int>(view->frozen.size());
-    load.level0_runs = static_cast<int>(view->tables->version->runs(0).size());
-    load.compaction_debt_bytes = jobs_.DebtBytes();
+    const JobScheduler::Backlog backlog = jobs_.CountBacklog();
+    load.level0_runs = static_cast<int>(backlog.level0_runs);
+    load.compaction_debt_bytes = backlog.bytes;
     controller_.Update(load);
   });
 }

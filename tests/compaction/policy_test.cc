@@ -284,6 +284,31 @@ TEST(Policy, MergesInsideLevel0WhereNothingMayLeaveIt) {
   EXPECT_EQ(PickText(*above), "run count: merge L0 33 L0 32 L0 31 -> L6");
 }
 
+// Neither does what lies between two damaged runs leave, nor is it above all of them.
+TEST(Policy, MergesInsideLevel0BetweenDamagedRuns) {
+  const auto version = MakeVersion(
+      "add L0 run 5 file 5 size 50 keys \"a\"..\"z\" seqs 5..5\nquarantine L0 5 \"bad\"\n"
+      "add L0 run 40 file 40 size 50 keys \"a\"..\"z\" seqs 90..90\nquarantine L0 40 \"bad\"\n"
+      "add L0 run 41 file 41 size 50 keys \"a\"..\"z\" seqs 91..91\n",
+      MakeVersion(kFourRuns));
+  EXPECT_EQ(PickText(*version), "run count: merge L0 34 L0 33 L0 32 L0 31 -> L0, older 5");
+}
+
+// Where Pick() finds nothing, nothing is owed: a writer that waited for it would wait for ever.
+TEST(Policy, CountsNoRunsThatDamageKeepsApart) {
+  std::string text;
+  for (int i = 1; i <= 60; ++i) {
+    absl::StrAppend(&text, "add L0 run ", i, " file ", i, " size 300 keys \"a\"..\"b\" seqs ", i,
+                    "..", i, "\n",
+                    i % 4 == 1 ? absl::StrCat("quarantine L0 ", i, " \"bad\"\n") : "");
+  }
+  const auto version = MakeVersion(text);
+  EXPECT_EQ(PickText(*version), "nothing");
+  EXPECT_EQ(MergeableRuns(*version), 3u);
+  EXPECT_EQ(DebtBytes(*version, SmallOptions()), 0u);
+  EXPECT_EQ(MergeableRuns(*MakeVersion(kFourRuns)), 4u);
+}
+
 TEST(Policy, BoundsWhatIsTakenFromLevel0) {
   std::string text;
   for (int i = 1; i <= 20; ++i) {

@@ -133,6 +133,30 @@ TEST_F(CompactionTest, EmptiesLevel0AroundADamagedFileOfTheBaseLevel) {
   EXPECT_LT(lost, kKeys / 50);
 }
 
+// More runs of level 0 are damaged than may be there before writers stop: no compaction will ever
+// make them fewer, and nobody waits for it. The sound runs between them are merged.
+TEST_F(CompactionTest, WritersGoOnOverManyDamagedRuns) {
+  options_.memory_budget = size_t{8} << 20;
+  options_.memtable_size = size_t{64} << 10;
+  Open();
+  constexpr uint32_t kDamaged = 40;
+  for (uint32_t i = 0; i < kDamaged; ++i) {
+    for (int run = 0; run < 3; ++run) {
+      CAMBIUM_ASSERT_OK(db_->Put(Key('a', i), Value(&random_)));
+      CAMBIUM_ASSERT_OK(db_->Flush());
+    }
+    faults_->AddRule(
+        {.kind = env::OperationKind::kRead, .path_part = ".sst", .effect = env::Effect::kBitFlip});
+    CAMBIUM_EXPECT_CODE(db_->Get(Key('a', i)), kDataLoss);
+    faults_->ClearRules();
+  }
+  EXPECT_EQ(db_->GetHealth().damaged_files.size(), kDamaged);
+  Overwrite('a', 20'000, 5000);
+  CAMBIUM_ASSERT_OK(db_->WaitForIdle());
+  EXPECT_LT(db_->GetStats().levels[0].runs, 4 * (kDamaged + 1));
+  EXPECT_EQ(db_->GetStats().compaction_debt_bytes_now, 0u);
+}
+
 // Writers go on beside a manual compaction that takes its time: automatic plans run beside it.
 TEST_F(CompactionTest, WritersGoOnWhileCompactRangeRuns) {
   options_.memory_budget = size_t{8} << 20;
