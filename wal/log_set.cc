@@ -277,40 +277,45 @@ std::vector<std::shared_ptr<Segment>> LogSet::Segments() const {
 LogPosition LogSet::ReservedEnd() const { return {active_->number(), tail_}; }
 
 absl::Status LogSet::RetireBefore(LogPosition position) {
-  std::vector<uint64_t> doomed;
-  std::vector<std::shared_ptr<Segment>> retired;
+  std::vector<ObsoleteFile> obsolete;
+  bool pinned = false;
   {
     MutexLock lock(&mu_);
+    pinned = pins_ > 0;
     // Room for all at once: nothing fails in the middle.
-    doomed_.reserve(doomed_.size() + previous_.size() + segments_.size());
-    retired.reserve(segments_.size());
-    std::swap(doomed, doomed_);
+    obsolete.reserve(obsolete_.size() + previous_.size() + segments_.size());
+    obsolete_.reserve(obsolete.capacity());
+    std::swap(obsolete, obsolete_);
     std::erase_if(previous_, [&](uint64_t number) {
       if (number >= position.segment) return false;
-      doomed.push_back(number);
+      obsolete.push_back({number, nullptr});
       return true;
     });
     while (segments_.size() > 1 && segments_.front()->number() < position.segment) {
-      doomed.push_back(segments_.front()->number());
-      retired.push_back(std::move(segments_.front()));
+      if (segments_.front()->forsaken()) forsaken_count_.fetch_sub(1);
+      obsolete.push_back({segments_.front()->number(), std::move(segments_.front())});
       segments_.erase(segments_.begin());
     }
-    if (pins_ > 0) doomed_.swap(doomed);
+    if (pinned) obsolete_ = obsolete;
   }
-  for (const auto& segment : retired) {
-    segment->Close(segment->size()).IgnoreError();  // about to be removed
-    if (segment->forsaken()) forsaken_count_.fetch_sub(1);
+  for (const ObsoleteFile& file : obsolete) {
+    if (file.segment == nullptr) continue;
+    file.segment->Close(file.segment->size()).IgnoreError();  // about to be removed
   }
+  return pinned ? absl::OkStatus() : RemoveFiles(obsolete);
+}
+
+absl::Status LogSet::RemoveFiles(std::span<const ObsoleteFile> files) {
   absl::Status result;
-  for (const uint64_t number : doomed) {
-    const absl::Status status =
-        CatchBadAlloc([&] { return options_.file_system->Remove(options_.segment_path(number)); });
+  for (const ObsoleteFile& file : files) {
+    const absl::Status status = CatchBadAlloc(
+        [&] { return options_.file_system->Remove(options_.segment_path(file.number)); });
     if (status.ok() || absl::IsNotFound(status)) continue;
     result.Update(status);
     // One that is forgotten here goes at the next Open.
     IfMemoryAllows([&] {
       MutexLock lock(&mu_);
-      doomed_.push_back(number);
+      obsolete_.push_back(file);
     });
   }
   return result;

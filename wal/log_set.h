@@ -183,10 +183,17 @@ class LogSet {
   absl::Status WriteHeader(Segment* segment, uint64_t first_sequence) const;
   bool Rotate(uint64_t record_size, LogReservation* reservation);
   void NoteChores(LogReservation* reservation);
+  struct ObsoleteFile {
+    uint64_t number = 0;
+    std::shared_ptr<Segment> segment;  // null: of an earlier process
+  };
+
   void RunChores(const LogReservation& reservation);
   absl::Status OpenSegment(const LogReservation& reservation, uint64_t first_sequence);
   absl::Status SyncSegments(LogPosition position);
   absl::Status SyncPrevious();
+  // What cannot be removed now is tried again by the next retirement.
+  absl::Status RemoveFiles(std::span<const ObsoleteFile> files);
   LogPosition LastKnownGood(std::span<const std::shared_ptr<Segment>> segments) const;
   void FailAll(const absl::Status& cause);
   std::shared_ptr<Segment> Active() const;
@@ -207,8 +214,10 @@ class LogSet {
   std::vector<uint64_t> previous_ ABSL_GUARDED_BY(mu_);
   bool previous_synced_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::shared_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);  // live, oldest first
-  std::vector<uint64_t> doomed_ ABSL_GUARDED_BY(mu_);  // retired, their files not yet removed
-  int pins_ ABSL_GUARDED_BY(mu_) = 0;                  // while there are any, doomed_ waits
+  // Retired, their files not yet removed. Whoever removes a file closes it first: a sync that still
+  // runs must not find its file removed.
+  std::vector<ObsoleteFile> obsolete_ ABSL_GUARDED_BY(mu_);
+  int pins_ ABSL_GUARDED_BY(mu_) = 0;  // while there are any, obsolete_ waits
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::atomic<int> forsaken_count_{0};  // live segments that are forsaken
 };

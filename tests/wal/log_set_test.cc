@@ -1,11 +1,15 @@
 #include "wal/log_set.h"
 
+#include <atomic>
+#include <chrono>
+#include <optional>
 #include <thread>
 
 #include "env/posix_file_system.h"
 #include "env/testing/fault_file_system.h"
 #include "env/testing/mem_file_system.h"
 #include "env/testing/trace_file_system.h"
+#include "tests/support/temp_dir.h"
 #include "tests/wal/wal_test_util.h"
 #include "wal/log_format.h"
 #include "wal/log_registry.h"
@@ -641,6 +645,49 @@ TEST(LogSet, KeepsTheRulesOfOrder) {
   }
   ASSERT_OK(log->Close());
   EXPECT_THAT(trace.violations(), ElementsAre());
+}
+
+// A sync is under way in a segment that is retired while another reader pins the log. When the pin
+// goes, the files are removed: not under the sync, which would take its file for one that another
+// process has removed.
+TEST(LogSetRemoval, WaitsForASyncThatIsUnderWay) {
+  test::TempDir temp;
+  auto posix = std::make_shared<env::PosixFileSystem>();
+  env::FaultFileSystem faults(posix, env::MappingAccess::kShown);
+  env::InlineExecutor executor(1);
+  LogPlace place(&faults, &executor, temp.Sub("db"));
+  auto log = MakeLog(place);
+  for (uint64_t sequence = 1; log->LiveSegments().size() < 3; ++sequence) {
+    ASSERT_OK(AppendRecord(*log, sequence, std::string(1000, 'p')));
+  }
+  const LogPosition end = log->ReservedEnd();
+  std::atomic<bool> syncing{false};
+  std::atomic<bool> removed{false};
+  faults.AddRule({.kind = env::OperationKind::kSyncLog,
+                  .path_part = "000001.log",
+                  .effect = env::Effect::kNone,
+                  .hook = [&](const env::Operation&) {
+                    syncing.store(true);
+                    // The removal waits for this sync in its turn.
+                    for (int i = 0; i < 200 && !removed.load(); ++i) {
+                      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                    }
+                  }});
+  auto pin = std::make_optional(log->PinSegments());
+  std::thread sync([&] { EXPECT_OK(log->SyncTo(end)); });
+  while (!syncing.load()) std::this_thread::yield();
+  std::thread retire([&] { EXPECT_OK(log->RetireBefore(end)); });
+  while (log->LiveSegments().size() > 1) std::this_thread::yield();
+  std::thread release([&] {
+    pin.reset();
+    removed.store(true);
+  });
+  sync.join();
+  retire.join();
+  release.join();
+  EXPECT_OK(AppendRecord(*log, 1000, "goes on", Durability::kMachine));
+  EXPECT_EQ(ListSegments(*posix, place.directory).size(), 1u);
+  EXPECT_OK(log->Close());
 }
 
 }  // namespace
