@@ -10,7 +10,8 @@ namespace {
 
 // Tags that have a name and no meaning yet.
 bool IsReserved(BatchOpTag tag) {
-  return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns) ||
+  return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns &&
+          tag != BatchOpTag::kMerge) ||
          (tag >= BatchOpTag::kTransactionPrepare && tag <= BatchOpTag::kTransactionRollback);
 }
 
@@ -35,11 +36,11 @@ bool BatchReader::Next(BatchOp* op) {
   const uint8_t byte = reader_.ReadFixed8();
   if (!reader_.ok()) return Fail("the bytes end before it");
   op->tag = static_cast<BatchOpTag>(byte & static_cast<uint8_t>(~kBatchColumnFamilyBit));
-  const bool has_value = op->tag == BatchOpTag::kPut;
+  const bool has_value = HasValue(op->tag);
   if (IsReserved(op->tag)) {
     status_ = absl::UnimplementedError(absl::StrCat(
         "write batch, operation ", done_, " of ", count_, ": tag ", static_cast<int>(op->tag),
-        " is reserved; this program knows put and delete. A newer program wrote it"));
+        " is reserved; this program knows put, delete and merge. A newer program wrote it"));
     return false;
   }
   if (!has_value && op->tag != BatchOpTag::kDelete) {

@@ -24,8 +24,8 @@
 
 namespace cambium {
 
-// Version 1 writes kPut and kDelete; the others are reserved, and a reader that meets one answers
-// Unimplemented. 0 is no tag, so that zeros are no batch.
+// Version 1 writes kPut, kDelete and kMerge; the others are reserved, and a reader that meets one
+// returns Unimplemented. 0 is no tag, so that zeros are no batch.
 enum class BatchOpTag : uint8_t {
   kPut = 1,
   kDelete = 2,
@@ -41,6 +41,17 @@ enum class BatchOpTag : uint8_t {
 inline constexpr uint8_t kBatchColumnFamilyBit = 0x80;
 
 inline constexpr size_t kBatchHeaderSize = 4;
+
+// Returns true if an operation of that tag has a value (an operand's bytes, for kMerge).
+constexpr bool HasValue(BatchOpTag tag) {
+  return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge;
+}
+
+// The kind of the entry that an operation makes.
+constexpr Kind KindOf(BatchOpTag tag) {
+  if (tag == BatchOpTag::kMerge) return Kind::kMerge;
+  return tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
+}
 
 // One operation of a batch. Its views point into the batch.
 struct BatchOp {
@@ -83,15 +94,15 @@ class BatchReader {
 // around the caller's key and value, which must outlive it. Immutable after construction.
 class SingleOp {
  public:
-  // `tag` is kPut or kDelete (then `value` is not looked at).
+  // `tag` is kPut, kMerge or kDelete (then `value` is not looked at).
   SingleOp(BatchOpTag tag, std::string_view key, std::string_view value) : tag_(tag) {
-    assert(tag == BatchOpTag::kPut || tag == BatchOpTag::kDelete);
+    assert(HasValue(tag) || tag == BatchOpTag::kDelete);
     StoreFixed32(head_.data(), 1);
     head_[kBatchHeaderSize] = static_cast<char>(tag);
     char* end = StoreVarint64(head_.data() + kBatchHeaderSize + 1, key.size());
     pieces_[0] = {head_.data(), static_cast<size_t>(end - head_.data())};
     pieces_[1] = key;
-    if (tag == BatchOpTag::kPut) {
+    if (HasValue(tag)) {
       end = StoreVarint64(value_length_.data(), value.size());
       pieces_[2] = {value_length_.data(), static_cast<size_t>(end - value_length_.data())};
       pieces_[3] = value;
@@ -102,7 +113,7 @@ class SingleOp {
 
   // The encoded batch, in order.
   std::span<const std::string_view> pieces() const {
-    return {pieces_.data(), tag_ == BatchOpTag::kPut ? size_t{4} : size_t{2}};
+    return {pieces_.data(), HasValue(tag_) ? size_t{4} : size_t{2}};
   }
   size_t ByteSize() const {
     return pieces_[0].size() + pieces_[1].size() + pieces_[2].size() + pieces_[3].size();

@@ -1,60 +1,171 @@
-// KeyFold: which version of a user key wins.
+// KeyFold: what a user key is, from its versions. The one place that knows.
 //
-// Fed the versions of one user key from newest to oldest, as seen at one sequence number, it
-// answers More (feed the next older one), Value or Deleted. Point read, scan and compaction all ask
-// it: the rule stands in this file alone.
+// It is stepped over the versions of one user key as seen at one sequence number, newest first.
+// Point read, scan in both directions, flush and compaction all ask it. With a merge operator that
+// adds numbers:
 //
-//   seen at 30:   Put@40  →  More      (newer than the reader)
-//                 Put@25  →  Value     (the newest that the reader may see)
-//   seen at 20:   Del@15  →  Deleted
+//   seen at 30:   Put@40      →  kMore       newer than the reader
+//                 Put@25 "7"  →  kValue      the newest version that the reader may see: "7"
+//   seen at 20:   Del@15      →  kDeleted
+//   seen at 30:   Merge@28 2  →  kMore       an operand: it applies to what is older
+//                 Merge@26 3  →  kMore
+//                 Put@25 "7"  →  kMerged     Merge() makes 7 + 3 + 2
 //
-// Everything is inline: on the path of a plain Get it must cost a compare and a branch.
+// A key whose versions end at kMore is absent, or, where has_operands(), merged from operands
+// alone.
+//
+// A scan that walks backward meets the versions oldest first. StepNewer() takes them in that order
+// and comes to the same end: a newer value or deletion replaces what is older, an operand applies
+// to it.
+//
+// On the path of a plain Get the fold is inline, a compare and a branch. Operands are copied: their
+// source may move on or go away before the value is made.
 #ifndef CAMBIUM_BASE_KEY_FOLD_H_
 #define CAMBIUM_BASE_KEY_FOLD_H_
 
 #include <cassert>
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "base/keys.h"
+#include "cambium/merge_operator.h"
 
 namespace cambium {
 
 // Thread-compatible.
 class KeyFold {
  public:
-  enum class Answer : uint8_t {
-    kMore,         // not decided: feed the next older version, or find the key absent
-    kValue,        // the version just fed is the value
+  enum class State : uint8_t {
+    kMore,         // not decided: step to the next older version
+    kValue,        // value() is the key's value
+    kMerged,       // operands and what they apply to: Merge() makes the value
     kDeleted,      // the key has no value at that sequence number
-    kUnsupported,  // the version just fed is of a kind that this release does not know
+    kUnsupported,  // kind() decides, and this release does not know it or has no operator for it
   };
 
-  explicit KeyFold(SequenceNumber sequence) : limit_(SeekTag(sequence)) {}
+  // `merge_operator` may be null: operands are then an unsupported kind. It must outlive the fold.
+  explicit KeyFold(SequenceNumber sequence, const MergeOperator* merge_operator = nullptr)
+      : limit_(SeekTag(sequence)), merge_operator_(merge_operator) {}
+  KeyFold(KeyFold&&) = default;
+  KeyFold& operator=(KeyFold&&) = default;
 
-  // Requires: `tag` is older than every tag fed before, or one of these, and the last answer was
-  // kMore. So a search that was broken off may begin anew.
-  Answer Feed(Tag tag) {
+  // Returns true if the newest version of a key is all that a reader at `sequence` needs: a value.
+  // What a first Step() finds, for a scan that makes a fold only for the other keys.
+  static bool DecidesAlone(Tag newest, SequenceNumber sequence) {
+    return newest <= SeekTag(sequence) && TagKind(newest) == Kind::kValue;
+  }
+
+  // Begins with another key. Keeps its buffers.
+  void Reset(SequenceNumber sequence) {
+    limit_ = SeekTag(sequence);
+    state_ = State::kMore;
+    DropOperands();
+  }
+
+  // The next older version. Requires: not decided, and `tag` is older than every tag stepped over
+  // before, or one of these: a search that was broken off may begin anew. Where it returns kValue,
+  // value() is `value`, and lives as long.
+  State Step(Tag tag, std::string_view value) {
     assert(!decided());
-    if (tag > limit_) return answer_;
-    switch (TagKind(tag)) {
+    if (tag > limit_) return state_;
+    kind_ = TagKind(tag);
+    if (has_operands_) [[unlikely]]
+      return StepUnderOperands(tag, value);
+    switch (kind_) {
       case Kind::kValue:
-        return answer_ = Answer::kValue;
+        value_ = value;
+        return state_ = State::kValue;
       case Kind::kDelete:
       case Kind::kSingleDelete:
-        return answer_ = Answer::kDeleted;
+        return state_ = State::kDeleted;
       default:
-        return answer_ = Answer::kUnsupported;
+        return StepOther(tag, value);
     }
   }
 
-  // The answer so far: kMore at the end of a key's versions means that the key is absent.
-  Answer answer() const { return answer_; }
-  bool decided() const { return answer_ != Answer::kMore; }
+  // The next newer version: for one fold either Step() or StepNewer(). Returns true if it may be
+  // seen. What value() returns is a copy.
+  bool StepNewer(Tag tag, std::string_view value) {
+    if (tag > limit_) return false;
+    kind_ = TagKind(tag);
+    switch (kind_) {
+      case Kind::kValue:
+        DropOperands();
+        KeepValue(value);
+        state_ = State::kValue;
+        break;
+      case Kind::kDelete:
+      case Kind::kSingleDelete:
+        DropOperands();
+        state_ = State::kDeleted;
+        break;
+      default:
+        StepOtherNewer(value);
+    }
+    return true;
+  }
+
+  // Copies value(), so that it outlives what it was stepped over in.
+  void KeepValue() { KeepValue(value_); }
+
+  State state() const { return state_; }
+  bool decided() const { return state_ != State::kMore; }
+  bool has_operands() const { return has_operands_; }
+  // Requires kValue.
+  std::string_view value() const {
+    assert(state_ == State::kValue);
+    return value_;
+  }
+  // Of the version last stepped over that may be seen.
+  Kind kind() const { return kind_; }
+
+  // Makes the value of `key` out of the operands and what they apply to. Requires has_operands(),
+  // and kMerged or that there is no older version. DataLoss naming the key if the operator refuses.
+  absl::Status Merge(std::string_view key, std::string* result) const;
 
  private:
-  Tag limit_;
-  Answer answer_ = Answer::kMore;
+  // What only few keys need.
+  struct Owned {
+    std::string base;                   // the value that operands apply to, or a kept one
+    std::vector<std::string> operands;  // newest first if stepped to by Step(), else oldest first
+  };
+
+  State StepOther(Tag tag, std::string_view value);
+  State StepUnderOperands(Tag tag, std::string_view value);
+  void StepOtherNewer(std::string_view value);
+  void KeepValue(std::string_view value) {
+    owned().base.assign(value);
+    value_ = owned_->base;
+  }
+  void DropOperands() {
+    if (!has_operands_) [[likely]]
+      return;
+    owned_->operands.clear();
+    has_operands_ = has_base_ = oldest_first_ = false;
+  }
+  Owned& owned() {
+    if (owned_ == nullptr) owned_ = std::make_unique<Owned>();
+    return *owned_;
+  }
+
+  Tag limit_;  // newer versions are passed over
+  const MergeOperator* merge_operator_;
+  std::string_view value_;
+  std::unique_ptr<Owned> owned_;
+  State state_ = State::kMore;
+  Kind kind_ = Kind::kDelete;
+  bool has_operands_ = false;
+  bool has_base_ = false;      // owned_->base is what the operands apply to
+  bool oldest_first_ = false;  // owned_->operands
 };
+
+// Why a key whose fold came to kUnsupported cannot be read: FailedPrecondition for an operand
+// without an operator, else Unimplemented.
+absl::Status UnsupportedKind(Kind kind);
 
 }  // namespace cambium
 

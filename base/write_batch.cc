@@ -40,9 +40,15 @@ void WriteBatch::Delete(std::string_view key) {
   if (!AppendOp(BatchOpTag::kDelete, key, {}, &rep_)) within_limits_ = false;
 }
 
+void WriteBatch::Merge(std::string_view key, std::string_view operand) {
+  if (!AppendOp(BatchOpTag::kMerge, key, operand, &rep_)) within_limits_ = false;
+  has_merges_ = true;
+}
+
 void WriteBatch::Clear() {
   Reinitialise(&rep_);
   within_limits_ = true;
+  has_merges_ = false;
 }
 
 size_t WriteBatch::Count() const {
@@ -58,6 +64,7 @@ void WriteBatch::Append(const WriteBatch& other) {
     rep_.append(other.rep_, kBatchHeaderSize, size - kBatchHeaderSize);
     AddToCount(&rep_, count);
   }
+  has_merges_ = has_merges_ || other.has_merges_;
   within_limits_ = within_limits_ && other.within_limits_ && rep_.size() <= kMaxBatchSize;
 }
 

@@ -27,12 +27,14 @@ MergeCounts& MergeCounts::operator+=(const MergeCounts& other) {
   out += other.out;
   shadowed += other.shadowed;
   tombstones_dropped += other.tombstones_dropped;
+  merged += other.merged;
   sequences_zeroed += other.sequences_zeroed;
   return *this;
 }
 
 MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
     : input_(input), options_(std::move(options)) {
+  current_.fold = KeyFold(0, options_.merge_operator);
   assert(std::is_sorted(options_.snapshots.begin(), options_.snapshots.end()));
   if (options_.range.begin) {
     input_->Seek(*options_.range.begin, ~Tag{0});
@@ -44,7 +46,13 @@ MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
 
 void MergeStream::Next() {
   assert(valid_ && status_.ok());
-  input_->Next();
+  if (held_.empty()) [[likely]] {
+    input_->Next();
+  } else if (++at_ < held_.size()) {
+    return ShowHeld();
+  } else {
+    held_.clear();  // the input is behind them
+  }
   FindKept();
 }
 
@@ -55,14 +63,97 @@ void MergeStream::FindKept() {
     if (!Enter()) return;
     ++counts_.in;
     if (Judge() == Verdict::kDrop) continue;
-    ++counts_.out;
-    assert(counts_.Balanced());
-    starts_key_ = !current_.emitted;
-    current_.emitted = true;
-    valid_ = true;
+    if (current_.fold.has_operands() && !current_.pass_all) {
+      if (Gather()) ShowHeld();
+      return;
+    }
+    Show();
     return;
   }
   status_ = input_->status();
+}
+
+void MergeStream::Show() {
+  ++counts_.out;
+  starts_key_ = !current_.emitted;
+  current_.emitted = true;
+  valid_ = true;
+}
+
+void MergeStream::ShowHeld() {
+  assert(at_ < held_.size());
+  tag_ = held_[at_].tag;
+  Show();
+}
+
+bool MergeStream::Gather() {
+  assert(held_.empty() && !current_.fold.decided());
+  at_ = 0;
+  if (GatherVersions()) {
+    MergeHeld();
+    return true;
+  }
+  held_.clear();
+  return false;
+}
+
+bool MergeStream::GatherVersions() {
+  held_.push_back({input_->tag(), std::string(input_->value())});
+  while (!current_.fold.decided()) {
+    input_->Next();
+    if (!input_->Valid()) {
+      status_ = input_->status();
+      return status_.ok();
+    }
+    const Tag tag = input_->tag();
+    if (TagSequence(tag) > options_.newest) continue;
+    if (options_.order.Compare(current_.key, input_->key()) != 0) return true;
+    if (StripeOf(TagSequence(tag)) != current_.stripe) return true;
+    if (!Enter()) return false;
+    ++counts_.in;
+    current_.fold.Step(tag, input_->value());
+    held_.push_back({tag, std::string(input_->value())});
+  }
+  input_->Next();
+  return true;
+}
+
+void MergeStream::MergeHeld() {
+  const KeyFold& fold = current_.fold;
+  current_.pass_all = fold.state() == KeyFold::State::kUnsupported;
+  if (current_.pass_all) return;
+  const bool whole = fold.decided() || (EndsKey() && current_.stripe == 0 && AbsentBelow());
+  if (!whole) return MergeOperands();
+  std::string value;
+  if (!fold.Merge(current_.key, &value).ok()) {
+    current_.pass_all = true;  // a read of the key meets the same refusal
+    return;
+  }
+  counts_.merged += held_.size() - 1;
+  held_.resize(1);
+  held_[0].value = std::move(value);
+  tag_ = MakeTag(TagSequence(held_[0].tag), Kind::kValue);
+  JudgeValue();
+  held_[0].tag = tag_;
+}
+
+void MergeStream::MergeOperands() {
+  for (size_t newer = 0; newer + 1 < held_.size();) {
+    Held& older = held_[newer + 1];
+    std::string both;
+    if (options_.merge_operator->PartialMerge(current_.key, older.value, held_[newer].value,
+                                              &both)) {
+      held_[newer].value = std::move(both);
+      held_.erase(held_.begin() + static_cast<ptrdiff_t>(newer) + 1);
+      ++counts_.merged;
+    } else {
+      ++newer;
+    }
+  }
+}
+
+bool MergeStream::EndsKey() const {
+  return !input_->Valid() || options_.order.Compare(current_.key, input_->key()) != 0;
 }
 
 bool MergeStream::Enter() {
@@ -81,7 +172,7 @@ bool MergeStream::Enter() {
     current_.seen = true;
     current_.emitted = false;
     current_.pass_all = false;
-    current_.stratum = SIZE_MAX;  // none yet
+    current_.stripe = SIZE_MAX;  // none yet
   }
   current_.last_tag = tag;
   if (counts_.in % kEntriesPerCheck == 0 && options_.cancelled && options_.cancelled()) {
@@ -99,26 +190,27 @@ bool MergeStream::Fail(absl::Status status) {
 MergeStream::Verdict MergeStream::Judge() {
   tag_ = input_->tag();
   if (current_.pass_all) return Verdict::kKeep;
-  const size_t stratum = StratumOf(TagSequence(tag_));
-  // Versions come newest first, and so do the strata that they lie in.
-  assert(stratum <= options_.snapshots.size() && stratum <= current_.stratum);
-  if (stratum != current_.stratum) {
-    current_.stratum = stratum;
-    current_.fold = KeyFold(stratum == options_.snapshots.size() ? kMaxSequenceNumber
-                                                                 : options_.snapshots[stratum]);
+  const size_t stripe = StripeOf(TagSequence(tag_));
+  // Versions come newest first, and so do the stripes that they lie in.
+  assert(stripe <= options_.snapshots.size() && stripe <= current_.stripe);
+  if (stripe != current_.stripe) {
+    current_.stripe = stripe;
+    current_.fold.Reset(stripe == options_.snapshots.size() ? kMaxSequenceNumber
+                                                            : options_.snapshots[stripe]);
   } else if (current_.fold.decided()) {
     ++counts_.shadowed;
     return Verdict::kDrop;
   }
-  switch (current_.fold.Feed(tag_)) {
-    case KeyFold::Answer::kValue:
+  switch (current_.fold.Step(tag_, input_->value())) {
+    case KeyFold::State::kValue:
       return JudgeValue();
-    case KeyFold::Answer::kDeleted:
+    case KeyFold::State::kDeleted:
       return JudgeTombstone();
-    case KeyFold::Answer::kUnsupported:
+    case KeyFold::State::kUnsupported:
       current_.pass_all = true;
       break;
-    case KeyFold::Answer::kMore:
+    case KeyFold::State::kMerged:
+    case KeyFold::State::kMore:
       break;
   }
   return Verdict::kKeep;
@@ -126,7 +218,7 @@ MergeStream::Verdict MergeStream::Judge() {
 
 MergeStream::Verdict MergeStream::JudgeValue() {
   assert(TagKind(tag_) == Kind::kValue);
-  if (current_.stratum == 0 && TagSequence(tag_) != 0 && AbsentBelow()) {
+  if (current_.stripe == 0 && TagSequence(tag_) != 0 && AbsentBelow()) {
     tag_ = MakeTag(0, TagKind(tag_));
     ++counts_.sequences_zeroed;
   }
@@ -135,12 +227,12 @@ MergeStream::Verdict MergeStream::JudgeValue() {
 
 MergeStream::Verdict MergeStream::JudgeTombstone() {
   assert(TagKind(tag_) == Kind::kDelete || TagKind(tag_) == Kind::kSingleDelete);
-  if (current_.stratum != 0 || !AbsentBelow()) return Verdict::kKeep;
+  if (current_.stripe != 0 || !AbsentBelow()) return Verdict::kKeep;
   ++counts_.tombstones_dropped;
   return Verdict::kDrop;
 }
 
-size_t MergeStream::StratumOf(SequenceNumber sequence) const {
+size_t MergeStream::StripeOf(SequenceNumber sequence) const {
   const std::vector<SequenceNumber>& snapshots = options_.snapshots;
   return static_cast<size_t>(std::lower_bound(snapshots.begin(), snapshots.end(), sequence) -
                              snapshots.begin());

@@ -1,11 +1,11 @@
 // MergeStream: which entries a flush or a compaction keeps. The one place that drops versions.
 //
-// Snapshots cut the sequence numbers into strata: the entries that a reader at snapshot s may be
+// Snapshots cut the sequence numbers into stripes: the entries that a reader at snapshot s may be
 // the first to see, those newer than the snapshot before s and not newer than s. Of one key's
-// versions in one stratum only the newest can ever be seen; KeyFold says which. Example: snapshots
+// versions in one stripe only the newest can ever be seen; KeyFold says which. Example: snapshots
 // 20 and 40, and below the inputs there is older data for b but none for a and c.
 //
-//        in             stratum    out            why
+//        in             stripe     out            why
 //   a  Put@50 "a5"      > 40       a Put@50
 //   a  Put@45 "a4"      > 40                      shadowed by @50
 //   a  Del@30           21…40      a Del@30       a reader at 40 must not see @15
@@ -15,13 +15,23 @@
 //   c  Del@19           ≤ 20                      tombstone: nothing below to hide
 //   c  Put@10           ≤ 20                      shadowed by @19
 //
-// A tombstone goes only from the oldest stratum: in a newer one it hides versions that an older
-// snapshot keeps. A number is given up (set to 0) only in the oldest stratum, on a value, and where
+// A tombstone goes only from the oldest stripe: in a newer one it hides versions that an older
+// snapshot keeps. A number is given up (set to 0) only in the oldest stripe, on a value, and where
 // there is no older data below: so (key, 0) stays unique, every reader sees it, and blocks of such
 // entries need no check.
 //
-// A version of a kind that this release does not know (KeyFold::kUnsupported) and all older ones of
-// its key pass as they are.
+// Operands of a merge and what they apply to become one value, if all of it lies in one stripe, or
+// if there is nothing older in any. Otherwise the operands are made one, if their operator can, and
+// none is lost:
+//
+//   d  Merge@50 +2      > 40       d Put@50 "9"   applied to the value
+//   d  Put@45 "7"       > 40
+//   e  Merge@50 +2      > 40       e Merge@50 +5  what they apply to is not here, or in a snapshot
+//   e  Merge@45 +3      > 40
+//   e  Put@15 "7"       ≤ 20       e Put@0
+//
+// A version of a kind that this release does not know (KeyFold::kUnsupported), and all older ones
+// of its key, pass as they are; so do operands that their operator refuses.
 #ifndef CAMBIUM_COMPACTION_MERGE_STREAM_H_
 #define CAMBIUM_COMPACTION_MERGE_STREAM_H_
 
@@ -45,10 +55,11 @@ struct MergeCounts {
   uint64_t out = 0;
   uint64_t shadowed = 0;            // dropped: no reader can see it
   uint64_t tombstones_dropped = 0;  // dropped: nothing left to hide
+  uint64_t merged = 0;              // dropped: has become part of a newer one
   uint64_t sequences_zeroed = 0;    // of those that went out
 
   // D18.
-  bool Balanced() const { return in == out + shadowed + tombstones_dropped; }
+  bool Balanced() const { return in == out + shadowed + tombstones_dropped + merged; }
   MergeCounts& operator+=(const MergeCounts& other);
 };
 
@@ -57,6 +68,8 @@ struct MergeStreamOptions {
   // Of every reader that may come to the output and is older than its newest entry; ascending. Each
   // entry of the input must have been visible when they were listed.
   std::vector<SequenceNumber> snapshots;
+  // Null: operands pass as they are. Must outlive the stream.
+  const MergeOperator* merge_operator = nullptr;
   // Entries with greater sequence numbers are passed over, and not counted.
   SequenceNumber newest = kMaxSequenceNumber;
   // Whether a key has no data older than the input anywhere; asked for ascending keys. Empty: every
@@ -79,9 +92,9 @@ class MergeStream {
   // False at the end and after an error: look at status().
   bool Valid() const { return valid_; }
   // Require Valid(). The bytes live until Next().
-  std::string_view key() const { return input_->key(); }
+  std::string_view key() const { return held_.empty() ? input_->key() : current_.key; }
   Tag tag() const { return tag_; }
-  std::string_view value() const { return input_->value(); }
+  std::string_view value() const { return held_.empty() ? input_->value() : held_[at_].value; }
   // Whether this entry is of another key than the one before: where a file may be split.
   bool starts_key() const { return starts_key_; }
 
@@ -103,8 +116,13 @@ class MergeStream {
     bool seen = false;      // whether there is such a key yet
     bool emitted = false;   // whether one of its versions went out
     bool pass_all = false;  // whether a version of an unknown kind came
-    size_t stratum = 0;
+    size_t stripe = 0;
     KeyFold fold{0};
+  };
+  // An entry that the input has passed. Its key is current_'s.
+  struct Held {
+    Tag tag = 0;
+    std::string value;
   };
 
   // Goes on from the input's entry to the first that is kept, or to the end.
@@ -112,13 +130,26 @@ class MergeStream {
   // Takes the input's entry for the current one; false at the end of the range and on an error.
   bool Enter();
   bool Fail(absl::Status status);
+  // Stands on the input's entry, or on held_[at_].
+  void Show();
+  void ShowHeld();
+  // Takes the operand that the input is on, and all versions of its stripe that it may apply to,
+  // into held_, as they are or merged; the input is behind them. False after an error.
+  bool Gather();
+  // Takes the versions into held_, and steps the fold over them.
+  bool GatherVersions();
+  // What held_ can be made into without a loss.
+  void MergeHeld();
+  void MergeOperands();
   // Whether the current entry stays; sets tag_.
   Verdict Judge();
   Verdict JudgeValue();
   Verdict JudgeTombstone();
   // Number of snapshots that do not see the sequence number.
-  size_t StratumOf(SequenceNumber sequence) const;
+  size_t StripeOf(SequenceNumber sequence) const;
   bool AbsentBelow() const;
+  // Whether no version of the key follows in the input.
+  bool EndsKey() const;
 
   InternalIterator* const input_;
   const MergeStreamOptions options_;
@@ -129,6 +160,8 @@ class MergeStream {
   bool valid_ = false;
   bool starts_key_ = false;
   KeyState current_;
+  std::vector<Held> held_;  // newest first; empty: the stream stands on the input's entry
+  size_t at_ = 0;
 };
 
 }  // namespace cambium::compaction

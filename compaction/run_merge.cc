@@ -95,10 +95,10 @@ absl::StatusOr<RunMergeResult> RunMerge(InternalIterator* input, const RunMergeO
   uint64_t written = 0;
   for (const FileRef& file : result.files) written += file->entries;
   if (!result.counts.Balanced() || result.counts.out != written) {
-    return absl::InternalError(
-        absl::StrCat("merge: found ", result.counts.in, " entries in, ", result.counts.shadowed,
-                     " shadowed, ", result.counts.tombstones_dropped, " tombstones dropped and ",
-                     written, " in files, expected the four to balance"));
+    return absl::InternalError(absl::StrCat(
+        "merge: found ", result.counts.in, " entries in, ", result.counts.shadowed, " shadowed, ",
+        result.counts.tombstones_dropped, " tombstones dropped, ", result.counts.merged,
+        " merged and ", written, " in files, expected the five to balance"));
   }
   return result;
 }

@@ -57,6 +57,7 @@ struct Context {
   FileSystem* fs() const { return files.get(); }
   Clock* clock() const { return options.clock.get(); }
   Executor* executor() const { return options.executor.get(); }
+  const MergeOperator* merge_operator() const { return options.merge_operator.get(); }
   FileNumber NewFileNumber() {
     return FileNumber{next_file_number.fetch_add(1, std::memory_order_relaxed)};
   }

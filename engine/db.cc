@@ -68,9 +68,19 @@ absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   });
 }
 
+absl::Status DB::Merge(std::string_view key, std::string_view operand,
+                       const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(impl_->CheckWritable());
+    RETURN_IF_ERROR(impl_->CheckMergeable());
+    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kMerge, key, operand), options);
+  });
+}
+
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(impl_->CheckWritable());
+    if (batch.HasMerges()) RETURN_IF_ERROR(impl_->CheckMergeable());
     if (!batch.WithinLimits()) {
       return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
                                                      " bytes or a value over ", kMaxValueSize));
@@ -171,6 +181,7 @@ std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
   }
   args.input = NewMergingIterator(context->order, std::move(children));
   args.pin = std::move(view);
+  args.merge_operator = context->merge_operator();
   args.sequence = at->sequence;
   args.stats = &context->stats;
   args.open = &impl_->open_state;

@@ -152,6 +152,11 @@ absl::Status DB::Impl::CheckWritable() const {
       absl::StrCat("the database at ", context.path, " is open for reading only"));
 }
 
+absl::Status DB::Impl::CheckMergeable() const {
+  if (context.merge_operator() != nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError("merge: Options::merge_operator is not set");
+}
+
 absl::StatusOr<ReadMoment> DB::Impl::BeginRead(const ReadOptions& read_options) const {
   ReadMoment moment;
   moment.view = &tree.Current([this] { return writes->visible(); }, &moment.sequence);

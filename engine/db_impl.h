@@ -38,6 +38,8 @@ class DB::Impl {
   absl::Status Close() ABSL_LOCKS_EXCLUDED(close_mu_);
   // Returns ok if the database takes writes.
   absl::Status CheckWritable() const;
+  // Returns ok if it takes operands.
+  absl::Status CheckMergeable() const;
   // Returns what a read that starts now looks at. The caller holds an EpochGuard for as long as it
   // uses the view, or copies it. InvalidArgument if the snapshot is of another database.
   absl::StatusOr<ReadMoment> BeginRead(const ReadOptions& read_options) const;

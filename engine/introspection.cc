@@ -79,6 +79,7 @@ std::string StatsText(const Stats& stats) {
   row("entries out", stats.entries_out);
   row("entries shadowed", stats.entries_shadowed);
   row("tombstones dropped", stats.tombstones_dropped);
+  row("entries merged", stats.entries_merged);
   row("filter negatives", stats.filter_negatives);
   row("block cache hits", stats.block_cache_hits);
   row("block cache misses", stats.block_cache_misses);

@@ -273,6 +273,17 @@ absl::Status VerifyLog(const Context& context, const VersionStore& versions, Wri
   return wal::ReadLog(options, check).status();
 }
 
+// Sets the operator of a database that had none.
+absl::Status CheckMergeOperator(const Context& context, manifest::FamilyState* family) {
+  if (context.merge_operator() == nullptr) return absl::OkStatus();
+  const char* const name = context.merge_operator()->Name();
+  if (family->merge_operator_name.empty()) family->merge_operator_name = name;
+  if (family->merge_operator_name == name) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "open ", context.path, ": the operands of the database are for the merge operator ",
+      family->merge_operator_name, ", not for ", name));
+}
+
 }  // namespace
 
 absl::StatusOr<Recovered> Recover(Context* context) {
@@ -281,6 +292,8 @@ absl::StatusOr<Recovered> Recover(Context* context) {
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
+  manifest::FamilyState* const family = &recovered.state.families.at(kDefaultFamily);
+  RETURN_IF_ERROR(CheckMergeOperator(*context, family));
   const KnownDatabase known{recovered.state.database_id,
                             recovered.state.session_start != 0 ? recovered.state.session_start
                                                                : ToInteger(found.manifest_number),
@@ -291,8 +304,7 @@ absl::StatusOr<Recovered> Recover(Context* context) {
     context->next_file_number.store(
         std::max(recovered.state.next_file_number, listing.largest_number + 1));
   }
-  const std::set<FileNumber> live =
-      LiveTables(*recovered.state.families.at(kDefaultFamily).version);
+  const std::set<FileNumber> live = LiveTables(*family->version);
   RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
   RETURN_IF_ERROR(ReplayLog(context, listing, found.manifest_number, &recovered));
   RETURN_IF_ERROR(CheckManifestEnd(*context, found, recovered.log.end_payload));
@@ -332,8 +344,9 @@ absl::StatusOr<Recovered> Create(Context* context) {
   created.state.comparator_name = context->order.comparator()->Name();
   env::FillRandom(created.state.database_id);
   created.state.log_number = FileNumber{context->next_file_number.load()};
-  created.state.families[kDefaultFamily] = {"default", 0,
-                                            std::make_shared<const manifest::Version>()};
+  manifest::FamilyState* const family = &created.state.families[kDefaultFamily];
+  *family = {"default", 0, std::make_shared<const manifest::Version>()};
+  RETURN_IF_ERROR(CheckMergeOperator(*context, family));
   created.memtables.push_back(NewMemTable(context, {0, {ToInteger(created.state.log_number), 0}}));
   created.state.session_start = 1;
   FindLeftovers(*context, listing, {}, known, &created);

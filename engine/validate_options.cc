@@ -34,6 +34,9 @@ absl::Status CheckBounds(std::string_view name, T value, T lowest, T highest) {
 }  // namespace
 
 absl::Status ValidateOptions(const Options& options) {
+  if (options.merge_operator != nullptr && options.merge_operator->Name() == nullptr) {
+    return absl::InvalidArgumentError("Options::merge_operator has no name");
+  }
   if (options.comparator == nullptr || options.comparator->Name() == nullptr) {
     return absl::InvalidArgumentError("Options::comparator is null or has no name");
   }

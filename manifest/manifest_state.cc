@@ -72,6 +72,7 @@ absl::Status StateBuilder::ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit
   const auto position = state_.families.find(id);
   if (position == state_.families.end()) return FamilyError(id, "it does not exist");
   FamilyState& family = position->second;
+  if (edit.merge_operator_name) family.merge_operator_name = *edit.merge_operator_name;
   RETURN_IF_ERROR(
       Advance("flushed sequence number", edit.flushed_sequence, &family.flushed_sequence));
   for (const AddedFile& added : edit.added) RETURN_IF_ERROR(CheckAdded(added.file, state_));
@@ -113,6 +114,9 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
     family_edit.change = FamilyChange::kAdd;
     family_edit.name = family.name;
     family_edit.flushed_sequence = family.flushed_sequence;
+    if (!family.merge_operator_name.empty()) {
+      family_edit.merge_operator_name = family.merge_operator_name;
+    }
     for (int level = 0; level < kLevelCount; ++level) {
       for (const Run& run : family.version->runs(level)) {
         for (const FileRef& file : run.files) {

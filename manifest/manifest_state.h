@@ -26,6 +26,8 @@ struct FamilyState {
   // Every operation of the family with a sequence number up to this one is in its tables.
   SequenceNumber flushed_sequence = 0;
   std::shared_ptr<const Version> version;  // never null
+  // Of the operator that its operands are for; empty: it may have none.
+  std::string merge_operator_name = {};
 };
 
 // Plain data: copies share their versions.

@@ -29,6 +29,7 @@ enum class FieldTag : uint64_t {
   kDeleteFile = 19,
   kAddFile = 20,
   kQuarantineFile = 21,
+  kMergeOperator = 22,
 };
 
 constexpr uint64_t kMustUnderstand = 1;
@@ -69,6 +70,11 @@ void AppendFamily(std::string* out, ColumnFamilyId family, const FamilyEdit& edi
     std::string value = Varints({family});
     AppendLengthPrefixed(&value, edit.name);
     AppendField(out, FieldTag::kAddFamily, value);
+  }
+  if (edit.merge_operator_name) {
+    std::string value = Varints({family});
+    AppendLengthPrefixed(&value, *edit.merge_operator_name);
+    AppendField(out, FieldTag::kMergeOperator, value);
   }
   if (edit.flushed_sequence) {
     AppendField(out, FieldTag::kFlushedSequence, Varints({family, *edit.flushed_sequence}));
@@ -158,6 +164,8 @@ absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* famil
     family->name = reader->ReadLengthPrefixed();
   } else if (tag == FieldTag::kDropFamily) {
     family->change = FamilyChange::kDrop;
+  } else if (tag == FieldTag::kMergeOperator) {
+    family->merge_operator_name = reader->ReadLengthPrefixed();
   } else if (tag == FieldTag::kFlushedSequence) {
     family->flushed_sequence = ReadSequence(reader);
   } else if (tag == FieldTag::kAddFile) {
@@ -212,7 +220,8 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
     case FieldTag::kFlushedSequence:
     case FieldTag::kDeleteFile:
     case FieldTag::kAddFile:
-    case FieldTag::kQuarantineFile: {
+    case FieldTag::kQuarantineFile:
+    case FieldTag::kMergeOperator: {
       FamilyEdit* const family = ReadFamily(reader, edit);
       return family == nullptr ? absl::OkStatus() : ReadFamilyField(field, reader, family);
     }

@@ -89,6 +89,7 @@ enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
 struct FamilyEdit {
   FamilyChange change = FamilyChange::kNone;
   std::string name;  // with kAdd
+  std::optional<std::string> merge_operator_name;
   std::optional<SequenceNumber> flushed_sequence;
   std::vector<DeletedFile> deleted;
   std::vector<AddedFile> added;

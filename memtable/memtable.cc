@@ -154,26 +154,23 @@ void MemTable::Add(std::string_view key, Tag tag, std::string_view value, uint64
   if (index_ != nullptr) index_->Insert(entry, hash);
 }
 
-KeyFold::Answer MemTable::Get(const LookupKey& lookup, KeyFold* fold,
-                              std::string_view* value) const {
+KeyFold::State MemTable::Get(const LookupKey& lookup, KeyFold* fold) const {
   Tag newest = SeekTag(lookup.sequence);
   if (index_ != nullptr) {
     HashIndex::Versions versions(*index_, lookup.key, lookup.hash, newest);
     for (; versions.state() == HashIndex::Versions::State::kEntry; versions.Next()) {
       const Entry& entry = versions.entry();
-      const KeyFold::Answer answer = fold->Feed(entry.tag());
-      if (answer == KeyFold::Answer::kValue) *value = entry.value();
-      if (answer != KeyFold::Answer::kMore) return answer;
+      const KeyFold::State state = fold->Step(entry.tag(), entry.value());
+      if (state != KeyFold::State::kMore) return state;
       newest = entry.tag() - 1;
     }
-    if (versions.state() == HashIndex::Versions::State::kEnd) return fold->answer();
+    if (versions.state() == HashIndex::Versions::State::kEnd) return fold->state();
   }
-  return GetFromList(lookup, newest, fold, value);
+  return GetFromList(lookup, newest, fold);
 }
 
 // As Get, over the versions with a tag <= `newest`.
-KeyFold::Answer MemTable::GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold,
-                                      std::string_view* value) const {
+KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold) const {
   LeafCopy leaf;
   size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);
   for (;; ++position) {
@@ -183,11 +180,10 @@ KeyFold::Answer MemTable::GetFromList(const LookupKey& lookup, Tag newest, KeyFo
     }
     const Entry& entry = *leaf.entries[position];
     if (!order_.Equal(entry.key(), lookup.key)) break;
-    const KeyFold::Answer answer = fold->Feed(entry.tag());
-    if (answer == KeyFold::Answer::kValue) *value = entry.value();
-    if (answer != KeyFold::Answer::kMore) return answer;
+    const KeyFold::State state = fold->Step(entry.tag(), entry.value());
+    if (state != KeyFold::State::kMore) return state;
   }
-  return fold->answer();
+  return fold->state();
 }
 
 std::unique_ptr<InternalIterator> MemTable::NewIterator() const {

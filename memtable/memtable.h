@@ -48,10 +48,9 @@ class MemTable {
   // ascending.
   void Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash);
 
-  // Feeds `fold` the versions of lookup.key that lookup.sequence may see, newest first, until it is
-  // decided, and returns its answer. After kValue, *value is the value, valid as long as the
-  // memtable; otherwise *value is unchanged.
-  KeyFold::Answer Get(const LookupKey& lookup, KeyFold* fold, std::string_view* value) const;
+  // Steps `fold` over the versions of lookup.key that lookup.sequence may see, newest first, until
+  // it is decided, and returns its state. After kValue, its value lives as long as the memtable.
+  KeyFold::State Get(const LookupKey& lookup, KeyFold* fold) const;
 
   // False: no version of a key of this hash has been added. True: look. One cache miss.
   bool MayContain(uint64_t hash) const { return index_ == nullptr || index_->MayContain(hash); }
@@ -72,8 +71,7 @@ class MemTable {
   static size_t ApproximateEntrySize(size_t key_size, size_t value_size);
 
  private:
-  KeyFold::Answer GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold,
-                              std::string_view* value) const;
+  KeyFold::State GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold) const;
 
   const KeyOrder order_;
   Arena arena_;

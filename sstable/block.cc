@@ -286,31 +286,24 @@ size_t Block::FindByFingerprint(std::string_view key, uint64_t hash) const {
   return n;
 }
 
-KeyFold::Answer Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold,
-                           BlockHit* hit) const {
-  hit->continues = false;
+bool Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) const {
   const bool by_fingerprint = has_fingerprints() && order.comparator_identical();
   size_t index = by_fingerprint ? FindByFingerprint(lookup.key, lookup.hash)
                                 : LowerBound(lookup.key, ~Tag{0}, order);
   std::string buffer;
+  bool continues = false;
   // Versions of one key stand together, newest first.
   for (bool found = by_fingerprint; index < count(); ++index, found = false) {
     if (!found) {
       const bool same = order.comparator_identical()
                             ? HasKey(index, lookup.key)
                             : order.Equal(KeyAt(index, &buffer), lookup.key);
-      if (!same) return fold->answer();
+      if (!same) return false;
     }
-    const Tag tag = TagAt(index);
-    const KeyFold::Answer answer = fold->Feed(tag);
-    if (answer != KeyFold::Answer::kMore) {
-      hit->value = ValueAt(index);
-      hit->tag = tag;
-      return answer;
-    }
-    hit->continues = index + 1 == count();
+    if (fold->Step(TagAt(index), ValueAt(index)) != KeyFold::State::kMore) return false;
+    continues = true;
   }
-  return fold->answer();
+  return continues;
 }
 
 void BlockIterator::SetBlock(const Block& block) {

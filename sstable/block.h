@@ -63,15 +63,6 @@ struct BlockLayout {
   uint8_t kind = 0;
 };
 
-// What Block::Get says beside the fold's answer. The value points into the block.
-struct BlockHit {
-  std::string_view value;  // of the version that decided
-  Tag tag = 0;             // of the version that decided
-  // The fold is not decided and the block's last entry is a version of the key: older versions may
-  // begin the next block.
-  bool continues = false;
-};
-
 // A checked view of a block's bytes, which must outlive it; 64 bytes to copy. Immutable after
 // construction.
 class Block {
@@ -126,10 +117,11 @@ class Block {
   // The first entry at or after (key, tag) in the order of entries; count() where there is none.
   size_t LowerBound(std::string_view key, Tag tag, const KeyOrder& order) const;
 
-  // Feeds the key's versions in this block to `fold`, newest first, until it is decided; `fold` is
-  // undecided at the call. Fills `*hit`, and returns the fold's answer.
-  KeyFold::Answer Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold,
-                      BlockHit* hit) const;
+  // Steps `fold` over the key's versions in this block, newest first, until it is decided; it is
+  // undecided at the call. Returns true if it is not decided and the block's last entry is a
+  // version of the key: older versions may begin the next block. The fold's value points into the
+  // block.
+  bool Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) const;
 
  private:
   bool HasFlag(uint8_t flag) const { return (layout_.flags & flag) != 0; }

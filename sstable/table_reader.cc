@@ -122,10 +122,11 @@ inline TableReader::Presence TableReader::LocateCached(const LookupKey& key, Dat
 }
 
 inline bool TableReader::SearchBlock(const Sought& sought, Frame* data) const {
-  BlockHit hit;
-  const KeyFold::Answer answer = data->block().Get(sought.key, blocks_.order(), sought.fold, &hit);
-  if (answer == KeyFold::Answer::kValue) Deliver(hit.value, data, sought.value);
-  return answer == KeyFold::Answer::kMore && hit.continues;
+  const bool continues = data->block().Get(sought.key, blocks_.order(), sought.fold);
+  if (sought.fold->state() == KeyFold::State::kValue) {
+    Deliver(sought.fold->value(), data, sought.value);
+  }
+  return continues;
 }
 
 inline bool TableReader::SearchCached(const Sought& sought, DataPlace place, Frame* index,

@@ -56,7 +56,7 @@ struct TableIteratorOptions {
 struct LookupRequest {
   const LookupKey* key = nullptr;
   KeyFold* fold = nullptr;       // not decided yet
-  PinnedValue* value = nullptr;  // set where the fold answers kValue
+  PinnedValue* value = nullptr;  // set if the fold comes to kValue
   absl::Status status;           // out
 };
 
@@ -78,9 +78,9 @@ class TableReader {
   TableReader& operator=(const TableReader&) = delete;
   ~TableReader() = default;
 
-  // Feeds the versions of `key` to `fold`, newest first, until it is decided; if it answers kValue,
-  // sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller has no
-  // EpochGuard open.
+  // Steps `fold` over the versions of `key`, newest first, until it is decided; if it comes to
+  // kValue, sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller
+  // has no EpochGuard open.
   absl::Status Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
                    PinnedValue* value) const;
 

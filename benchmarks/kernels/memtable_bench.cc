@@ -200,9 +200,8 @@ void Lookup(benchmark::State& state, const Data& data, const MemTable& memtable)
     if (++next == kEntries) next = 0;
     const LookupKey lookup(key, kMaxSequenceNumber, Order());
     KeyFold fold(lookup.sequence);
-    std::string_view value;
     if (memtable.MayContain(lookup.hash)) {
-      found += memtable.Get(lookup, &fold, &value) == KeyFold::Answer::kValue ? 1 : 0;
+      found += memtable.Get(lookup, &fold) == KeyFold::State::kValue ? 1 : 0;
     }
   }
   state.SetItemsProcessed(state.iterations());

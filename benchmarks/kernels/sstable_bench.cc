@@ -90,9 +90,8 @@ void GetFrom(benchmark::State& state, uint64_t odd) {
   for (auto _ : state) {
     const Query& query = *queries[i++ % kQueries];
     KeyFold fold(kMaxSequenceNumber);
-    BlockHit hit;
-    data.blocks[query.block].Get(query.lookup, Order(), &fold, &hit);
-    if (!hit.value.empty()) sum += static_cast<unsigned char>(hit.value[50]);
+    data.blocks[query.block].Get(query.lookup, Order(), &fold);
+    if (fold.state() == KeyFold::State::kValue) sum += static_cast<unsigned char>(fold.value()[50]);
   }
   benchmark::DoNotOptimize(sum);
 }
@@ -289,7 +288,7 @@ void LookUp(benchmark::State& state, const Reader& reader, uint64_t entries, uin
     const LookupKey lookup(key, kMaxSequenceNumber, Order());
     KeyFold fold(kMaxSequenceNumber);
     Require(reader()->Get(lookup, {}, &fold, &value));
-    found += fold.answer() == KeyFold::Answer::kValue ? 1 : 0;
+    found += fold.state() == KeyFold::State::kValue ? 1 : 0;
   }
   state.counters["found"] = benchmark::Counter(
       static_cast<double>(found) / static_cast<double>(std::max<int64_t>(state.iterations(), 1)),

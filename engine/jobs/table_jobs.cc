@@ -178,6 +178,7 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
     results[i] = CatchBadAlloc([&] {
       compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], context->order);
       options.stream.snapshots = snapshots;
+      options.stream.merge_operator = context->merge_operator();
       options.stream.cancelled = cancelled;
       options.new_table = [output] { return output->Create(); };
       return compaction::RunMerge(InputsOf(context, plan, tables).get(), options);
@@ -232,6 +233,7 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   options.stream.order = context->order;
   options.stream.snapshots = context->snapshots->Sequences();
   options.stream.newest = newest;
+  options.stream.merge_operator = context->merge_operator();
   options.new_table = [&output] { return output.Create(); };
   const std::unique_ptr<InternalIterator> input =
       NewMergingIterator(context->order, std::move(children));

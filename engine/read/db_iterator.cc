@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "base/key_fold.h"
 #include "util/coding.h"
 #include "util/out_of_memory.h"
@@ -16,7 +15,7 @@
 namespace cambium::engine {
 namespace {
 
-using Answer = KeyFold::Answer;
+using State = KeyFold::State;
 
 // Before every version of a key, and behind every one (but a tag of 0, which is a version itself).
 constexpr Tag kNewestTag = UINT64_MAX;
@@ -41,6 +40,7 @@ class DBIterator final : public Iterator {
   explicit DBIterator(DBIteratorArgs args)
       : args_(std::move(args)),
         identical_(args_.order.comparator_identical()),
+        fold_(args_.sequence, args_.merge_operator),
         lower_head_(args_.lower_bound.has_value() ? args_.order.Head(*args_.lower_bound) : 0),
         upper_head_(args_.upper_bound.has_value() ? args_.order.Head(*args_.upper_bound) : 0) {}
   ~DBIterator() override {
@@ -66,7 +66,12 @@ class DBIterator final : public Iterator {
   void Prev() override;
 
  private:
-  enum class Direction : uint8_t { kForward, kBackward };
+  // What the last move left.
+  enum class Direction : uint8_t {
+    kForward,        // the input is on what is shown
+    kForwardMerged,  // what is shown was merged: the input is on its last entry or behind it
+    kBackward,       // the input is before the versions of saved_key_, which is shown
+  };
 
   InternalIterator* input() const { return args_.input.get(); }
   Tag seek_tag() const { return SeekTag(args_.sequence); }
@@ -89,19 +94,19 @@ class DBIterator final : public Iterator {
   // Finds the first key to show at or after the input's, which is the first of its key that may be
   // seen.
   void FindForward();
-  // Feeds the fold the older versions of saved_key_ until it has decided or there are none left.
-  void FeedOlder(KeyFold* fold);
+  // Steps fold_ over the older versions of saved_key_ until it is decided or none is left.
+  void FoldOlder();
+  // Shows what the operands of saved_key_ make. Forward, the input is then past the deciding one.
+  void ShowMerged();
   // Moves the input past the versions of saved_key_, on which it may stand.
   void PassForward();
   void PassBackward();
   // Finds the last key to show at or before the input's, on whose oldest version the input stands.
   void FindBackward();
-  // The answer for saved_key_, on whose oldest version the input stands; the input then stands
-  // before all its versions. Copies the value.
-  Answer FoldBackward();
-  Answer FoldBySeek();
-  // What the entry that the input stands on answers, where it is the newest that may be seen.
-  Answer TakeVersion(Answer answer);
+  // Folds saved_key_ into fold_, from its oldest version, on which the input is; the input is then
+  // before all its versions.
+  void FoldBackward();
+  void FoldBySeek();
 
   bool StandsOnSaved() const { return input()->Valid() && SameAsSaved(input()->key()); }
   bool SameAsSaved(std::string_view other) const {
@@ -132,20 +137,16 @@ class DBIterator final : public Iterator {
     valid_ = false;
     status_ = args_.open == nullptr ? std::move(status) : args_.open->Outcome(std::move(status));
   }
-  void EndUnsupported() {
-    End(absl::UnimplementedError(absl::StrCat("read: an entry of kind ",
-                                              static_cast<int>(unsupported_),
-                                              "; this release knows values and deletions")));
-  }
+  bool InputFailed() const { return !input()->Valid() && !input()->status().ok(); }
 
   DBIteratorArgs args_;
   const bool identical_;                    // whether equal keys are the same bytes
+  KeyFold fold_;                            // of saved_key_
   const uint64_t lower_head_, upper_head_;  // the bounds'
   std::string_view key_, value_;
   // Forward: scratch. Backward: what is shown.
   std::string saved_key_, saved_value_;
   absl::Status status_;
-  Kind unsupported_ = Kind::kDelete;  // the kind last met that no answer could be given for
   Direction direction_ = Direction::kForward;
   bool valid_ = false;
 };
@@ -210,9 +211,7 @@ void DBIterator::Next() {
     if (direction_ == Direction::kForward) [[likely]] {
       saved_key_.assign(key_);
       input()->Next();
-    } else {
-      // The input stands before the versions of saved_key_, which is shown.
-      direction_ = Direction::kForward;
+    } else if (std::exchange(direction_, Direction::kForward) == Direction::kBackward) {
       if (input()->Valid()) {
         input()->Next();
       } else {
@@ -228,8 +227,10 @@ void DBIterator::Prev() {
   assert(valid_);
   EndIfOutOfMemory([&] {
     if (Refused()) return;
-    if (direction_ == Direction::kForward) {
-      direction_ = Direction::kBackward;
+    const Direction before = std::exchange(direction_, Direction::kBackward);
+    if (before == Direction::kForwardMerged) {
+      input()->SeekForPrev(saved_key_, kNewestTag);
+    } else if (before == Direction::kForward) {
       saved_key_.assign(key_);
       PassBackward();
     }
@@ -261,78 +262,77 @@ void DBIterator::FindForward() {
   while (input()->Valid()) {
     const std::string_view at = input()->key();
     if (PastUpper(at)) return End(absl::OkStatus());
-    KeyFold fold(args_.sequence);
-    if (fold.Feed(input()->tag()) == Answer::kValue) [[likely]] {
+    if (KeyFold::DecidesAlone(input()->tag(), args_.sequence)) [[likely]] {
       return Show(at, input()->value());
     }
     saved_key_.assign(at);
-    FeedOlder(&fold);
-    if (fold.answer() == Answer::kValue) return Show(input()->key(), input()->value());
-    if (fold.answer() == Answer::kUnsupported) {
-      unsupported_ = TagKind(input()->tag());
-      return EndUnsupported();
-    }
+    fold_.Reset(args_.sequence);
+    fold_.Step(input()->tag(), input()->value());
+    FoldOlder();
+    if (InputFailed()) break;
+    if (fold_.state() == State::kValue) return Show(input()->key(), fold_.value());
+    if (fold_.state() == State::kUnsupported) return End(UnsupportedKind(fold_.kind()));
+    if (fold_.has_operands()) return ShowMerged();
     PassForward();
   }
   End(input()->status());
 }
 
-void DBIterator::FeedOlder(KeyFold* fold) {
-  for (int steps = 0; !fold->decided(); ++steps) {
-    if (steps == kMaxSteps) {
+void DBIterator::FoldOlder() {
+  for (int steps = 0; !fold_.decided(); ++steps) {
+    if (steps == kMaxSteps && !fold_.has_operands()) {
       input()->Seek(saved_key_, seek_tag());
     } else {
       input()->Next();
     }
     if (!StandsOnSaved()) return;
-    fold->Feed(input()->tag());
+    fold_.Step(input()->tag(), input()->value());
   }
+}
+
+void DBIterator::ShowMerged() {
+  absl::Status status = fold_.Merge(saved_key_, &saved_value_);
+  if (!status.ok()) return End(std::move(status));
+  Show(saved_key_, saved_value_);
+  if (direction_ == Direction::kForward) direction_ = Direction::kForwardMerged;
 }
 
 void DBIterator::FindBackward() {
   while (input()->Valid()) {
     if (BelowLower(input()->key())) return End(absl::OkStatus());
     saved_key_.assign(input()->key());
-    const Answer answer = FoldBackward();
+    FoldBackward();
     // Where the input stopped short, newer versions of the key may be behind the error.
-    if (!input()->Valid() && !input()->status().ok()) break;
-    if (answer == Answer::kValue) return Show(saved_key_, saved_value_);
-    if (answer == Answer::kUnsupported) return EndUnsupported();
+    if (InputFailed()) break;
+    if (fold_.state() == State::kValue) return Show(saved_key_, fold_.value());
+    if (fold_.state() == State::kUnsupported) return End(UnsupportedKind(fold_.kind()));
+    if (fold_.has_operands()) return ShowMerged();
   }
   End(input()->status());
 }
 
-Answer DBIterator::FoldBackward() {
-  Answer answer = Answer::kMore;
+void DBIterator::FoldBackward() {
+  fold_.Reset(args_.sequence);
   for (int steps = 0; StandsOnSaved(); ++steps) {
     if (steps == kMaxSteps) return FoldBySeek();
-    answer = TakeVersion(answer);
+    // Equal keys of a custom order may be spelt differently: the newest version's is shown.
+    if (fold_.StepNewer(input()->tag(), input()->value()) && !identical_) {
+      saved_key_.assign(input()->key());
+    }
     input()->Prev();
   }
-  return answer;
 }
 
-Answer DBIterator::FoldBySeek() {
-  Answer answer = Answer::kMore;
+void DBIterator::FoldBySeek() {
+  fold_.Reset(args_.sequence);
   input()->Seek(saved_key_, seek_tag());
-  if (StandsOnSaved()) answer = TakeVersion(answer);
-  if (!input()->Valid() && !input()->status().ok()) return answer;
-  input()->SeekForPrev(saved_key_, kNewestTag);
-  return answer;
-}
-
-Answer DBIterator::TakeVersion(Answer answer) {
-  KeyFold fold(args_.sequence);
-  fold.Feed(input()->tag());
-  if (!fold.decided()) return answer;  // newer than may be seen
-  if (fold.answer() == Answer::kValue) {
-    saved_value_.assign(input()->value());
-    // Equal keys of a custom order may be spelt differently: the newest version's is shown.
+  if (StandsOnSaved()) {
     if (!identical_) saved_key_.assign(input()->key());
-  } else if (fold.answer() == Answer::kUnsupported) {
-    unsupported_ = TagKind(input()->tag());
+    fold_.Step(input()->tag(), input()->value());
+    FoldOlder();
   }
-  return fold.answer();
+  if (fold_.state() == State::kValue) fold_.KeepValue();
+  if (!InputFailed()) input()->SeekForPrev(saved_key_, kNewestTag);
 }
 
 }  // namespace

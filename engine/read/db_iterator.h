@@ -6,10 +6,10 @@
 //     b  del@28  put@5               –
 //     c  put@7                       c → the value of put@7
 //
-// Which version of a key wins is KeyFold's business (base/key_fold.h). Forward, the input stands on
-// the entry shown, and key() and value() are its bytes: nothing is copied but the key, at the next
-// move, to know its older versions by. Backward, the versions of a key come oldest first: the
-// newest that may be seen is copied, and the input stands on the entry before the key's versions.
+// What a key is, KeyFold decides (base/key_fold.h). Forward, the input stands on the entry shown,
+// and key() and value() are its bytes: nothing is copied but the key, at the next move, to know its
+// older versions by. Backward, the versions of a key come oldest first: the value is copied, and
+// the input stands on the entry before the key's versions.
 //
 // Of a key with many versions a few are stepped over, then the rest are passed with one seek.
 #ifndef CAMBIUM_ENGINE_READ_DB_ITERATOR_H_
@@ -32,6 +32,7 @@ struct DBIteratorArgs {
   std::shared_ptr<const void> pin = nullptr;  // keeps alive what `input` reads; may be null
   std::unique_ptr<InternalIterator> input = nullptr;
   KeyOrder order{BytewiseComparator()};
+  const MergeOperator* merge_operator = nullptr;          // outlives the iterator
   SequenceNumber sequence = kMaxSequenceNumber;           // newer versions are not seen
   std::optional<std::string> lower_bound = std::nullopt;  // inclusive
   std::optional<std::string> upper_bound = std::nullopt;  // exclusive

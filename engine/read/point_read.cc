@@ -39,24 +39,31 @@ void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view fou
 // Whether the memtables of the view decide `fold`.
 bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, PinnedValue* value) {
   const auto decided_by = [&](const std::shared_ptr<MemSlot>& slot) {
-    std::string_view found;
-    if (slot->table.Get(key, fold, &found) == KeyFold::Answer::kMore) return false;
-    if (fold->answer() == KeyFold::Answer::kValue) TakeFromMemTable(slot, found, value);
-    return true;
+    const KeyFold::State state = slot->table.Get(key, fold);
+    if (state == KeyFold::State::kValue) TakeFromMemTable(slot, fold->value(), value);
+    return state != KeyFold::State::kMore;
   };
   if (decided_by(view.active)) return true;
   return std::any_of(view.frozen.begin(), view.frozen.end(), decided_by);
 }
 
-// What the fold's answer means to the caller of Get.
-absl::Status Outcome(const KeyFold& fold) {
-  switch (fold.answer()) {
-    case KeyFold::Answer::kValue:
+[[gnu::noinline]] absl::Status Merged(const KeyFold& fold, std::string_view key,
+                                      PinnedValue* value) {
+  std::string merged;
+  RETURN_IF_ERROR(fold.Merge(key, &merged));
+  value->Copy(merged);
+  return absl::OkStatus();
+}
+
+// What the fold came to, for the caller of Get. A plain value was handed out where it was found.
+absl::Status Outcome(const KeyFold& fold, std::string_view key, PinnedValue* value) {
+  switch (fold.state()) {
+    case KeyFold::State::kValue:
       return absl::OkStatus();
-    case KeyFold::Answer::kUnsupported:
-      return absl::UnimplementedError(
-          "the key holds an entry of a kind that a newer release wrote");
+    case KeyFold::State::kUnsupported:
+      return UnsupportedKind(fold.kind());
     default:
+      if (fold.has_operands()) return Merged(fold, key, value);
       return absl::Status(absl::StatusCode::kNotFound, "");
   }
 }
@@ -89,13 +96,13 @@ struct Miss {
     }
     if (!status.ok()) return context->Noted(std::move(status), table->file().number);
   }
-  return Outcome(*out.fold);
+  return Outcome(*out.fold, key.key, out.value);
 }
 
 // One key of a MultiPointRead that no memtable decided.
 struct Pending {
-  Pending(std::string_view key, SequenceNumber sequence, const KeyOrder& order)
-      : lookup(key, sequence, order), fold(sequence) {}
+  Pending(std::string_view key, const ReadPoint& at, const Context& context)
+      : lookup(key, at.sequence, context.order), fold(at.sequence, context.merge_operator()) {}
 
   LookupKey lookup;
   KeyFold fold;
@@ -123,8 +130,8 @@ void ReadTableForMany(Context* context, const LiveTable& table,
 absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view key,
                        PinnedValue* value) {
   const LookupKey lookup(key, at.sequence, context->order);
-  KeyFold fold(at.sequence);
-  if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold);
+  KeyFold fold(at.sequence, context->merge_operator());
+  if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold, key, value);
   const std::vector<RunView>& runs = at.view->tables->runs;
   Miss miss;
   for (; miss.run < runs.size() && !fold.decided(); ++miss.run) {
@@ -136,7 +143,7 @@ absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view k
     at.guard->Close();
     return ReadFiles(context, *tables, std::move(miss), lookup, {&fold, value, {at.fill_cache}});
   }
-  return Outcome(fold);
+  return Outcome(fold, key, value);
 }
 
 void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::string_view> keys,
@@ -144,13 +151,13 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
   std::vector<Pending> pending;
   pending.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    Pending& read = pending.emplace_back(keys[i], at.sequence, context->order);
+    Pending& read = pending.emplace_back(keys[i], at, *context);
     read.index = i;
     at.view->active->table.Prefetch(read.lookup.hash);
   }
   std::erase_if(pending, [&](Pending& read) {
     if (!ReadMemTables(*at.view, read.lookup, &read.fold, &values[read.index])) return false;
-    statuses[read.index] = Outcome(read.fold);
+    statuses[read.index] = Outcome(read.fold, read.lookup.key, &values[read.index]);
     return true;
   });
   const std::shared_ptr<const TablesView> tables = at.view->tables;
@@ -188,11 +195,13 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
       absl::Status& status = statuses[read.index];
       if (!status.ok()) return true;
       if (!read.fold.decided()) return false;
-      status = Outcome(read.fold);
+      status = Outcome(read.fold, read.lookup.key, &values[read.index]);
       return true;
     });
   }
-  for (const Pending& read : pending) statuses[read.index] = Outcome(read.fold);
+  for (const Pending& read : pending) {
+    statuses[read.index] = Outcome(read.fold, read.lookup.key, &values[read.index]);
+  }
 }
 
 }  // namespace cambium::engine

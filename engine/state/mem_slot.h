@@ -54,9 +54,8 @@ struct MemSlot {
       return absl::UnimplementedError(
           absl::StrCat("a write to column family ", op.column_family, " of a newer release"));
     }
-    const Kind kind = op.tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
     const uint64_t hash = order.comparator_identical() ? HashKey(op.key) : 0;
-    table.Add(op.key, MakeTag(sequence, kind), op.value, hash);
+    table.Add(op.key, MakeTag(sequence, KindOf(op.tag)), op.value, hash);
     return absl::OkStatus();
   }
 

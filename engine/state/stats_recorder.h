@@ -110,6 +110,7 @@ class StatsRecorder {
     jobs_.entries_out += counts.out;
     jobs_.entries_shadowed += counts.shadowed;
     jobs_.tombstones_dropped += counts.tombstones_dropped;
+    jobs_.entries_merged += counts.merged;
   }
 
   ShardedCounters<kCounterCount> counters_;

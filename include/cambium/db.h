@@ -64,6 +64,9 @@ class CAMBIUM_EXPORT DB {
   // unknown until the next Open.
   absl::Status Put(std::string_view key, std::string_view value, const WriteOptions& = {});
   absl::Status Delete(std::string_view key, const WriteOptions& = {});  // ok where absent
+  // Applies `operand` to the value of `key` by Options::merge_operator, without reading it: reads,
+  // flush and compaction do that. FailedPrecondition without an operator.
+  absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
   absl::Status Write(const WriteBatch& batch, const WriteOptions& = {});
 
   // The value of `key`, copied, or NotFound. DataLoss names the damaged file and key range.

@@ -14,6 +14,7 @@
 #include "cambium/comparator.h"
 #include "cambium/executor.h"
 #include "cambium/file_system.h"
+#include "cambium/merge_operator.h"
 #include "cambium/snapshot.h"
 
 namespace cambium {
@@ -61,6 +62,11 @@ struct Options {
   // Order of the keys; must outlive the DB. InvalidArgument at Open where its name differs from the
   // stored one.
   const Comparator* comparator = BytewiseComparator();
+
+  // What DB::Merge does. Null: Merge returns FailedPrecondition, and so does a read of a key that
+  // holds operands; flush and compaction keep them as they are. It is checked at Open as the
+  // comparator is.
+  std::shared_ptr<const MergeOperator> merge_operator;
 
   // Null: the operating system's.
   std::shared_ptr<FileSystem> file_system;

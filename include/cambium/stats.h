@@ -37,7 +37,8 @@ struct Stats {
   uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0, compactions = 0;
   uint64_t trivial_moves = 0;
   // Entries that flush and compaction took in, and what became of them (D18: in = out + dropped).
-  uint64_t entries_in = 0, entries_out = 0, entries_shadowed = 0, tombstones_dropped = 0;
+  uint64_t entries_in = 0, entries_out = 0;
+  uint64_t entries_shadowed = 0, tombstones_dropped = 0, entries_merged = 0;
   // Reads of tables, compaction's too: keys that filters ruled out, data blocks, bytes of blocks.
   uint64_t filter_negatives = 0;
   uint64_t block_cache_hits = 0, block_cache_misses = 0, block_bytes_read = 0;

@@ -22,6 +22,9 @@ class CAMBIUM_EXPORT WriteBatch {
 
   void Put(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
+  // See DB::Merge. DB::Write returns FailedPrecondition, and writes nothing, if the database has no
+  // merge operator.
+  void Merge(std::string_view key, std::string_view operand);
   void Clear();
 
   // Operations in the batch.
@@ -35,10 +38,12 @@ class CAMBIUM_EXPORT WriteBatch {
   std::string_view Encoded() const { return rep_; }
   // Whether every key and value so far was inside the limits.
   bool WithinLimits() const { return within_limits_; }
+  bool HasMerges() const { return has_merges_; }
 
  private:
   std::string rep_;
   bool within_limits_ = true;
+  bool has_merges_ = false;
 };
 
 }  // namespace cambium

@@ -5,14 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "base/key_fold.h"
 #include "base/limits.h"
 #include "util/checksum.h"
 
 namespace cambium {
 namespace {
-
-using Answer = KeyFold::Answer;
 
 // Longer keys first, then bytewise: an order that is not bytewise.
 class ByLength final : public Comparator {
@@ -66,45 +63,6 @@ TEST(LookupKey, HashesOnlyWhereEqualKeysAreIdentical) {
   EXPECT_EQ(bytewise.head, KeyHead("key"));
   EXPECT_EQ(bytewise.sequence, 7u);
   EXPECT_EQ(LookupKey("key", 7, KeyOrder(&by_length)).hash, 0u);
-}
-
-TEST(KeyFold, NewestVisibleVersionDecides) {
-  struct Case {
-    SequenceNumber seen_at;
-    std::vector<Tag> versions;  // newest first
-    Answer answer;
-    size_t fed;
-  };
-  const auto put = [](SequenceNumber sequence) { return MakeTag(sequence, Kind::kValue); };
-  const auto del = [](SequenceNumber sequence) { return MakeTag(sequence, Kind::kDelete); };
-  const std::vector<Case> cases = {
-      {30, {}, Answer::kMore, 0},
-      {30, {put(40)}, Answer::kMore, 1},
-      {30, {put(40), put(25)}, Answer::kValue, 2},
-      {30, {put(30), put(25)}, Answer::kValue, 1},
-      {30, {put(31), del(30), put(1)}, Answer::kDeleted, 2},
-      {20, {put(40), del(25), put(20)}, Answer::kValue, 3},
-      {20, {MakeTag(15, Kind::kSingleDelete)}, Answer::kDeleted, 1},
-      {20, {MakeTag(15, Kind::kMerge)}, Answer::kUnsupported, 1},
-      {20, {MakeTag(21, Kind::kMerge), put(3)}, Answer::kValue, 2},
-      {20, {MakeTag(15, Kind::kRangeDelete)}, Answer::kUnsupported, 1},
-      {20, {MakeTag(15, Kind::kValuePointer)}, Answer::kUnsupported, 1},
-      {20, {MakeTag(15, Kind::kValueWithExpiry)}, Answer::kUnsupported, 1},
-      {20, {MakeTag(15, static_cast<Kind>(200))}, Answer::kUnsupported, 1},
-      {0, {put(1), put(0)}, Answer::kValue, 2},
-      {kMaxSequenceNumber, {put(kMaxSequenceNumber)}, Answer::kValue, 1},
-  };
-  for (const Case& c : cases) {
-    KeyFold fold(c.seen_at);
-    size_t fed = 0;
-    while (!fold.decided() && fed < c.versions.size()) {
-      const Answer answer = fold.Feed(c.versions[fed]);
-      EXPECT_EQ(answer, fold.answer());
-      ++fed;
-    }
-    EXPECT_EQ(fold.answer(), c.answer);
-    EXPECT_EQ(fed, c.fed);
-  }
 }
 
 }  // namespace

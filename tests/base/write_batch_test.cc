@@ -22,10 +22,12 @@ std::vector<std::string> Describe(std::string_view encoded) {
   BatchReader reader(encoded);
   BatchOp op;
   while (reader.Next(&op)) {
-    std::string line = op.tag == BatchOpTag::kPut ? "put " : "delete ";
+    std::string line = op.tag == BatchOpTag::kPut     ? "put "
+                       : op.tag == BatchOpTag::kMerge ? "merge "
+                                                      : "delete ";
     if (op.column_family != 0) line += "cf" + std::to_string(op.column_family) + " ";
     line += op.key;
-    if (op.tag == BatchOpTag::kPut) line.append("=").append(op.value);
+    if (HasValue(op.tag)) line.append("=").append(op.value);
     lines.push_back(line);
   }
   if (!reader.status().ok()) lines.emplace_back(absl::StatusCodeToString(reader.status().code()));
@@ -154,8 +156,23 @@ TEST(BatchReader, AnswersDataLossWhereTheBytesAreNoBatch) {
   }
 }
 
+TEST(WriteBatch, KnowsWhetherItHoldsMerges) {
+  WriteBatch batch;
+  batch.Put("a", "1");
+  EXPECT_FALSE(batch.HasMerges());
+  WriteBatch merges;
+  merges.Merge("a", "2");
+  merges.Merge("b", "");
+  EXPECT_TRUE(merges.HasMerges());
+  batch.Append(merges);
+  EXPECT_TRUE(batch.HasMerges());
+  EXPECT_THAT(Describe(batch.Encoded()), ElementsAre("put a=1", "merge a=2", "merge b="));
+  batch.Clear();
+  EXPECT_FALSE(batch.HasMerges());
+}
+
 TEST(BatchReader, AnswersUnimplementedForReservedTags) {
-  for (const char tag : {3, 4, 5, 6, 7, 32, 33, 34}) {
+  for (const char tag : {3, 5, 6, 7, 32, 33, 34}) {
     std::string bytes("\x01\0\0\0", 4);
     bytes += tag;
     bytes += "\x01k\x01v";

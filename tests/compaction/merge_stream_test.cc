@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "tests/support/append_operator.h"
 #include "tests/support/vector_iterator.h"
 
 namespace cambium::compaction {
@@ -117,6 +118,105 @@ TEST(MergeStream, DropsByStratum) {
     options.snapshots = test.snapshots;
     if (test.absent_below) options.key_absent_below = EveryKey;
     EXPECT_EQ(Merge(Parse(test.in), options).text, test.out) << test.what;
+  }
+}
+
+// "a@50=v a?45=x": keys, kinds and sequence numbers as above, with values.
+std::vector<OwnedEntry> ParseWithValues(const std::string& text) {
+  std::vector<OwnedEntry> entries;
+  for (const auto word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    const std::string entry(word);
+    const size_t equals = std::min(entry.find('='), entry.size());
+    OwnedEntry parsed = Parse(entry.substr(0, equals)).front();
+    parsed.value = equals == entry.size() ? "" : entry.substr(equals + 1);
+    entries.push_back(std::move(parsed));
+  }
+  return entries;
+}
+
+// What the stream makes of them.
+std::string MergeWithValues(const std::string& text, const MergeStreamOptions& options) {
+  const auto input = NewVectorIterator(Bytewise(), ParseWithValues(text));
+  MergeStream stream(input.get(), options);
+  std::string out;
+  for (; stream.Valid(); stream.Next()) {
+    absl::StrAppend(&out, out.empty() ? "" : " ", Text(stream.key(), stream.tag()),
+                    stream.value().empty() ? "" : "=", std::string(stream.value()),
+                    stream.starts_key() ? "*" : "");
+  }
+  EXPECT_TRUE(stream.status().ok()) << stream.status();
+  EXPECT_TRUE(stream.counts().Balanced()) << text;
+  return out;
+}
+
+TEST(MergeStream, MergesOperandsWithinTheirStripe) {
+  using test::AppendOperator;
+  const struct {
+    const char* what;
+    const char* in;
+    std::vector<SequenceNumber> snapshots;
+    bool absent_below;
+    const char* out;          // without partial merges
+    const char* partial_out;  // with
+  } kCases[] = {
+      {"operands and their value",
+       "a?9=y a?8=x a@7=v a@6=w b@5=u",
+       {},
+       false,  //
+       "a@9=v,x,y* b@5=u*",
+       "a@9=v,x,y* b@5=u*"},
+      {"over a deletion", "a?9=y a?8=x a-7 a@6=w", {}, false, "a@9=x,y*", "a@9=x,y*"},
+      {"nothing older anywhere",
+       "a?9=y a?8=x b?3=z",
+       {},
+       true,
+       "a@0=x,y* b@0=z*",
+       "a@0=x,y* b@0=z*"},
+      {"what they apply to may be below",
+       "a?9=y a?8=x b@1=u",
+       {},
+       false,
+       "a?9=y* a?8=x b@1=u*",
+       "a?9=x,y* b@1=u*"},
+      {"an older snapshot has the value",
+       "a?9=y a?8=x a@3=v",
+       {5},
+       false,
+       "a?9=y* a?8=x a@3=v",
+       "a?9=x,y* a@3=v"},
+      {"a stripe of its own for each",
+       "a?9=z a?7=y a?5=x a@3=v",
+       {3, 5, 7},
+       true,
+       "a?9=z* a?7=y a?5=x a@0=v",
+       "a?9=z* a?7=y a?5=x a@0=v"},
+      {"the oldest stripe is whole",
+       "a?9=z a?4=y a?3=x",
+       {5},
+       true,
+       "a?9=z* a@0=x,y",
+       "a?9=z* a@0=x,y"},
+      {"a newer value hides them", "a@9=v a?8=x a?7=y", {}, false, "a@9=v*", "a@9=v*"},
+      {"a refusal keeps all",
+       "a?9=y a?8=refused a@7=v a@6=w b?2=x b@1=u",
+       {},
+       false,
+       "a?9=y* a?8=refused a@7=v a@6=w b@2=u,x*",
+       "a?9=y* a?8=refused a@7=v a@6=w b@2=u,x*"},
+  };
+  for (const AppendOperator::Partial partial :
+       {AppendOperator::Partial::kNever, AppendOperator::Partial::kAlways}) {
+    const AppendOperator append(partial);
+    for (const auto& test : kCases) {
+      MergeStreamOptions options;
+      options.order = Bytewise();
+      options.merge_operator = &append;
+      options.snapshots = test.snapshots;
+      if (test.absent_below) options.key_absent_below = EveryKey;
+      EXPECT_EQ(MergeWithValues(test.in, options),
+                partial == AppendOperator::Partial::kNever ? test.out : test.partial_out)
+          << test.what;
+    }
   }
 }
 

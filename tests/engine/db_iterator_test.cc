@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/merging_iterator.h"
+#include "tests/support/append_operator.h"
 #include "tests/support/vector_iterator.h"
 #include "util/random.h"
 
@@ -209,7 +210,7 @@ TEST(DBIterator, SeekToItsOwnKeyAndValue) {
 
 TEST(DBIterator, UnknownKindIsUnimplementedUntilTheNextSeek) {
   const auto iterator = Over({Put("a", 1, "1"),
-                              {"b", MakeTag(9, Kind::kMerge), "operand"},
+                              {"b", MakeTag(9, Kind::kWideColumns), "operand"},
                               Put("b", 2, "2"),
                               Put("c", 3, "3")},
                              10);
@@ -217,16 +218,55 @@ TEST(DBIterator, UnknownKindIsUnimplementedUntilTheNextSeek) {
   EXPECT_EQ(iterator->status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(Backward(iterator.get()), "c=3 ");
   EXPECT_EQ(iterator->status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_NE(iterator->status().message().find("kind 3"), std::string::npos);
+  EXPECT_NE(iterator->status().message().find("kind 7"), std::string::npos);
   iterator->Seek("c");
   EXPECT_EQ(Describe(*iterator), "c=3");
   EXPECT_TRUE(iterator->status().ok());
   // Where it may not be seen, or is shadowed, it does no harm.
-  EXPECT_EQ(Forward(Over({{"b", MakeTag(9, Kind::kMerge), ""}, Put("b", 2, "2")}, 5).get()),
+  EXPECT_EQ(Forward(Over({{"b", MakeTag(9, Kind::kWideColumns), ""}, Put("b", 2, "2")}, 5).get()),
             "b=2 ");
-  const Entries shadowed = {Put("b", 12, "3"), {"b", MakeTag(9, Kind::kMerge), ""}};
+  const Entries shadowed = {Put("b", 12, "3"), {"b", MakeTag(9, Kind::kWideColumns), ""}};
   EXPECT_EQ(Forward(Over(shadowed, 20).get()), "b=3 ");
   EXPECT_EQ(Backward(Over(shadowed, 20).get()), "b=3 ");
+}
+
+TEST(DBIterator, OperandWithoutAnOperatorIsAFailedPrecondition) {
+  const auto iterator = Over({{"b", MakeTag(9, Kind::kMerge), "operand"}}, 10);
+  iterator->SeekToFirst();
+  EXPECT_EQ(iterator->status().code(), absl::StatusCode::kFailedPrecondition);
+  iterator->SeekToLast();
+  EXPECT_EQ(iterator->status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// An error of the input between operands is no value of those that were met.
+TEST(DBIterator, ErrorBetweenOperandsIsNoValue) {
+  Entries entries = {Put("a", 1, "1")};
+  for (SequenceNumber sequence = 30; sequence > 1; --sequence) {
+    entries.push_back({"b", MakeTag(sequence, Kind::kMerge), std::to_string(sequence)});
+  }
+  entries.push_back(Put("b", 1, "base"));
+  entries.push_back(Put("c", 1, "3"));
+  const test::AppendOperator append;
+  int failed = 0;
+  for (int fail_at = 0; fail_at < 100; ++fail_at) {
+    for (const bool forward : {true, false}) {
+      WatchedIterator::Log log;
+      log.fail_at = fail_at;
+      DBIteratorArgs args = Args(entries, 40);
+      args.merge_operator = &append;
+      args.input = std::make_unique<WatchedIterator>(std::move(args.input), &log);
+      const auto iterator = NewDBIterator(std::move(args));
+      for (forward ? iterator->SeekToFirst() : iterator->SeekToLast(); iterator->Valid();
+           forward ? iterator->Next() : iterator->Prev()) {
+        if (iterator->key() == "b") {
+          EXPECT_TRUE(iterator->value().starts_with("base,2,3,"));
+          EXPECT_TRUE(iterator->value().ends_with(",29,30"));
+        }
+      }
+      failed += iterator->status().ok() ? 0 : 1;
+    }
+  }
+  EXPECT_GT(failed, 60);
 }
 
 TEST(DBIterator, ForwardScanMovesTheInputOnceAKey) {

@@ -676,8 +676,8 @@ TEST_F(DBTest, StatsAccountForEveryEntry) {
   EXPECT_GT(stats.compactions, 0u);
   EXPECT_GT(stats.log_bytes, 800'000u * 4 / 5);
   EXPECT_GT(stats.flush_bytes, 0u);
-  EXPECT_EQ(stats.entries_in,
-            stats.entries_out + stats.entries_shadowed + stats.tombstones_dropped);
+  EXPECT_EQ(stats.entries_in, stats.entries_out + stats.entries_shadowed +
+                                  stats.tombstones_dropped + stats.entries_merged);
   EXPECT_EQ(Get(Key(1)), Get(Key(1)));
   EXPECT_EQ(db_->GetStats().gets, 2u);
 }

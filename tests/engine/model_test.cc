@@ -285,7 +285,8 @@ class ModelRun {
     }
     if (!difference.empty()) return difference;
     const Stats stats = db_->GetStats();
-    if (stats.entries_in != stats.entries_out + stats.entries_shadowed + stats.tombstones_dropped) {
+    if (stats.entries_in != stats.entries_out + stats.entries_shadowed + stats.tombstones_dropped +
+                                stats.entries_merged) {
       return absl::StrCat("entries: ", stats.entries_in, " in, ", stats.entries_out, " out, ",
                           stats.entries_shadowed, " shadowed, ", stats.tombstones_dropped,
                           " tombstones dropped");

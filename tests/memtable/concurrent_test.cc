@@ -84,9 +84,8 @@ class Scene {
     const auto [key, tag] = EntryOf(pattern_, writer, pick);
     const LookupKey lookup(key, TagSequence(tag), order_);
     KeyFold fold(lookup.sequence);
-    std::string_view value;
-    ASSERT_EQ(memtable_.Get(lookup, &fold, &value), KeyFold::Answer::kValue);
-    ASSERT_EQ(value, ValueOf(key, tag));
+    ASSERT_EQ(memtable_.Get(lookup, &fold), KeyFold::State::kValue);
+    ASSERT_EQ(fold.value(), ValueOf(key, tag));
     const auto iterator = memtable_.NewIterator();
     iterator->Seek(key, tag);
     ASSERT_TRUE(iterator->Valid());
@@ -128,10 +127,9 @@ class Scene {
         const auto [key, tag] = EntryOf(pattern_, writer, i);
         const LookupKey lookup(key, TagSequence(tag), order_);
         KeyFold fold(lookup.sequence);
-        std::string_view value;
         ASSERT_TRUE(memtable_.MayContain(lookup.hash));
-        ASSERT_EQ(memtable_.Get(lookup, &fold, &value), KeyFold::Answer::kValue);
-        ASSERT_EQ(value, ValueOf(key, tag));
+        ASSERT_EQ(memtable_.Get(lookup, &fold), KeyFold::State::kValue);
+        ASSERT_EQ(fold.value(), ValueOf(key, tag));
       }
     }
   }

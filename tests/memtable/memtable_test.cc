@@ -47,8 +47,7 @@ TEST(MemTable, SaysUnsupportedWhenTheKindIsUnknown) {
   const KeyOrder order(BytewiseComparator());
   const LookupKey lookup("k", kNow, order);
   KeyFold fold(lookup.sequence);
-  std::string_view value;
-  EXPECT_EQ(checked.memtable().Get(lookup, &fold, &value), KeyFold::Answer::kUnsupported);
+  EXPECT_EQ(checked.memtable().Get(lookup, &fold), KeyFold::State::kUnsupported);
 }
 
 TEST(MemTable, HoldsEmptyAndLongKeysAndValues) {

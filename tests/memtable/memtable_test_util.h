@@ -80,16 +80,14 @@ class Checked {
   std::string Get(std::string_view key, SequenceNumber sequence) const {
     const LookupKey lookup(key, sequence, order_);
     KeyFold fold(sequence);
-    std::string_view value = "unchanged";
     memtable_.Prefetch(lookup.hash);
-    const KeyFold::Answer answer = memtable_.Get(lookup, &fold, &value);
-    EXPECT_EQ(answer, fold.answer());
-    if (answer == KeyFold::Answer::kValue) {
+    const KeyFold::State state = memtable_.Get(lookup, &fold);
+    EXPECT_EQ(state, fold.state());
+    if (state == KeyFold::State::kValue) {
       EXPECT_TRUE(memtable_.MayContain(lookup.hash));
-      return std::string(value);
+      return std::string(fold.value());
     }
-    EXPECT_EQ(value, "unchanged");
-    return answer == KeyFold::Answer::kDeleted ? "-" : "?";
+    return state == KeyFold::State::kDeleted ? "-" : "?";
   }
   std::string ModelGet(std::string_view key, SequenceNumber sequence) const {
     const auto found = model_.lower_bound({std::string(key), SeekTag(sequence)});

@@ -194,21 +194,21 @@ class Model {
     for (const Entry& entry : entries_) {
       if (!order_.Equal(entry.key, key)) continue;
       continues = &entry == &entries_.back();
-      if (expected.Feed(entry.tag) == KeyFold::Answer::kMore) continue;
+      if (expected.Step(entry.tag, entry.value) == KeyFold::State::kMore) continue;
       decided = &entry;
       continues = false;
       break;
     }
     KeyFold fold(sequence);
-    BlockHit hit;
     const LookupKey lookup(key, sequence, order_);
-    ASSERT_EQ(block_.Get(lookup, order_, &fold, &hit), expected.answer())
+    ASSERT_EQ(block_.Get(lookup, order_, &fold), continues)
         << testing::PrintToString(key) << " at " << sequence;
-    ASSERT_EQ(fold.answer(), expected.answer());
-    ASSERT_EQ(hit.continues, continues) << testing::PrintToString(key) << " at " << sequence;
+    ASSERT_EQ(fold.state(), expected.state());
     if (decided == nullptr) return;
-    ASSERT_EQ(hit.value, decided->value);
-    ASSERT_EQ(hit.tag, decided->tag);
+    ASSERT_EQ(fold.kind(), TagKind(decided->tag));
+    if (fold.state() == KeyFold::State::kValue) {
+      ASSERT_EQ(fold.value(), decided->value);
+    }
   }
 
   // An entry's key or something near it; a tag at or beside the entry's, or at an end.
@@ -362,9 +362,8 @@ TEST(Block, FindsAnotherSpellingWhereDifferentBytesAreEqual) {
   const Block block = *Block::Parse(bytes);
   EXPECT_TRUE(block.has_duplicates());
   KeyFold fold(6);
-  BlockHit hit;
-  EXPECT_EQ(block.Get(LookupKey("ALPHA", 6, order), order, &fold, &hit), KeyFold::Answer::kValue);
-  EXPECT_EQ(hit.value, "old");
+  EXPECT_FALSE(block.Get(LookupKey("ALPHA", 6, order), order, &fold));
+  EXPECT_EQ(fold.value(), "old");
 }
 
 TEST(Block, StoresKeysWholeWhenTheOrderIsNotBytewise) {
@@ -383,19 +382,18 @@ TEST(Block, SaysThatVersionsMayContinueWhenTheLastEntryIsTheKeysAndTooNew) {
                                    {"b", MakeTag(8, Kind::kValue), "3"}},
                                   order);
   const Block block = *Block::Parse(bytes);
-  BlockHit hit;
   KeyFold too_new(7);
-  EXPECT_EQ(block.Get(LookupKey("b", 7, order), order, &too_new, &hit), KeyFold::Answer::kMore);
-  EXPECT_TRUE(hit.continues);
+  EXPECT_TRUE(block.Get(LookupKey("b", 7, order), order, &too_new));
+  EXPECT_EQ(too_new.state(), KeyFold::State::kMore);
   KeyFold decided(8);
-  EXPECT_EQ(block.Get(LookupKey("b", 8, order), order, &decided, &hit), KeyFold::Answer::kValue);
-  EXPECT_FALSE(hit.continues);
+  EXPECT_FALSE(block.Get(LookupKey("b", 8, order), order, &decided));
+  EXPECT_EQ(decided.state(), KeyFold::State::kValue);
   KeyFold not_last(2);
-  EXPECT_EQ(block.Get(LookupKey("a", 2, order), order, &not_last, &hit), KeyFold::Answer::kMore);
-  EXPECT_FALSE(hit.continues);
+  EXPECT_FALSE(block.Get(LookupKey("a", 2, order), order, &not_last));
+  EXPECT_EQ(not_last.state(), KeyFold::State::kMore);
   KeyFold absent(7);
-  EXPECT_EQ(block.Get(LookupKey("c", 7, order), order, &absent, &hit), KeyFold::Answer::kMore);
-  EXPECT_FALSE(hit.continues);
+  EXPECT_FALSE(block.Get(LookupKey("c", 7, order), order, &absent));
+  EXPECT_EQ(absent.state(), KeyFold::State::kMore);
 }
 
 TEST(Block, AnswersUnsupportedForAKindOfALaterRelease) {
@@ -403,9 +401,9 @@ TEST(Block, AnswersUnsupportedForAKindOfALaterRelease) {
   const std::string bytes = Build({{"k", MakeTag(3, Kind::kMerge), "operand"}}, order);
   const Block block = *Block::Parse(bytes);
   KeyFold fold(9);
-  BlockHit hit;
-  EXPECT_EQ(block.Get(LookupKey("k", 9, order), order, &fold, &hit), KeyFold::Answer::kUnsupported);
-  EXPECT_EQ(TagKind(hit.tag), Kind::kMerge);
+  EXPECT_FALSE(block.Get(LookupKey("k", 9, order), order, &fold));
+  EXPECT_EQ(fold.state(), KeyFold::State::kUnsupported);
+  EXPECT_EQ(fold.kind(), Kind::kMerge);
 }
 
 TEST(Block, TakesFewBytesBesideKeysAndValues) {
@@ -547,9 +545,8 @@ size_t Exercise(const Block& block, const KeyOrder& order) {
       if (it.Valid()) take(it.value());
     }
     KeyFold fold(6);
-    BlockHit hit;
-    block.Get(LookupKey(key, 6, order), order, &fold, &hit);
-    take(hit.value);
+    block.Get(LookupKey(key, 6, order), order, &fold);
+    if (fold.state() == KeyFold::State::kValue) take(fold.value());
   }
   return sum;
 }

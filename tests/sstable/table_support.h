@@ -180,7 +180,7 @@ class TestTable {
 
 // What a read of `key` at `sequence` finds among sorted entries.
 struct Found {
-  KeyFold::Answer answer = KeyFold::Answer::kMore;
+  KeyFold::State state = KeyFold::State::kMore;
   std::string value;
 
   friend bool operator==(const Found&, const Found&) = default;
@@ -193,8 +193,8 @@ inline Found FindInEntries(const std::vector<OwnedEntry>& entries, const KeyOrde
         return order.CompareEntries(entry.key, entry.tag, key, SeekTag(sequence)) < 0;
       });
   if (at == entries.end() || !order.Equal(at->key, key)) return {};
-  if (TagKind(at->tag) == Kind::kDelete) return {KeyFold::Answer::kDeleted, ""};
-  return {KeyFold::Answer::kValue, at->value};
+  if (TagKind(at->tag) == Kind::kDelete) return {KeyFold::State::kDeleted, ""};
+  return {KeyFold::State::kValue, at->value};
 }
 
 inline absl::StatusOr<Found> FindInTable(const TableReader& reader, const KeyOrder& order,
@@ -205,7 +205,7 @@ inline absl::StatusOr<Found> FindInTable(const TableReader& reader, const KeyOrd
   PinnedValue value;
   const absl::Status status = reader.Get(lookup, options, &fold, &value);
   if (!status.ok()) return status;
-  return Found{fold.answer(), value.ToString()};
+  return Found{fold.state(), value.ToString()};
 }
 
 inline OwnedEntry EntryOf(const InternalIterator& iterator) {

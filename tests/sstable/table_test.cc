@@ -25,10 +25,13 @@ void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& ent
                                         ? kMaxSequenceNumber
                                         : TagSequence(entries[random() % entries.size()].tag);
     std::vector<LookupKey> lookups;
-    std::vector<KeyFold> folds(keys.size(), KeyFold(sequence));
+    std::vector<KeyFold> folds;
     std::vector<PinnedValue> values(keys.size());
     std::vector<LookupRequest> requests(keys.size());
-    for (const std::string& key : keys) lookups.emplace_back(key, sequence, order);
+    for (const std::string& key : keys) {
+      lookups.emplace_back(key, sequence, order);
+      folds.emplace_back(sequence);
+    }
     for (size_t i = 0; i < keys.size(); ++i) {
       requests[i].key = &lookups[i];
       requests[i].fold = &folds[i];
@@ -37,7 +40,7 @@ void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& ent
     reader.MultiGet(requests, options);
     for (size_t i = 0; i < keys.size(); ++i) {
       ASSERT_TRUE(requests[i].status.ok()) << requests[i].status;
-      const Found found = {folds[i].answer(), values[i].ToString()};
+      const Found found = {folds[i].state(), values[i].ToString()};
       ASSERT_EQ(found, FindInEntries(entries, order, keys[i], sequence));
     }
   }
@@ -290,7 +293,7 @@ TEST(Table, FilterKeepsMostMissesFromTheBlocks) {
   for (uint64_t i = 0; i < 10'000; ++i) {
     const std::string key = RandomKey(shape, (uint64_t{1} << 20) + i);
     const auto found = FindInTable(**reader, table.order(), key, 9, {.fill_cache = false});
-    ASSERT_EQ(found->answer, KeyFold::Answer::kMore);
+    ASSERT_EQ(found->state, KeyFold::State::kMore);
   }
   // A data block for each key that a filter lets through.
   EXPECT_LT(table.cache().Stats().misses - before, 300u);

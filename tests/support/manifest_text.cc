@@ -166,6 +166,8 @@ void ParseFamilyLine(std::string_view word, LineReader* line, FamilyEdit* family
     family->name = line->String();
   } else if (word == "drop-family") {
     family->change = FamilyChange::kDrop;
+  } else if (word == "merge-operator") {
+    family->merge_operator_name = line->String();
   } else if (word == "flushed") {
     family->flushed_sequence = line->Number();
   } else if (word == "delete") {
@@ -213,6 +215,9 @@ std::string FamilyText(const FamilyEdit& family) {
   std::string text;
   if (family.change == FamilyChange::kAdd) {
     absl::StrAppend(&text, "  new-family ", Quoted(family.name), "\n");
+  }
+  if (family.merge_operator_name) {
+    absl::StrAppend(&text, "  merge-operator ", Quoted(*family.merge_operator_name), "\n");
   }
   if (family.flushed_sequence) {
     absl::StrAppend(&text, "  flushed ", *family.flushed_sequence, "\n");

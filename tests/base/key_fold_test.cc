@@ -1,0 +1,149 @@
+#include "base/key_fold.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "tests/support/append_operator.h"
+
+namespace cambium {
+namespace {
+
+using State = KeyFold::State;
+
+Tag Put(SequenceNumber sequence) { return MakeTag(sequence, Kind::kValue); }
+Tag Del(SequenceNumber sequence) { return MakeTag(sequence, Kind::kDelete); }
+Tag Merge(SequenceNumber sequence) { return MakeTag(sequence, Kind::kMerge); }
+
+TEST(KeyFold, NewestVisibleVersionDecides) {
+  struct Case {
+    SequenceNumber seen_at;
+    std::vector<Tag> versions;  // newest first
+    State state;
+    size_t steps;
+  };
+  const std::vector<Case> cases = {
+      {30, {}, State::kMore, 0},
+      {30, {Put(40)}, State::kMore, 1},
+      {30, {Put(40), Put(25)}, State::kValue, 2},
+      {30, {Put(30), Put(25)}, State::kValue, 1},
+      {30, {Put(31), Del(30), Put(1)}, State::kDeleted, 2},
+      {20, {Put(40), Del(25), Put(20)}, State::kValue, 3},
+      {20, {MakeTag(15, Kind::kSingleDelete)}, State::kDeleted, 1},
+      {20, {Merge(15)}, State::kUnsupported, 1},
+      {20, {Merge(21), Put(3)}, State::kValue, 2},
+      {20, {MakeTag(15, Kind::kRangeDelete)}, State::kUnsupported, 1},
+      {20, {MakeTag(15, Kind::kValuePointer)}, State::kUnsupported, 1},
+      {20, {MakeTag(15, Kind::kValueWithExpiry)}, State::kUnsupported, 1},
+      {20, {MakeTag(15, static_cast<Kind>(200))}, State::kUnsupported, 1},
+      {0, {Put(1), Put(0)}, State::kValue, 2},
+      {kMaxSequenceNumber, {Put(kMaxSequenceNumber)}, State::kValue, 1},
+  };
+  for (const Case& c : cases) {
+    KeyFold fold(c.seen_at);
+    size_t steps = 0;
+    while (!fold.decided() && steps < c.versions.size()) {
+      const State state = fold.Step(c.versions[steps], "v");
+      EXPECT_EQ(state, fold.state());
+      ++steps;
+    }
+    EXPECT_EQ(fold.state(), c.state);
+    EXPECT_EQ(steps, c.steps);
+    if (c.state == State::kValue) {
+      EXPECT_EQ(fold.value(), "v");
+    }
+    EXPECT_FALSE(fold.has_operands());
+  }
+}
+
+// What a fold came to, as a reader would see it.
+std::string Read(const KeyFold& fold) {
+  if (fold.has_operands() && fold.state() != State::kUnsupported) {
+    std::string merged;
+    const absl::Status status = fold.Merge("k", &merged);
+    return status.ok() ? merged : status.ToString();
+  }
+  switch (fold.state()) {
+    case State::kValue:
+      return std::string(fold.value());
+    case State::kUnsupported:
+      return "unsupported";
+    default:
+      return "(none)";
+  }
+}
+
+// Every walk over the versions sees the same key, at every sequence number.
+TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
+  using Versions = std::vector<std::pair<Tag, std::string>>;  // newest first
+  struct Case {
+    Versions versions;
+    SequenceNumber seen_at;
+    std::string value;
+  };
+  const Versions all = {{Merge(90), "i"}, {Del(80), ""},    {Merge(70), "g"},
+                        {Merge(60), "f"}, {Put(50), "e"},   {Merge(40), "d"},
+                        {Del(30), ""},    {Merge(20), "b"}, {Merge(10), "a"}};
+  const std::vector<Case> cases = {
+      {all, 95, "i"},
+      {all, 85, "(none)"},
+      {all, 75, "e,f,g"},
+      {all, 65, "e,f"},
+      {all, 55, "e"},
+      {all, 45, "d"},
+      {all, 35, "(none)"},
+      {all, 25, "a,b"},
+      {all, 15, "a"},
+      {all, 5, "(none)"},
+      {{{Merge(2), "x"}, {MakeTag(1, Kind::kWideColumns), ""}}, 9, "unsupported"},
+      {{{MakeTag(2, Kind::kWideColumns), ""}, {Merge(1), "x"}}, 9, "unsupported"},
+      {{{Put(3), "v"}, {MakeTag(2, Kind::kWideColumns), ""}}, 9, "v"},
+  };
+  const test::AppendOperator append;
+  for (const Case& c : cases) {
+    KeyFold forward(c.seen_at, &append);
+    for (const auto& [tag, value] : c.versions) {
+      if (forward.Step(tag, std::string(value)) != State::kMore) break;
+    }
+    if (forward.state() == State::kValue) forward.KeepValue();
+    KeyFold backward(1, &append);
+    backward.StepNewer(Put(1), "of another key");
+    backward.Reset(c.seen_at);
+    for (auto at = c.versions.rbegin(); at != c.versions.rend(); ++at) {
+      EXPECT_EQ(backward.StepNewer(at->first, std::string(at->second)),
+                TagSequence(at->first) <= c.seen_at);
+    }
+    EXPECT_EQ(Read(backward), c.value) << c.seen_at;
+    if (forward.state() != State::kValue) {
+      EXPECT_EQ(Read(forward), c.value) << c.seen_at;
+    }
+  }
+}
+
+// A search that missed a block begins anew: what it met before counts once.
+TEST(KeyFold, OperandsThatAreMetAgainCountOnce) {
+  const test::AppendOperator append;
+  KeyFold fold(9, &append);
+  EXPECT_EQ(fold.Step(Merge(7), "b"), State::kMore);
+  EXPECT_EQ(fold.Step(Merge(7), "b"), State::kMore);
+  EXPECT_EQ(fold.Step(Merge(6), "a"), State::kMore);
+  EXPECT_EQ(fold.Step(Merge(7), "b"), State::kMore);
+  EXPECT_EQ(fold.Step(Put(5), "v"), State::kMerged);
+  EXPECT_EQ(Read(fold), "v,a,b");
+}
+
+TEST(KeyFold, RefusedMergeNamesTheKey) {
+  const test::AppendOperator append;
+  KeyFold fold(9, &append);
+  fold.Step(Merge(7), test::AppendOperator::kRefused);
+  std::string merged;
+  const absl::Status status = fold.Merge("the\nkey", &merged);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(status.ToString().find("the\\nkey"), std::string::npos) << status;
+}
+
+}  // namespace
+}  // namespace cambium
