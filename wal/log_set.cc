@@ -217,10 +217,10 @@ absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t fir
 
 absl::Status LogSet::SyncTo(LogPosition position) {
   if (SyncedUpTo() >= position) return absl::OkStatus();
-  // Before the look at forsaken segments: whoever gets the number of the present generation sees
+  // Before the look at abandoned segments: whoever gets the number of the present generation sees
   // there what Recover() left. With an older number, the queue refuses.
   const uint64_t generation = sync_queue_.generation();
-  if (forsaken_count_.load() > 0) {
+  if (abandoned_count_.load() > 0) {
     return absl::FailedPreconditionError(
         "sync the log: a segment that failed earlier holds records which only a flush can make "
         "durable; it has not been retired yet");
@@ -292,7 +292,7 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
       return true;
     });
     while (segments_.size() > 1 && segments_.front()->number() < position.segment) {
-      if (segments_.front()->forsaken()) forsaken_count_.fetch_sub(1);
+      if (segments_.front()->abandoned()) abandoned_count_.fetch_sub(1);
       obsolete.push_back({segments_.front()->number(), std::move(segments_.front())});
       segments_.erase(segments_.begin());
     }
@@ -347,7 +347,7 @@ std::vector<uint64_t> LogSet::LiveSegments() const {
 absl::Status LogSet::Recover() {
   const std::vector<std::shared_ptr<Segment>> segments = Segments();
   const auto failed = std::find_if(segments.begin(), segments.end(), [](const auto& segment) {
-    return segment->failed() && !segment->forsaken();
+    return segment->failed() && !segment->abandoned();
   });
   const absl::Status cause = failed != segments.end() ? (*failed)->failure() : sync_queue_.status();
   if (cause.ok()) return absl::OkStatus();
@@ -362,7 +362,7 @@ absl::Status LogSet::Recover() {
   RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments), {}));
   for (const auto& segment : segments) {
     segment->Fail(segment->size(), cause);
-    if (segment->Forsake()) forsaken_count_.fetch_add(1);
+    if (segment->Abandon()) abandoned_count_.fetch_add(1);
   }
   sync_queue_.Reset();
   return absl::OkStatus();
@@ -373,7 +373,7 @@ LogPosition LogSet::LastKnownGood(std::span<const std::shared_ptr<Segment>> segm
   for (const auto& segment : segments) {
     const uint64_t end = segment.get() == active_ ? tail_ : segment->place().end;
     const uint64_t missing = segment->first_missing();
-    if (segment->forsaken() || missing >= end) continue;
+    if (segment->abandoned() || missing >= end) continue;
     // Where its very first record is missing, its header may be too: the log goes on behind the
     // segment before it.
     if (missing <= kSegmentHeaderSize) return segment->place().previous_end;

@@ -152,7 +152,7 @@ class LogSet {
   // Segments whose files hold records, oldest first; the last one is active.
   std::vector<uint64_t> LiveSegments() const;
 
-  // Goes on after an error: forsakes the failed segment and begins a fresh one, whose header cuts
+  // Goes on after an error: abandons the failed segment and begins a fresh one, whose header cuts
   // off what stands behind the last record known good. The commit pipeline is drained and lets
   // nobody in, and nobody asks for ReservedEnd meanwhile. Until RetireBefore has passed the failed
   // segment, SyncTo answers FailedPrecondition, because its unsynced records can be made durable
@@ -161,7 +161,7 @@ class LogSet {
 
   // Returns whether there are records that only a flush can make durable: in segments that
   // Recover() gave up and RetireBefore has not passed yet.
-  bool NeedsFlush() const { return forsaken_count_.load() > 0; }
+  bool NeedsFlush() const { return abandoned_count_.load() > 0; }
 
   // Ends the log: syncs it, has the registry record its end, writes the end record, cuts the file
   // to its size, and removes the segment that was made ahead. No Fill is under way
@@ -219,7 +219,7 @@ class LogSet {
   std::vector<ObsoleteFile> obsolete_ ABSL_GUARDED_BY(mu_);
   int pins_ ABSL_GUARDED_BY(mu_) = 0;  // while there are any, obsolete_ waits
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  std::atomic<int> forsaken_count_{0};  // live segments that are forsaken
+  std::atomic<int> abandoned_count_{0};  // live segments that are abandoned
 };
 
 }  // namespace cambium::wal

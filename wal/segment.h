@@ -5,9 +5,10 @@
 // follow (a mapped store makes the sync dearer), it is written by one positional write. Both reach
 // the same page cache.
 //
-//   open ──Fail / failed write or sync──▶ failed ──Forsake──▶ forsaken      Close ends each of them
+//   open ──Fail / failed write or sync──▶ failed ──Abandon──▶ abandoned      Close ends each of
+//   them
 //
-// failed: nothing more is written or synced (D10). forsaken: and the log goes on in another
+// failed: nothing more is written or synced (D10). abandoned: and the log goes on in another
 // segment.
 #ifndef CAMBIUM_WAL_SEGMENT_H_
 #define CAMBIUM_WAL_SEGMENT_H_
@@ -75,9 +76,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // it, or size() where there is none.
   void Fail(uint64_t offset, const absl::Status& cause);
 
-  bool forsaken() const { return forsaken_.load(); }
+  bool abandoned() const { return abandoned_.load(); }
   // True the first time.
-  bool Forsake() { return !forsaken_.exchange(true); }
+  bool Abandon() { return !abandoned_.exchange(true); }
   // Where the first record begins that was not written; size() where none is missing.
   uint64_t first_missing() const;
 
@@ -97,7 +98,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   const std::atomic<bool>* const lost_;  // set when bytes of the mapping were lost; may be null
   Place place_;
   std::atomic<bool> failed_{false};
-  std::atomic<bool> forsaken_{false};
+  std::atomic<bool> abandoned_{false};
 
   // Order: file_mu_, then populate_mu_. Writes take neither: they end before Close begins.
   Mutex file_mu_;                  // held during a sync

@@ -1,4 +1,4 @@
-// Clock: where the engine's time comes from.
+// Clock: the engine's source of time.
 #ifndef CAMBIUM_CLOCK_H_
 #define CAMBIUM_CLOCK_H_
 
@@ -13,10 +13,10 @@ class CAMBIUM_EXPORT Clock {
  public:
   virtual ~Clock() = default;
 
-  // Microseconds since a fixed but unspecified moment; never goes back.
+  // Returns the microseconds since a fixed but unspecified moment. Never goes back.
   virtual uint64_t NowMicros() = 0;
 
-  // Seconds since 1970-01-01 00:00 UTC.
+  // Returns the seconds since 1970-01-01 00:00 UTC.
   virtual uint64_t WallSeconds() = 0;
 
   // Blocks the caller for at least that long.

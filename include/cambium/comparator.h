@@ -18,26 +18,27 @@ class CAMBIUM_EXPORT Comparator {
  public:
   virtual ~Comparator();
 
-  // Negative, zero or positive where `a` orders before, the same as, or after `b`.
+  // Returns a negative number, zero or a positive number if `a` is less than, equal to or greater
+  // than `b`.
   virtual int Compare(std::string_view a, std::string_view b) const = 0;
 
-  // Stored in the database and compared at Open: change it whenever the order changes.
+  // Returns the name that the database stores and Open checks. Change it if the order changes.
   virtual const char* Name() const = 0;
 
-  // Whether Compare() answers 0 for identical byte strings only. Filters and fingerprints hash the
-  // bytes of a key, so they are built and consulted only where this holds. The default is the safe
-  // answer for an order in which different spellings may be equal.
+  // Returns true if Compare() returns 0 for identical byte strings only. Filters and fingerprints
+  // hash the bytes of a key, so they are built and used only if this holds. The default, false, is
+  // right for every order.
   virtual bool EqualMeansIdentical() const { return false; }
 
   // May replace `*start` (start < limit) by a shorter key in [start, limit), to make indexes small.
-  // The default leaves it alone.
+  // The default does nothing.
   virtual void FindShortestSeparator(std::string* start, std::string_view limit) const;
 
-  // May replace `*key` by a shorter key >= it. The default leaves it alone.
+  // May replace `*key` by a shorter key >= it. The default does nothing.
   virtual void FindShortSuccessor(std::string* key) const;
 };
 
-// Lexicographic order of unsigned bytes: the default. Never destroyed.
+// Returns the lexicographic order of unsigned bytes, the default. It is never destroyed.
 CAMBIUM_EXPORT const Comparator* BytewiseComparator();
 
 }  // namespace cambium

@@ -1,14 +1,14 @@
-// Cambium: an embedded, ordered key-value store. This header brings the whole C++ API.
+// Cambium: an embedded, ordered key-value store. This header includes the whole C++ API.
 //
 //   auto db = cambium::DB::Open({}, "/tmp/example");
 //   if (!db.ok()) …
 //   absl::Status put = (*db)->Put("k", "v");
 //   absl::StatusOr<std::string> value = (*db)->Get("k");
 //
-// Keys and values are any bytes, the empty string too. Limits: key <= 64 KiB, value <= 1 GiB; past
-// them InvalidArgument, and nothing is written. A missing key is NotFound. Every other failure
-// names the file, the offset and what was expected. No exception leaves the library, and no input
-// aborts the process.
+// Keys and values are arbitrary bytes and may be empty. A key has at most 64 KiB and a value at
+// most 1 GiB; a larger one is InvalidArgument, and nothing is written. NotFound means that the key
+// does not exist. Every other error names the file, the offset, and what was found and expected. No
+// exception leaves the library, and no input aborts the process.
 #ifndef CAMBIUM_DB_H_
 #define CAMBIUM_DB_H_
 
@@ -39,70 +39,73 @@ namespace cambium {
 // own. (The library notices fork(), not a bare clone system call.)
 class CAMBIUM_EXPORT DB {
  public:
-  // Opens the database in directory `path`. LockHeldError (file_system.h) while another process, or
-  // this one, has it open (the message names the pid); DataLoss where a file that recovery needs is
-  // damaged.
+  // Opens the database in the directory `path`. Returns LockHeldError (file_system.h) if another
+  // process, or this one, has it open (the message names the pid), and DataLoss if a file that
+  // recovery needs is damaged.
   static absl::StatusOr<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
 
-  // Closes; background work is finished or stopped first. No other call may be running.
+  // Closes the database after finishing or stopping background work. No other call may be running.
   ~DB();
-  // Releases files, threads and the lock; memory goes with ~DB. Ok if every write is synced. Every
-  // call returns the one outcome, after closing has ended. Calls that run meanwhile either complete
-  // or return FailedPrecondition. Every later call returns FailedPrecondition; those without a
-  // status return an empty value, and GetSnapshot() a snapshot that serves no read. An open
-  // iterator ends at FailedPrecondition with its next move; what it shows, and pinned values, stay
-  // readable until ~DB.
+  // Releases files, threads and the lock; ~DB releases memory. Returns ok if every write is synced.
+  // Every call of Close() waits until the database is closed and returns the same status. Other
+  // calls that are running either complete or return FailedPrecondition. Every later call returns
+  // FailedPrecondition; a call without a status returns an empty value, and GetSnapshot() returns a
+  // snapshot that no read accepts. The next move of an open iterator ends it with
+  // FailedPrecondition; its current entry and pinned values stay readable until ~DB.
   absl::Status Close();
 
   // If memory cannot be allocated, a call that returns a status returns ResourceExhausted, or
-  // Unavailable for a write whose outcome is unknown then; MultiGet says so in its statuses, and an
-  // iterator ends with that status. Calls that report no status throw std::bad_alloc and change
+  // Unavailable for a write whose outcome is then unknown; MultiGet reports it in its statuses, and
+  // an iterator ends with that status. Calls that return no status throw std::bad_alloc and change
   // nothing. The database stays usable, and background work is repeated.
 
-  // Writes. Atomic, ordered, visible to the caller's next read when they return. An error other
-  // than InvalidArgument, FailedPrecondition or ResourceExhausted leaves the write's outcome
-  // unknown until the next Open.
+  // Writes are atomic and ordered, and are visible to the caller's next read when they return.
+  // After an error other than InvalidArgument, FailedPrecondition or ResourceExhausted the outcome
+  // of the write is unknown until the next Open.
   absl::Status Put(std::string_view key, std::string_view value, const WriteOptions& = {});
-  absl::Status Delete(std::string_view key, const WriteOptions& = {});  // ok where absent
-  // Applies `operand` to the value of `key` by Options::merge_operator, without reading it: reads,
-  // flush and compaction do that. FailedPrecondition without an operator.
+  absl::Status Delete(std::string_view key, const WriteOptions& = {});  // ok if absent
+  // Applies `operand` to the value of `key` by Options::merge_operator. Reads nothing: later reads,
+  // flushes and compactions compute the value. Returns FailedPrecondition if there is no operator.
   absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
   absl::Status Write(const WriteBatch& batch, const WriteOptions& = {});
 
-  // The value of `key`, copied, or NotFound. DataLoss names the damaged file and key range.
+  // Returns a copy of the value of `key`, or NotFound. DataLoss names the damaged file and the key
+  // range.
   absl::StatusOr<std::string> Get(std::string_view key, const ReadOptions& = {});
-  // As above, without a copy for long values.
+  // Sets `*value` to the value of `key`, without copying a long one.
   absl::Status Get(std::string_view key, PinnedValue* value, const ReadOptions& = {});
-  // keys, values and statuses have the same size; results stand at the key's index. Duplicates and
-  // any order are fine. All keys are read at one moment.
+  // Reads all keys as of the same moment. The result for keys[i] is in values[i] and statuses[i];
+  // the three spans have the same size. Keys may repeat and come in any order.
   void MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                 std::span<absl::Status> statuses, const ReadOptions& = {});
-  // Never null; an iterator that could not be made is not Valid() and has the error in status().
+  // Returns an iterator, never null. If it could not be made, it is not Valid() and its status() is
+  // the error.
   std::unique_ptr<Iterator> NewIterator(const ReadOptions& = {});
-  // The state of this moment, kept readable until the last reference goes.
+  // Returns the current state, which stays readable until the last reference is released.
   std::shared_ptr<const Snapshot> GetSnapshot();
 
-  // Upkeep.
-  // Everything written so far is in SSTables, synced, on return.
+  // Writes everything written so far to SSTables and syncs them.
   absl::Status Flush();
-  // Flushes, then merges all that overlaps [begin, end) into the lowest level; absent: unbounded.
+  // Flushes, then compacts everything that overlaps [begin, end) into the last level. An absent
+  // bound is unbounded.
   absl::Status CompactRange(std::optional<std::string_view> begin = {},
                             std::optional<std::string_view> end = {});
-  // No flush or compaction is due or running on return.
+  // Waits until no flush or compaction is due or running.
   absl::Status WaitForIdle();
-  // Reads every live byte on disk and checks every checksum. DataLoss names the first damage.
+  // Reads every live byte on disk and checks every checksum. Returns DataLoss that names the first
+  // damage.
   absl::Status Verify();
-  // Counters and gauges, as of now.
+  // Returns the current counters and gauges.
   Stats GetStats() const;
-  // "cambium.levels", "cambium.stats", "cambium.version", "cambium.last-sequence",
-  // "cambium.num-files-at-level<N>", "cambium.approximate-memory-usage"; nullopt for any other
-  // name.
+  // Returns the property of that name: "cambium.levels", "cambium.stats", "cambium.version",
+  // "cambium.last-sequence", "cambium.num-files-at-level<N>" or "cambium.approximate-memory-usage";
+  // nullopt for any other name.
   std::optional<std::string> GetProperty(std::string_view name) const;
-  // Bytes on disk that keys in [begin, end) take, about.
+  // Returns the approximate number of bytes on disk that the keys in [begin, end) take.
   uint64_t ApproximateSize(std::string_view begin, std::string_view end) const;
-  // Whether all is well, and if not, what was the first error.
+  // Returns the state of the database and, if it is not healthy, the first error.
   Health GetHealth() const;
-  // Tries to bring a database in state kReadOnly or kNoSpace back to writing.
+  // Tries to make a database in state kReadOnly or kNoSpace writable again.
   absl::Status Resume();
 
  private:
@@ -111,12 +114,12 @@ class CAMBIUM_EXPORT DB {
   std::unique_ptr<Impl> impl_;
 };
 
-// Removes the files of the database in `path`, and no other file; the directory too if it is empty
-// then and may be removed (one that `path` reaches through a symbolic link stays, and so does the
-// link). ok where there is none; LockHeldError while it is open.
+// Removes the files of the database in `path` and no other files. Removes the directory too if it
+// is then empty and may be removed (if `path` is a symbolic link, the link and the directory stay).
+// Returns ok if there is no database, and LockHeldError if it is open.
 CAMBIUM_EXPORT absl::Status DestroyDB(const std::string& path);
 
-// "1.0.0".
+// Returns the version of the library, such as "1.0.0".
 CAMBIUM_EXPORT std::string_view Version();
 
 }  // namespace cambium

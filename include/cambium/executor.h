@@ -1,4 +1,4 @@
-// Executor: where the engine's background work runs.
+// Executor: runs the engine's background work.
 #ifndef CAMBIUM_EXECUTOR_H_
 #define CAMBIUM_EXECUTOR_H_
 
@@ -8,27 +8,26 @@
 
 namespace cambium {
 
-// Work of an upper lane is started before work of a lower one.
+// The priority of a task: tasks of an earlier lane start before tasks of a later one.
 enum class Lane { kFlush = 0, kCompaction = 1, kMaintenance = 2 };
 inline constexpr int kLaneCount = 3;
 
 // Thread-safe. One executor may serve several databases. Tasks may schedule tasks.
 class CAMBIUM_EXPORT Executor {
  public:
-  virtual ~Executor() = default;  // tasks not yet started are run first
+  virtual ~Executor() = default;  // first runs the tasks that have not started
 
-  // Runs `task` some time later, never inside this call. Tasks of a lane start in the order of
-  // their scheduling, or, in the seeded executor for tests, in an order drawn from the seed. May
-  // throw std::bad_alloc, and has not scheduled the task then. Tasks throw nothing.
+  // Runs `task` later, never inside this call. Tasks of a lane start in the order in which they
+  // were scheduled, or, in the seeded executor for tests, in an order drawn from the seed. If it
+  // throws std::bad_alloc, the task is not scheduled. Tasks throw nothing.
   virtual void Schedule(Lane lane, std::function<void()> task) = 0;
 
-  // Where tasks run on threads of the executor's own: does nothing and answers false. Where they
-  // run only when somebody lends a thread: runs one waiting task in the caller's and answers true;
-  // false where none waits. Whoever waits for background work calls this first. The caller holds no
-  // lock.
+  // If tasks run on threads of the executor: does nothing and returns false. If tasks run on the
+  // threads of callers only: runs one waiting task and returns true, or returns false if there is
+  // none. A caller that waits for background work calls this first, and holds no lock.
   virtual bool RunOne() = 0;
 
-  // How many tasks can run at once.
+  // Returns the number of tasks that can run at the same time.
   virtual int Concurrency() const = 0;
 };
 

@@ -1,15 +1,15 @@
-// FileSystem: everything the engine asks of an operating system's files.
+// FileSystem: everything that the engine needs of an operating system's files.
 //
-// The engine reaches files through this interface alone, so that tests can cut the power, fail any
-// call and check the order of writes and syncs, and so that a program can keep a database wherever
-// it likes.
+// The engine uses files only through this interface, so that tests can simulate a power failure,
+// fail any call and check the order of writes and syncs, and so that a program can store a database
+// anywhere.
 //
 // Paths are absolute or relative to the process, '/'-separated. Files are not reached through a
 // symbolic link in the last part of their path (directories are). Errors carry the operation, the
 // path and the reason in their message, and one of these codes: NotFound (ENOENT), AlreadyExists
 // (EEXIST), ResourceExhausted (ENOSPC, EDQUOT, EFBIG), FailedPrecondition (a lock that is held),
 // PermissionDenied (EACCES, EPERM, EROFS), Unimplemented (the file system cannot), Unavailable (any
-// other error of the operating system). Aborted stands for EMFILE and ENFILE and for nothing else:
+// other error of the operating system). Aborted means EMFILE or ENFILE and nothing else:
 // the process or the machine has no descriptor left, and the call has changed nothing. The engine
 // then closes files that it can open again, and repeats the call.
 //
@@ -55,8 +55,8 @@ class CAMBIUM_EXPORT RandomAccessFile {
   virtual absl::StatusOr<uint64_t> Size() const = 0;
 };
 
-// A new file written from its start to its end. Destroying it without Close() leaves what was
-// written in unknown state.
+// A new file, written from its start to its end. If it is destroyed without Close(), its content is
+// unknown.
 class CAMBIUM_EXPORT WritableFile {
  public:
   virtual ~WritableFile() = default;
@@ -64,7 +64,7 @@ class CAMBIUM_EXPORT WritableFile {
   // Appends `data`. After an error the file's end is unknown: do not append again.
   [[nodiscard]] virtual absl::Status Append(std::string_view data) = 0;
 
-  // Everything appended so far survives a power cut when this returns ok. (The file's directory
+  // If this returns ok, everything appended so far survives a power failure. (The file's directory
   // entry does so only after SyncDirectory.) After an error do not call it again.
   [[nodiscard]] virtual absl::Status Sync() = 0;
 
@@ -72,35 +72,34 @@ class CAMBIUM_EXPORT WritableFile {
   [[nodiscard]] virtual absl::Status Close() = 0;
 };
 
-// A file of fixed size whose blocks are allocated before use and which reads as zeros where it was
-// never written; the log's segment. It may be written through memory and by position at once: both
-// see the same bytes.
+// A file of fixed size whose blocks are allocated before use; bytes that were never written are
+// zeros. A segment of the log. It may be written through memory and by position at the same time:
+// both see the same bytes.
 class CAMBIUM_EXPORT LogFile {
  public:
   virtual ~LogFile() = default;
 
-  // The whole file as writable memory, valid until Close(), or null where the file system cannot
-  // promise that a store never fails for want of space; then WriteAt is the only way in. The first
-  // call makes the mapping, and is made before the file is shared among threads.
+  // Returns the whole file as writable memory, valid until Close(); or null if the file system
+  // cannot guarantee that a store never fails for lack of space, and then WriteAt is the only way
+  // to write. The first call makes the mapping, and must return before other threads use the file.
   virtual char* Mapping() const = 0;
 
-  // A flag that is set when bytes of the mapping were lost: the file was cut short by another hand,
-  // and what was stored behind its end went nowhere. Look at it after a store. Null if the file
-  // system cannot tell. Valid while the LogFile is.
+  // Returns a flag that is set if bytes of the mapping were lost: another process has truncated the
+  // file, and stores behind its end had no effect. The caller checks it after a store. Null if the
+  // file system cannot detect that. Valid as long as the LogFile.
   virtual const std::atomic<bool>* MappingLost() const { return nullptr; }
 
-  // Makes [offset, offset + size) of the mapping resident, so that storing there does not fault. A
-  // hint.
+  // Makes [offset, offset + size) of the mapping resident, so that stores do not fault. A hint.
   virtual void Populate(uint64_t offset, uint64_t size) = 0;
 
   // Writes `data` at `offset`, inside the size given at creation.
   [[nodiscard]] virtual absl::Status WriteAt(uint64_t offset, std::string_view data) = 0;
 
-  // Everything stored or written before the call survives a power cut when this returns ok.
+  // If this returns ok, everything stored or written before the call survives a power failure.
   [[nodiscard]] virtual absl::Status Sync() = 0;
 
-  // Releases the mapping and the handle, and cuts the file to `final_size` bytes first (pass the
-  // size given at creation to keep it whole). Does not sync.
+  // Truncates the file to `final_size` bytes (the size given at creation leaves it whole), then
+  // releases the mapping and the handle. Does not sync.
   [[nodiscard]] virtual absl::Status Close(uint64_t final_size) = 0;
 };
 
@@ -110,20 +109,20 @@ class CAMBIUM_EXPORT FileLock {
   virtual ~FileLock() = default;
 };
 
-// Any number of kShared holders exclude kExclusive ones, and one kExclusive holder everybody.
+// kShared excludes kExclusive; kExclusive excludes both.
 enum class LockMode { kShared, kExclusive };
 
 class CAMBIUM_EXPORT FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // Returns `path` in a form that keeps its meaning when the process changes its working directory.
-  // By default `path` itself: for file systems that know no working directory.
+  // Returns `path` in a form that keeps its meaning if the process changes its working directory.
+  // The default returns `path`, for file systems without a working directory.
   virtual absl::StatusOr<std::string> AbsolutePath(const std::string& path) { return path; }
 
-  // Returns a file system that holds the directory which is at `directory` now. Paths below
-  // `directory` lead into that one, even after it was renamed or another took its place; all other
-  // paths are as here. Null by default: the caller then goes on with this file system.
+  // Returns a file system in which paths below `directory` refer to the directory that has that
+  // name now, even after it was renamed or replaced; all other paths are unchanged. The default
+  // returns null: the caller then uses this file system.
   virtual absl::StatusOr<std::shared_ptr<FileSystem>> HoldDirectory(
       const std::string& /*directory*/) {
     return std::shared_ptr<FileSystem>();
@@ -133,58 +132,60 @@ class CAMBIUM_EXPORT FileSystem {
   virtual absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(
       const std::string& path) = 0;
 
-  // Makes a new empty file; an existing one of that name is an error (AlreadyExists).
+  // Creates an empty file. Returns AlreadyExists if there is a file of that name.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) = 0;
 
-  // Makes a new file of `size` bytes with its blocks allocated (AlreadyExists where there is one).
+  // Creates a file of `size` bytes and allocates its blocks. Returns AlreadyExists if there is a
+  // file of that name.
   virtual absl::StatusOr<std::unique_ptr<LogFile>> CreateLog(const std::string& path,
                                                              uint64_t size) = 0;
 
   // Syncs the content of an existing file that some earlier process may have written.
   [[nodiscard]] virtual absl::Status SyncFile(const std::string& path) = 0;
 
-  // Creations, renames, links and removals done in this directory so far survive a power cut.
+  // If this returns ok, earlier creations, renames, links and removals in this directory survive a
+  // power failure.
   [[nodiscard]] virtual absl::Status SyncDirectory(const std::string& path) = 0;
 
-  // Makes a directory and its missing parents; one that exists is fine.
+  // Creates a directory and its missing parents. Returns ok if it exists.
   [[nodiscard]] virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Removes an empty directory. FailedPrecondition if it must stay: it is not empty, a mount point,
-  // or `path` is a symbolic link.
+  // Removes an empty directory. Returns FailedPrecondition if it is not empty or a mount point, or
+  // if `path` is a symbolic link.
   [[nodiscard]] virtual absl::Status RemoveDirectory(const std::string& path) = 0;
 
-  // Names (no paths) of the entries of a directory, "." and ".." left out, sorted.
+  // Returns the names (not paths) of the entries of a directory, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) = 0;
 
-  // Renames over whatever stands at `to`.
+  // Renames `from` to `to`, and replaces a file of that name.
   [[nodiscard]] virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
-  // A second name for one file; AlreadyExists where `to` stands.
+  // Gives the file a second name. Returns AlreadyExists if there is a file at `to`.
   [[nodiscard]] virtual absl::Status Link(const std::string& from, const std::string& to) = 0;
   [[nodiscard]] virtual absl::Status Remove(const std::string& path) = 0;
-  // Cuts an existing file to `size` bytes.
+  // Truncates an existing file to `size` bytes.
   [[nodiscard]] virtual absl::Status Truncate(const std::string& path, uint64_t size) = 0;
 
   virtual absl::StatusOr<uint64_t> FileSize(const std::string& path) = 0;
-  // Returns whether there is something at `path`; an error if the path cannot be looked at.
+  // Returns whether there is a file or directory at `path`, or an error if that cannot be known.
   virtual absl::StatusOr<bool> Exists(const std::string& path) = 0;
 
-  // Takes the lock file `path`. LockHeldError, with the holder's pid where known, while another
-  // process, or another user in this one, holds it in a way that excludes this one.
-  // kExclusive makes the file where it is missing and leaves the pid in it; kShared changes nothing
-  // on disk, and where there is no such file it is granted at once.
+  // Locks the file `path`. Returns LockHeldError, with the holder's pid if it is known, if another
+  // process, or another caller in this one, holds a lock that excludes `mode`. kExclusive creates a
+  // missing file and writes the pid into it; kShared changes nothing on disk, and succeeds if there
+  // is no such file.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path,
                                                          LockMode mode) = 0;
 
-  // Bytes that may still be written below this directory.
+  // Returns the number of bytes that can still be written below this directory.
   virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
 };
 
-// Returns a FailedPrecondition that IsLockHeld tells from every other one: for Lock to return.
+// Returns a FailedPrecondition that IsLockHeld recognizes, for implementations of Lock.
 CAMBIUM_EXPORT absl::Status LockHeldError(std::string_view message);
 // Returns true if `status` is a LockHeldError. DB::Open and DestroyDB return it unchanged while the
 // database is open elsewhere.
 CAMBIUM_EXPORT bool IsLockHeld(const absl::Status& status);
 
-// The operating system's own. Never null; shared by the process.
+// Returns the file system of the operating system. Never null; shared by the process.
 CAMBIUM_EXPORT std::shared_ptr<FileSystem> DefaultFileSystem();
 
 }  // namespace cambium

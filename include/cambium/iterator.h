@@ -1,4 +1,4 @@
-// Iterator: an ordered walk over a database, in both directions.
+// Iterator: reads the entries of a database in key order, in both directions.
 #ifndef CAMBIUM_ITERATOR_H_
 #define CAMBIUM_ITERATOR_H_
 
@@ -9,9 +9,9 @@
 
 namespace cambium {
 
-// A consistent view from the moment of its making; pins that view until destroyed. Where Valid()
-// turns false, look at status(): ok means the end of the data, anything else that the walk stopped
-// short. Destroy it before its DB. Belongs to one thread at a time.
+// A consistent view of the database as of its creation, which it pins until it is destroyed. If
+// Valid() returns false, the caller must check status(): ok means the end of the data, anything
+// else means that the iterator stopped before it. Destroy it before its DB. One thread at a time.
 class CAMBIUM_EXPORT Iterator {
  public:
   Iterator() = default;
@@ -19,27 +19,27 @@ class CAMBIUM_EXPORT Iterator {
   Iterator& operator=(const Iterator&) = delete;
   virtual ~Iterator() = default;
 
-  // Whether it stands on an entry.
+  // Returns true if the iterator is positioned at an entry.
   virtual bool Valid() const = 0;
 
-  // First and last key inside the bounds.
+  // Moves to the first or the last key within the bounds.
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
 
-  // First key >= target; last key <= target. Inside the bounds.
+  // Moves to the first key >= target, or to the last key <= target, within the bounds.
   virtual void Seek(std::string_view target) = 0;
   virtual void SeekForPrev(std::string_view target) = 0;
 
-  // Require Valid(). The order of the keys is Options::comparator's.
+  // Moves to the next or the previous key in the order of Options::comparator. Requires Valid().
   virtual void Next() = 0;
   virtual void Prev() = 0;
 
-  // Require Valid(). The bytes live until the next move.
+  // Return the current entry. Require Valid(). The bytes are valid until the next move.
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
 
-  // ok at the end of the data; the error where the walk stopped short of it. Sticky until the
-  // next Seek.
+  // Returns ok if the iterator is valid or at the end of the data, else the error that stopped it,
+  // until the next Seek.
   virtual absl::Status status() const = 0;
 };
 

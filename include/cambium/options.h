@@ -1,6 +1,6 @@
 // Options of a database, of a write and of a read.
 //
-// Defaults serve: a program sets memory_budget and seldom anything else.
+// The defaults are good: a program sets memory_budget and seldom anything else.
 #ifndef CAMBIUM_OPTIONS_H_
 #define CAMBIUM_OPTIONS_H_
 
@@ -19,79 +19,79 @@
 
 namespace cambium {
 
-// How the blocks of the lower levels are compressed. The numbers are stored in files.
+// The compression of blocks in the lower levels. The numbers are stored in files.
 enum class Compression : uint8_t { kNone = 0, kZstd = 1 };
 
-// What DB::Open takes. Plain data; a copy is kept. A value outside of its bounds is
-// InvalidArgument, which names the option and the bounds.
+// The options of DB::Open, which keeps a copy. Plain data. If a value is out of bounds, Open
+// returns InvalidArgument, which names the option and the bounds.
 struct Options {
-  // Make the database where there is none; otherwise a missing one is NotFound.
+  // If there is no database: true creates one, false returns NotFound.
   bool create_if_missing = true;
-  // A database that exists is AlreadyExists.
+  // If there is a database: true returns AlreadyExists.
   bool error_if_exists = false;
-  // Look only: nothing on disk is changed, not even the log replayed into tables; writes answer
-  // FailedPrecondition. Several read-only opens and no writer may share a directory.
+  // Changes nothing on disk and does not even write the replayed log to tables; writes return
+  // FailedPrecondition. Any number of read-only opens may share a directory, without a writer.
   bool read_only = false;
 
-  // Bytes for memtables, block cache, indexes and filters, all together; at most 64 TiB. At least
-  // 1 MiB is used.
+  // Bytes for memtables, block cache, indexes and filters together; at most 64 TiB. The database
+  // uses at least 1 MiB.
   size_t memory_budget = size_t{512} << 20;
-  // Bytes of one memtable; 0: chosen from memory_budget; at most 64 GiB. At least 64 KiB is
-  // used.
+  // Bytes of one memtable, at most 64 GiB and at least 64 KiB; 0: derived from memory_budget.
   size_t memtable_size = 0;
-  // Bytes of the block cache; 0: what memory_budget leaves; at most 64 TiB.
+  // Bytes of the block cache, at most 64 TiB; 0: the rest of memory_budget.
   size_t block_cache_size = 0;
-  // Threads for flush and compaction; 0: chosen from the cores; at most 1024.
+  // Threads for flush and compaction, at most 1024; 0: derived from the number of cores.
   int background_threads = 0;
-  // Descriptors that the database keeps open to read its tables, at most; 0: chosen from the limit
-  // of the process (RLIMIT_NOFILE). With fewer than tables, files are closed and opened again.
+  // The most descriptors that the database keeps open to read its tables; 0: derived from the
+  // limit of the process (RLIMIT_NOFILE). If there are more tables, files are closed and reopened.
   int max_open_files = 0;
 
   Compression compression = Compression::kZstd;
   int compression_level = 1;  // zstd's: -131072 to 22
-  // Bits of filter per key; 0: no filter; at most 64.
+  // Bits of Bloom filter per key, at most 64; 0: no filter.
   double filter_bits_per_key = 10;
-  // Bytes at which a compaction starts the next SSTable; 4 KiB to 1 TiB. At least 64 KiB is used.
+  // Bytes at which a compaction starts the next SSTable, 4 KiB to 1 TiB. The database uses at least
+  // 64 KiB.
   uint64_t target_file_size = uint64_t{64} << 20;
 
-  // Whether the log is written through a memory mapping if the file system allows it: faster, and
-  // for that the library handles SIGBUS of its own mappings (docs/durability.md). False: no
-  // mapping and no handler; each write is a system call.
+  // True: write the log through a memory mapping if the file system allows it. This is faster, and
+  // makes the library handle SIGBUS in its own mappings (docs/durability.md). False: no mapping and
+  // no signal handler; each write is a system call.
   bool mapped_log = true;
 
-  // Order of the keys; must outlive the DB. InvalidArgument at Open where its name differs from the
-  // stored one.
+  // The order of the keys. Must outlive the DB. If its name differs from the stored one, Open
+  // returns InvalidArgument.
   const Comparator* comparator = BytewiseComparator();
 
-  // What DB::Merge does. Null: Merge returns FailedPrecondition, and so does a read of a key that
-  // holds operands; flush and compaction keep them as they are. It is checked at Open as the
-  // comparator is.
+  // The meaning of DB::Merge. If null, Merge and reads of keys with operands return
+  // FailedPrecondition, and flush and compaction keep the operands. If its name differs from the
+  // stored one, Open returns InvalidArgument.
   std::shared_ptr<const MergeOperator> merge_operator;
 
-  // Null: the operating system's.
+  // Null: DefaultFileSystem().
   std::shared_ptr<FileSystem> file_system;
   // Null: the system's clock.
   std::shared_ptr<Clock> clock;
-  // Null: a thread pool of the database's own, with background_threads threads.
+  // Null: a thread pool with background_threads threads, owned by the database.
   std::shared_ptr<Executor> executor;
 };
 
-// What one write promises.
+// The options of one write.
 struct WriteOptions {
-  // false: survives a crash of the process. true: survives a crash of the machine.
+  // False: the write survives a crash of the process. True: it survives a crash of the machine.
   bool sync = false;
-  // Not logged: lost in any crash, until the memtable that holds it is flushed. Not with sync
-  // (InvalidArgument).
+  // True: the write is not logged, and any crash loses it until its memtable is flushed. Together
+  // with sync it is InvalidArgument.
   bool disable_wal = false;
 };
 
-// What one read sees.
+// The options of one read or iterator.
 struct ReadOptions {
-  // Null: the newest state when the call starts.
+  // The state to read; null: the newest one when the call starts.
   std::shared_ptr<const Snapshot> snapshot;
-  // Iterators: [lower_bound, upper_bound), each owned, so never dangling.
+  // The keys that an iterator sees: [lower_bound, upper_bound). An absent bound is unbounded.
   std::optional<std::string> lower_bound, upper_bound;
-  // Whether blocks read from disk stay in the block cache.
+  // True: blocks that are read from disk stay in the block cache.
   bool fill_cache = true;
 };
 

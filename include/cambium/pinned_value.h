@@ -1,4 +1,4 @@
-// PinnedValue: a value where it lies, without a copy.
+// PinnedValue: the result of a read, without a copy of a long value.
 #ifndef CAMBIUM_PINNED_VALUE_H_
 #define CAMBIUM_PINNED_VALUE_H_
 
@@ -11,13 +11,12 @@
 
 namespace cambium {
 
-// Movable handle on a value. Short values are copied into it; long ones stay in a cached block or a
-// memtable, which the handle keeps alive. view() is valid while the handle lives and is neither
-// moved from, Reset() nor reused. It may outlive its DB's next operations but not the DB itself.
-// Thread-compatible.
+// A movable handle to a value. A short value is copied into it; a long one stays in a cached block
+// or a memtable, which the handle keeps alive. view() is valid until the handle is destroyed, moved
+// from, Reset() or reused. Destroy it before its DB. Thread-compatible.
 class CAMBIUM_EXPORT PinnedValue {
  public:
-  // Called once with the argument given to Pin().
+  // Called once, with the argument of Pin().
   using Release = void (*)(void* argument);
 
   PinnedValue() = default;
@@ -30,13 +29,13 @@ class CAMBIUM_EXPORT PinnedValue {
   std::string_view view() const { return view_; }
   std::string ToString() const { return std::string(view_); }
 
-  // Gives up the value; view() is empty afterwards. Keeps its buffer for the next use.
+  // Releases the value; view() is empty afterwards. Keeps its buffer for the next use.
   void Reset() {
     if (release_ != nullptr) std::exchange(release_, nullptr)(argument_);
     view_ = {};
   }
 
-  // For the engine: take a copy, or take a view together with what keeps it alive.
+  // For the engine. Copy() copies `value`. Pin() refers to `value` until it calls `release`.
   void Copy(std::string_view value) {
     Reset();
     copy_.assign(value);

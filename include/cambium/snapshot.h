@@ -1,4 +1,4 @@
-// Snapshot: a moment of a database that reads can go back to.
+// Snapshot: a state of a database that later reads can use.
 #ifndef CAMBIUM_SNAPSHOT_H_
 #define CAMBIUM_SNAPSHOT_H_
 
@@ -8,13 +8,13 @@
 
 namespace cambium {
 
-// Made by DB::GetSnapshot(); released when the last reference goes. Immutable after construction.
-// It may outlive its database, but serves no read then.
+// Created by DB::GetSnapshot() and released with its last reference. Immutable after construction.
+// It may outlive its database, but is then of no use.
 class CAMBIUM_EXPORT Snapshot {
  public:
   virtual ~Snapshot() = default;
 
-  // The number of the last write that reads through this snapshot see.
+  // Returns the sequence number of the last write that is visible through this snapshot.
   virtual uint64_t sequence() const = 0;
 };
 

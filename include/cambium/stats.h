@@ -1,4 +1,4 @@
-// Stats: what a database has done since it was opened.
+// Stats and Health: what a database has done since it was opened, and its state.
 #ifndef CAMBIUM_STATS_H_
 #define CAMBIUM_STATS_H_
 
@@ -17,7 +17,7 @@ struct HistogramSummary {
   double p50 = 0, p90 = 0, p99 = 0, p999 = 0, p9999 = 0;
 };
 
-// One level of the tree, now.
+// The current state of one level of the tree.
 struct LevelStats {
   uint64_t files = 0;
   uint64_t runs = 0;
@@ -26,23 +26,25 @@ struct LevelStats {
   uint64_t tombstones = 0;
 };
 
-// Counters since Open, and gauges (named `…_now`). Plain data: a copy taken at one moment.
+// Counters since Open, and gauges (named `…_now`). Plain data: a copy.
 struct Stats {
-  // Operations asked for.
+  // Operations of the user.
   uint64_t keys_written = 0, bytes_written = 0;  // user keys and values
   uint64_t gets = 0, gets_found = 0, seeks = 0;
-  // Bytes that went to disk.
+  // Bytes written to disk.
   uint64_t log_bytes = 0, log_syncs = 0;
   uint64_t flush_bytes = 0, flushes = 0;
   uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0, compactions = 0;
   uint64_t trivial_moves = 0;
-  // Entries that flush and compaction took in, and what became of them (D18: in = out + dropped).
+  // Entries that flush and compaction read, and what became of them: in = out + shadowed + dropped
+  // + merged (D18).
   uint64_t entries_in = 0, entries_out = 0;
   uint64_t entries_shadowed = 0, tombstones_dropped = 0, entries_merged = 0;
-  // Reads of tables, compaction's too: keys that filters ruled out, data blocks, bytes of blocks.
+  // Reads of tables, including those of compactions: keys that filters excluded, data blocks, bytes
+  // of blocks.
   uint64_t filter_negatives = 0;
   uint64_t block_cache_hits = 0, block_cache_misses = 0, block_bytes_read = 0;
-  // Stalls.
+  // Waits of writers for flush and compaction.
   uint64_t stall_micros = 0, stalls = 0;
   // Gauges.
   uint64_t memtable_bytes_now = 0, frozen_memtables_now = 0, block_cache_bytes_now = 0;
@@ -52,17 +54,17 @@ struct Stats {
   HistogramSummary flush_micros, compaction_micros, sync_micros, stall_histogram_micros;
 };
 
-// What stands between a database and its writes.
+// The state of a database, and the error that caused it.
 struct Health {
   enum class State {
     kHealthy,   // everything works
-    kNoSpace,   // writes answer ResourceExhausted until space comes back, then go on by themselves
-    kReadOnly,  // a write-side error: reads go on; Resume() or reopen brings writes back
-    kDamaged,   // reads and writes go on; some key ranges answer DataLoss
+    kNoSpace,   // writes return ResourceExhausted until there is space, then work again
+    kReadOnly,  // after a write error: reads work; Resume() or a reopen makes writes work again
+    kDamaged,   // reads and writes work, but reads of some key ranges return DataLoss
   };
   State state = State::kHealthy;
-  absl::Status cause;                      // the first error; ok while healthy
-  std::vector<std::string> damaged_files;  // quarantined where they lie, never deleted
+  absl::Status cause;                      // the first error; ok if healthy
+  std::vector<std::string> damaged_files;  // quarantined in place, never deleted
 };
 
 }  // namespace cambium

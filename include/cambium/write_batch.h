@@ -11,33 +11,33 @@
 
 namespace cambium {
 
-// Later operations of a batch win over earlier ones on the same key. Held in the very bytes that
-// the log stores (docs/format/log.md), so that a write encodes nothing twice. Thread-compatible.
+// A later operation on a key takes effect after an earlier one. A batch holds the bytes that the
+// log stores (docs/format/log.md), so that a write encodes nothing twice. Thread-compatible.
 //
-// A key over 64 KiB or a value over 1 GiB is remembered, and DB::Write answers InvalidArgument and
-// writes nothing.
+// If a key exceeds 64 KiB or a value 1 GiB, DB::Write returns InvalidArgument and writes nothing.
 class CAMBIUM_EXPORT WriteBatch {
  public:
   WriteBatch();
 
   void Put(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
-  // See DB::Merge. DB::Write returns FailedPrecondition, and writes nothing, if the database has no
-  // merge operator.
+  // See DB::Merge. If the database has no merge operator, DB::Write returns FailedPrecondition and
+  // writes nothing.
   void Merge(std::string_view key, std::string_view operand);
   void Clear();
 
-  // Operations in the batch.
+  // Returns the number of operations.
   size_t Count() const;
-  // Bytes that the batch takes in the log.
+  // Returns the number of bytes that the batch takes in the log.
   size_t ByteSize() const { return rep_.size(); }
-  // Adds the operations of `other` after this batch's own.
+  // Appends the operations of `other`.
   void Append(const WriteBatch& other);
 
-  // The encoded batch, as the log stores it.
+  // Returns the encoded batch, as the log stores it. Valid until the batch changes.
   std::string_view Encoded() const { return rep_; }
-  // Whether every key and value so far was inside the limits.
+  // Returns true if every key and value is within the limits.
   bool WithinLimits() const { return within_limits_; }
+  // Returns true if there is a Merge() among the operations.
   bool HasMerges() const { return has_merges_; }
 
  private:

@@ -84,7 +84,7 @@ TEST(MergeStream, KeepsWhatTheHeadersExampleKeeps) {
   EXPECT_TRUE(outcome.status.ok());
 }
 
-TEST(MergeStream, DropsByStratum) {
+TEST(MergeStream, DropsByStripe) {
   const struct {
     const char* what;
     const char* in;
@@ -105,12 +105,12 @@ TEST(MergeStream, DropsByStratum) {
       {"a snapshot newer than all", "a@9 a@8", {100}, false, "a@9*"},
       {"zeroed under the oldest snapshot", "a@9 a@3 b@4", {5}, true, "a@9* a@0 b@0*"},
       {"not zeroed above it", "a@9 b@6", {5}, true, "a@9* b@6*"},
-      {"tombstone kept for a newer stratum", "a-9 a@3", {5}, true, "a-9* a@0"},
+      {"tombstone kept for a newer stripe", "a-9 a@3", {5}, true, "a-9* a@0"},
       {"tombstone dropped under the oldest", "a@9 a-4 a@3", {5}, true, "a@9*"},
       {"zeroed before", "a@0 b@0", {5}, true, "a@0* b@0*"},
       {"unknown kinds pass with all below them", "a?9 a@8 a@7 b@1", {}, true, "a?9* a@8 a@7 b@0*"},
       {"unknown kinds below a value are shadowed", "a@9 a?8", {}, false, "a@9*"},
-      {"unknown kind in an older stratum", "a@9 a@8 a?4 a@3 a-2", {5}, true, "a@9* a?4 a@3 a-2"},
+      {"unknown kind in an older stripe", "a@9 a@8 a?4 a@3 a-2", {5}, true, "a@9* a?4 a@3 a-2"},
       {"empty key", "@7 @6 a@5", {}, false, "@7* a@5*"},
   };
   for (const auto& test : kCases) {

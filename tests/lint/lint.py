@@ -3,7 +3,7 @@
 
     tests/lint/lint.py [--root DIR] [LINT…]
 
-LINT is one of layers, sizes, tokens, docs, layout; all of them where none is named. Exit code 0: clean, 1:
+LINT is one of layers, sizes, tokens, docs, words, layout; all of them if none is named. Exit code 0: clean, 1:
 findings, 77: a lint could not run here (CTest's code for skipped).
 """
 
@@ -19,9 +19,10 @@ import layers  # noqa: E402
 import layout  # noqa: E402
 import sizes  # noqa: E402
 import tokens  # noqa: E402
+import words  # noqa: E402
 from tree import Findings, Tree  # noqa: E402
 
-LINTS = {"layers": layers, "sizes": sizes, "tokens": tokens, "docs": docs, "layout": layout}
+LINTS = {"layers": layers, "sizes": sizes, "tokens": tokens, "docs": docs, "words": words, "layout": layout}
 SKIPPED = 77
 
 

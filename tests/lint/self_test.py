@@ -14,6 +14,7 @@ import docs  # noqa: E402
 import layers  # noqa: E402
 import sizes  # noqa: E402
 import tokens  # noqa: E402
+import words  # noqa: E402
 from tree import LIBRARY, Findings, Tree  # noqa: E402
 
 LAYERS = """
@@ -223,6 +224,22 @@ class TokensTest(LintTest):
     def test_refuses_a_class_without_its_thread_rule(self):
         self.write("wal/writer.h", HEADER.format("WAL_WRITER", "// Writes.\nclass Writer {\n  int x_;\n};"))
         self.assert_one(tokens, "class Writer", "thread rule")
+
+
+class WordsTest(LintTest):
+    def test_refuses_where_in_a_public_header_only(self):
+        self.write("include/cambium/db.h", "// NotFound where there is none.\n")
+        self.write("util/coding.h", "// NotFound where there is none.\n")
+        self.write("docs/place.md", "The place where files lie.\n")
+        self.assert_one(words, "include/cambium/db.h:1", '"where": write if')
+
+    def test_refuses_the_verbs_of_persons_in_documents(self):
+        self.write("README.md", "It stores.\nGet Answers NotFound.\n")
+        self.assert_one(words, "README.md:2", '"Answers": write return')
+
+    def test_leaves_longer_words_alone(self):
+        self.write("README.md", "An understanding outstanding bystander foretells nothing.\n")
+        self.assertEqual(self.findings(words), [])
 
 
 class DocsTest(LintTest):
