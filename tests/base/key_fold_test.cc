@@ -106,7 +106,7 @@ TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
   for (const Case& c : cases) {
     KeyFold forward(c.seen_at, &append);
     for (const auto& [tag, value] : c.versions) {
-      if (forward.Step(tag, std::string(value)) != State::kMore) break;
+      if (forward.Step(tag, value) != State::kMore) break;
     }
     if (forward.state() == State::kValue) forward.KeepValue();
     KeyFold backward(1, &append);

@@ -145,6 +145,7 @@ TEST_F(CompactionTest, WritersGoOnOverManyDamagedRuns) {
       CAMBIUM_ASSERT_OK(db_->Put(Key('a', i), Value(&random_)));
       CAMBIUM_ASSERT_OK(db_->Flush());
     }
+    CAMBIUM_ASSERT_OK(db_->WaitForIdle());  // the fault is the Get's
     faults_->AddRule(
         {.kind = env::OperationKind::kRead, .path_part = ".sst", .effect = env::Effect::kBitFlip});
     CAMBIUM_EXPECT_CODE(db_->Get(Key('a', i)), kDataLoss);

@@ -111,7 +111,7 @@ int Main(const Flags& flags) {
                 static_cast<unsigned long long>(number), Describe(settings).c_str());
     std::fflush(stdout);
     Round(settings, flags.scratch, &reporter).Run();
-    const std::string growth = Growth(before, ResourcesNow());
+    const std::string growth = LastingGrowth(before);
     if (!growth.empty() && !reporter.failed()) reporter.Fail(growth);
   }
   const std::string missing = Missing(reporter, rounds, flags.round.has_value());

@@ -2,9 +2,11 @@
 
 #include <malloc.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,19 +22,6 @@ uint64_t EntriesIn(const char* directory) {
   return static_cast<uint64_t>(std::distance(begin(entries), end(entries)));
 }
 
-}  // namespace
-
-Resources ResourcesNow() {
-  Resources resources;
-  resources.descriptors = EntriesIn("/proc/self/fd");
-  resources.threads = EntriesIn("/proc/self/task");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  const struct mallinfo2 heap = ::mallinfo2();
-  resources.heap_bytes = heap.uordblks + heap.hblkhd;
-#endif
-  return resources;
-}
-
 std::string Growth(const Resources& before, const Resources& now) {
   if (now.descriptors > before.descriptors) {
     return absl::StrCat(now.descriptors, " descriptors are open, before the round ",
@@ -46,6 +35,30 @@ std::string Growth(const Resources& before, const Resources& now) {
                         before.heap_bytes);
   }
   return "";
+}
+
+}  // namespace
+
+Resources ResourcesNow() {
+  Resources resources;
+  resources.descriptors = EntriesIn("/proc/self/fd");
+  resources.threads = EntriesIn("/proc/self/task");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const struct mallinfo2 heap = ::mallinfo2();
+  resources.heap_bytes = heap.uordblks + heap.hblkhd;
+#endif
+  return resources;
+}
+
+std::string LastingGrowth(const Resources& before) {
+  constexpr int kPolls = 300;
+  std::string growth;
+  for (int poll = 0; poll < kPolls; ++poll) {
+    growth = Growth(before, ResourcesNow());
+    if (growth.empty()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return growth;
 }
 
 std::string DeletedFilesHeld(const std::string& directory) {

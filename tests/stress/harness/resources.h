@@ -15,8 +15,9 @@ struct Resources {
 
 Resources ResourcesNow();
 
-// Empty, or what grew since `before`.
-std::string Growth(const Resources& before, const Resources& now);
+// Empty, or what has grown since `before` and stays so for seconds. (A thread that was joined is
+// listed for another moment: the kernel wakes the joiner first.)
+std::string LastingGrowth(const Resources& before);
 
 // The descriptors of files below `directory` that were removed and are still open. Empty if none.
 std::string DeletedFilesHeld(const std::string& directory);
