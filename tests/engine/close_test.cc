@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -110,9 +111,18 @@ TEST(CloseTest, ReleasesTheLock) {
   CAMBIUM_EXPECT_OK(DestroyDB(path));
 }
 
+// Waits for seconds at most: a thread that was joined is listed for another moment.
+void AwaitThreads(size_t count) {
+  for (int i = 0; i < 300 && EntriesOf("/proc/self/task") > count; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 TEST(CloseTest, ReleasesDescriptorsAndThreads) {
   const test::TempDir dir;
+  const size_t threads_before = EntriesOf("/proc/self/task");
   MustOpen(SmallOptions(), dir.Sub("other"));  // what the process makes once
+  AwaitThreads(threads_before);
   const size_t descriptors = EntriesOf("/proc/self/fd"), threads = EntriesOf("/proc/self/task");
   const auto db = MustOpen(SmallOptions(), dir.Sub("db"));
   for (int i = 0; i < 1000; ++i)
@@ -124,6 +134,7 @@ TEST(CloseTest, ReleasesDescriptorsAndThreads) {
   CAMBIUM_ASSERT_OK(db->Close());
   // The handle on the directory goes with the object.
   EXPECT_LE(EntriesOf("/proc/self/fd"), descriptors + 1);
+  AwaitThreads(threads);
   EXPECT_EQ(EntriesOf("/proc/self/task"), threads);
 }
 
