@@ -40,8 +40,7 @@ void KeyFold::StepOtherNewer(std::string_view value) {
   if (state_ == State::kUnsupported) return;
   if (!has_operands_) {
     has_base_ = state_ == State::kValue;  // its bytes are kept already
-    has_operands_ = true;
-    oldest_first_ = true;
+    has_operands_ = oldest_first_ = true;
     state_ = State::kMerged;
   }
   owned().operands.emplace_back(value);

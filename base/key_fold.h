@@ -11,7 +11,7 @@
 //                 Merge@26 3  →  kMore
 //                 Put@25 "7"  →  kMerged     Merge() makes 7 + 3 + 2
 //
-// A key whose versions end at kMore is absent, or, where has_operands(), merged from operands
+// A key whose versions end at kMore is absent, or, if has_operands(), merged from operands
 // alone.
 //
 // A scan that walks backward meets the versions oldest first. StepNewer() takes them in that order
@@ -67,7 +67,7 @@ class KeyFold {
   }
 
   // The next older version. Requires: not decided, and `tag` is older than every tag stepped over
-  // before, or one of these: a search that was broken off may begin anew. Where it returns kValue,
+  // before, or one of these: a search that was broken off may begin anew. If it returns kValue,
   // value() is `value`, and lives as long.
   State Step(Tag tag, std::string_view value) {
     assert(!decided());

@@ -138,18 +138,18 @@ void MergeStream::MergeHeld() {
 }
 
 void MergeStream::MergeOperands() {
-  for (size_t newer = 0; newer + 1 < held_.size();) {
-    Held& older = held_[newer + 1];
+  size_t last = 0;  // of those that are kept so far
+  for (size_t i = 1; i < held_.size(); ++i) {
     std::string both;
-    if (options_.merge_operator->PartialMerge(current_.key, older.value, held_[newer].value,
+    if (options_.merge_operator->PartialMerge(current_.key, held_[i].value, held_[last].value,
                                               &both)) {
-      held_[newer].value = std::move(both);
-      held_.erase(held_.begin() + static_cast<ptrdiff_t>(newer) + 1);
+      held_[last].value = std::move(both);
       ++counts_.merged;
-    } else {
-      ++newer;
+    } else if (++last != i) {
+      held_[last] = std::move(held_[i]);
     }
   }
+  held_.resize(last + 1);
 }
 
 bool MergeStream::EndsKey() const {

@@ -264,12 +264,11 @@ absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
 }
 
 JobScheduler::Backlog JobScheduler::CountBacklog() const {
-  std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
+  const std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
   MutexLock lock(&backlog_mutex_);
   if (backlog_.version != version) {
-    const uint64_t bytes = compaction::DebtBytes(*version, Policy());
-    const size_t runs = compaction::MergeableRuns(*version);
-    backlog_ = {std::move(version), bytes, runs};
+    backlog_ = {version, compaction::DebtBytes(*version, Policy()),
+                compaction::MergeableRuns(*version)};
   }
   return backlog_;
 }

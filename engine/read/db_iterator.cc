@@ -286,7 +286,10 @@ void DBIterator::FoldOlder() {
       input()->Next();
     }
     if (!StandsOnSaved()) return;
+    const bool first = !fold_.has_operands();
     fold_.Step(input()->tag(), input()->value());
+    // The newest operand's spelling is shown, as in FoldBackward().
+    if (first && fold_.has_operands() && !identical_) saved_key_.assign(input()->key());
   }
 }
 

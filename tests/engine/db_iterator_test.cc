@@ -269,6 +269,25 @@ TEST(DBIterator, ErrorBetweenOperandsIsNoValue) {
   EXPECT_GT(failed, 60);
 }
 
+// Equal keys of a custom order: the newest operand that may be seen is the one whose key is shown.
+TEST(DBIterator, MergedKeyIsSpeltAsItsNewestOperand) {
+  const NoCase no_case;
+  const KeyOrder order(&no_case);
+  const test::AppendOperator append;
+  for (const bool forward : {true, false}) {
+    DBIteratorArgs args{.order = order};
+    args.input = NewVectorIterator(order, {Put("KEY", 20, "too new"),
+                                           {"kEY", MakeTag(9, Kind::kMerge), "b"},
+                                           {"keY", MakeTag(8, Kind::kMerge), "a"},
+                                           Put("key", 5, "v")});
+    args.sequence = 10;
+    args.merge_operator = &append;
+    const auto iterator = NewDBIterator(std::move(args));
+    forward ? iterator->SeekToFirst() : iterator->SeekToLast();
+    EXPECT_EQ(Describe(*iterator), "kEY=v,a,b") << forward;
+  }
+}
+
 TEST(DBIterator, ForwardScanMovesTheInputOnceAKey) {
   Entries entries;
   for (int i = 0; i < 100; ++i) entries.push_back(Put("key" + std::to_string(1000 + i), 5, "v"));
