@@ -95,11 +95,15 @@ class BatchReader {
 class SingleOp {
  public:
   // `tag` is kPut, kMerge or kDelete (then `value` is not looked at).
-  SingleOp(BatchOpTag tag, std::string_view key, std::string_view value) : tag_(tag) {
+  SingleOp(BatchOpTag tag, std::string_view key, std::string_view value, ColumnFamilyId family = 0)
+      : tag_(tag) {
     assert(HasValue(tag) || tag == BatchOpTag::kDelete);
     StoreFixed32(head_.data(), 1);
-    head_[kBatchHeaderSize] = static_cast<char>(tag);
-    char* end = StoreVarint64(head_.data() + kBatchHeaderSize + 1, key.size());
+    char* end = head_.data() + kBatchHeaderSize;
+    *end++ =
+        static_cast<char>(static_cast<uint8_t>(tag) | (family == 0 ? 0 : kBatchColumnFamilyBit));
+    if (family != 0) end = StoreVarint64(end, family);
+    end = StoreVarint64(end, key.size());
     pieces_[0] = {head_.data(), static_cast<size_t>(end - head_.data())};
     pieces_[1] = key;
     if (HasValue(tag)) {
@@ -124,7 +128,7 @@ class SingleOp {
 
  private:
   const BatchOpTag tag_;
-  std::array<char, kBatchHeaderSize + 1 + kMaxVarint64Bytes> head_;
+  std::array<char, kBatchHeaderSize + 1 + 2 * kMaxVarint64Bytes> head_;
   std::array<char, kMaxVarint64Bytes> value_length_;
   std::array<std::string_view, 4> pieces_;
 };

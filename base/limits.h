@@ -22,6 +22,9 @@ inline constexpr int kLevelCount = 7;
 inline constexpr uint64_t kDefaultSegmentSize = uint64_t{64} << 20;
 inline constexpr uint64_t kMinSegmentSize = uint64_t{64} << 10;
 
+// Bytes of the memory budget, at least.
+inline constexpr size_t kMinMemoryBudget = size_t{1} << 20;
+
 // Memtables of one tree that may wait for their flush before writers stop.
 inline constexpr int kMaxFrozenMemtables = 4;
 

@@ -7,17 +7,22 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/merging_iterator.h"
-#include "engine/db_impl.h"
-#include "engine/read/db_iterator.h"
+#include "engine/database.h"
 #include "engine/read/point_read.h"
+#include "engine/read/view_iterator.h"
 #include "engine/validate_options.h"
+#include "engine/verification.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
 #include "util/process.h"
 #include "util/status_macros.h"
 
 namespace cambium {
+
+using engine::Database;
+using engine::ReadMoment;
+using engine::Tree;
+
 namespace {
 
 absl::Status TooLarge(std::string_view key, std::string_view value) {
@@ -26,61 +31,68 @@ absl::Status TooLarge(std::string_view key, std::string_view value) {
                                                  " and ", kMaxValueSize));
 }
 
-absl::Status WriteOne(engine::WritePath* writes, const SingleOp& op, const WriteOptions& options) {
+absl::Status CheckMergeable(const Tree& tree) {
+  if (tree.options().merge_operator != nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError("merge: Options::merge_operator is not set");
+}
+
+absl::Status WriteOne(Database* database, const SingleOp& op, const WriteOptions& options) {
   if (!EntryWithinLimits(op.key(), op.value())) return TooLarge(op.key(), op.value());
+  engine::TreeShare share{database->default_tree, engine::MemTableBytes(op.ByteSize(), 1)};
   engine::CommitRequest request;
   request.pieces = op.pieces();
   request.payload_size = op.ByteSize();
   request.count = 1;
   request.single = &op;
-  return writes->Write(request, options);
+  request.shares = {&share, 1};
+  return database->writes->Write(request, options);
 }
 
 }  // namespace
 
-DB::DB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DB::DB(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 DB::~DB() {
-  if (impl_->open_state.forked()) Abandon(std::move(impl_));
+  if (database_->open_state.forked()) Abandon(std::move(database_));
 }
 
 absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
   RETURN_IF_ERROR(engine::ValidateOptions(options));
   return CatchBadAlloc([&]() -> absl::StatusOr<std::unique_ptr<DB>> {
-    ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Open(options, path));
-    return std::unique_ptr<DB>(new DB(std::move(impl)));
+    ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options, path));
+    return std::unique_ptr<DB>(new DB(std::move(database)));
   });
 }
 
-absl::Status DB::Close() { return impl_->Close(); }
+absl::Status DB::Close() { return database_->Close(); }
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kPut, key, value), options);
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return WriteOne(database_.get(), SingleOp(BatchOpTag::kPut, key, value), options);
   });
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return WriteOne(database_.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
   });
 }
 
 absl::Status DB::Merge(std::string_view key, std::string_view operand,
                        const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    RETURN_IF_ERROR(impl_->CheckMergeable());
-    return WriteOne(impl_->writes.get(), SingleOp(BatchOpTag::kMerge, key, operand), options);
+    RETURN_IF_ERROR(database_->CheckWritable());
+    RETURN_IF_ERROR(CheckMergeable(*database_->default_tree));
+    return WriteOne(database_.get(), SingleOp(BatchOpTag::kMerge, key, operand), options);
   });
 }
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    if (batch.HasMerges()) RETURN_IF_ERROR(impl_->CheckMergeable());
+    RETURN_IF_ERROR(database_->CheckWritable());
+    if (batch.HasMerges()) RETURN_IF_ERROR(CheckMergeable(*database_->default_tree));
     if (!batch.WithinLimits()) {
       return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
                                                      " bytes or a value over ", kMaxValueSize));
@@ -94,7 +106,10 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
     request.pieces = {&encoded, 1};
     request.payload_size = encoded.size();
     request.count = static_cast<uint32_t>(batch.Count());
-    return impl_->writes->Write(request, options);
+    engine::TreeShare share{database_->default_tree,
+                            engine::MemTableBytes(encoded.size(), batch.Count())};
+    request.shares = {&share, 1};
+    return database_->writes->Write(request, options);
   });
 }
 
@@ -107,24 +122,25 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     value->Reset();
-    RETURN_IF_ERROR(impl_->open_state.Check());
-    impl_->context.stats.Add(engine::Counter::kGets, 1);
-    EpochGuard guard(&impl_->context.epochs);
-    ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
+    RETURN_IF_ERROR(database_->open_state.Check());
+    database_->context.stats.Add(engine::Counter::kGets, 1);
+    EpochGuard guard(&database_->context.epochs);
+    const Tree& tree = *database_->default_tree;
+    ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
     absl::Status status = engine::PointRead(
-        &impl_->context, {&guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
+        {&tree.options(), &guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
     if (status.ok()) {
-      impl_->context.stats.Add(engine::Counter::kGetsFound, 1);
+      database_->context.stats.Add(engine::Counter::kGetsFound, 1);
       return status;
     }
-    return impl_->open_state.Outcome(std::move(status));
+    return database_->open_state.Outcome(std::move(status));
   });
 }
 
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                   std::span<absl::Status> statuses, const ReadOptions& options) {
   for (PinnedValue& value : values) value.Reset();
-  if (const absl::Status open = impl_->open_state.Check(); !open.ok()) {
+  if (const absl::Status open = database_->open_state.Check(); !open.ok()) {
     std::fill(statuses.begin(), statuses.end(), open);
     return;
   }
@@ -132,12 +148,13 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
     if (keys.size() != values.size() || keys.size() != statuses.size()) {
       return absl::InvalidArgumentError("keys, values and statuses differ in size");
     }
-    EpochGuard guard(&impl_->context.epochs);
-    ASSIGN_OR_RETURN(const ReadMoment at, impl_->BeginRead(options));
+    EpochGuard guard(&database_->context.epochs);
+    const Tree& tree = *database_->default_tree;
+    ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
     std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
-    engine::MultiPointRead(&impl_->context,
-                           {&guard, at.view->get(), at.sequence, options.fill_cache}, keys, values,
-                           statuses);
+    engine::MultiPointRead(
+        {&tree.options(), &guard, at.view->get(), at.sequence, options.fill_cache}, keys, values,
+        statuses);
     return absl::OkStatus();
   });
   if (!status.ok()) {
@@ -145,58 +162,41 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
     std::fill(statuses.begin(), statuses.end(), status);
     return;
   }
-  for (absl::Status& one : statuses) one = impl_->open_state.Outcome(std::move(one));
-  impl_->context.stats.Add(engine::Counter::kGets, keys.size());
-  impl_->context.stats.Add(
+  for (absl::Status& one : statuses) one = database_->open_state.Outcome(std::move(one));
+  database_->context.stats.Add(engine::Counter::kGets, keys.size());
+  database_->context.stats.Add(
       engine::Counter::kGetsFound,
       static_cast<uint64_t>(std::count_if(statuses.begin(), statuses.end(),
                                           [](const absl::Status& one) { return one.ok(); })));
 }
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
-  engine::Context* const context = &impl_->context;
-  if (absl::Status open = impl_->open_state.Check(); !open.ok()) {
-    return engine::NewDBIterator({.input = NewEmptyIterator(std::move(open))});
+  if (absl::Status open = database_->open_state.Check(); !open.ok()) {
+    return engine::NewErrorIterator(std::move(open));
   }
+  engine::Context* const context = &database_->context;
+  const Tree& tree = *database_->default_tree;
   std::shared_ptr<const engine::ReadView> view;
   absl::StatusOr<ReadMoment> at;
   {
     const EpochGuard guard(&context->epochs);
-    at = impl_->BeginRead(options);
+    at = database_->BeginRead(tree, options);
     if (at.ok()) view = *at->view;
   }
-  engine::DBIteratorArgs args;
-  args.order = context->order;
-  args.lower_bound = options.lower_bound;
-  args.upper_bound = options.upper_bound;
-  if (!at.ok()) {
-    args.input = NewEmptyIterator(at.status());
-    return engine::NewDBIterator(std::move(args));
-  }
-  std::vector<std::unique_ptr<InternalIterator>> children;
-  children.push_back(view->active->table.NewIterator());
-  for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
-  for (const engine::RunView& run : view->tables->runs) {
-    children.push_back(context->NewRunIterator(run.All(), {options.fill_cache, 0}));
-  }
-  args.input = NewMergingIterator(context->order, std::move(children));
-  args.pin = std::move(view);
-  args.merge_operator = context->merge_operator();
-  args.sequence = at->sequence;
-  args.stats = &context->stats;
-  args.open = &impl_->open_state;
-  return engine::NewDBIterator(std::move(args));
+  if (!at.ok()) return engine::NewErrorIterator(at.status());
+  return engine::NewViewIterator({&tree.options(), &context->stats, &database_->open_state},
+                                 std::move(view), at->sequence, options);
 }
 
 std::shared_ptr<const Snapshot> DB::GetSnapshot() {
-  if (!impl_->open_state.Check().ok()) return std::make_shared<const engine::NoSnapshot>();
-  return impl_->context.snapshots->Take([this] { return impl_->writes->visible(); });
+  if (!database_->open_state.Check().ok()) return std::make_shared<const engine::NoSnapshot>();
+  return database_->context.snapshots->Take([this] { return database_->writes->visible(); });
 }
 
 absl::Status DB::Flush() {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    return impl_->writes->Flush();
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return database_->writes->Flush(database_->trees.All());
   });
 }
 
@@ -207,40 +207,42 @@ absl::Status DB::CompactRange(std::optional<std::string_view> begin,
     compaction::KeyRange range;
     if (begin.has_value()) range.begin = std::string(*begin);
     if (end.has_value()) range.end = std::string(*end);
-    return impl_->writes->jobs()->CompactRange(range);
+    return database_->jobs.CompactRange(*database_->default_tree, range);
   });
 }
 
 absl::Status DB::WaitForIdle() {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->open_state.Check());
-    if (impl_->context.options.read_only) return absl::OkStatus();
-    RETURN_IF_ERROR(impl_->writes->jobs()->AwaitIdle());
-    impl_->context.epochs.Drain();
-    impl_->context.reaper.Reap();
+    RETURN_IF_ERROR(database_->open_state.Check());
+    if (database_->context.options.read_only) return absl::OkStatus();
+    RETURN_IF_ERROR(database_->jobs.AwaitIdle());
+    database_->context.epochs.Drain();
+    database_->context.storage.reaper.Reap();
     return absl::OkStatus();
   });
 }
 
 absl::Status DB::Verify() {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->open_state.Check());
-    return impl_->open_state.Outcome(engine::VerifyAll(&impl_->context, *impl_->tree.Pin(),
-                                                       impl_->versions, impl_->writes.get()));
+    RETURN_IF_ERROR(database_->open_state.Check());
+    const bool read_only = database_->context.options.read_only;
+    return database_->open_state.Outcome(
+        engine::VerifyAll(&database_->context.storage, database_->trees, database_->versions,
+                          read_only ? nullptr : database_->writes.get()));
   });
 }
 
 Health DB::GetHealth() const {
-  absl::Status open = impl_->open_state.Check();
+  absl::Status open = database_->open_state.Check();
   if (!open.ok()) return {Health::State::kReadOnly, std::move(open), {}};
-  return impl_->context.errors.Get();
+  return database_->context.errors.Get();
 }
 
 absl::Status DB::Resume() {
   return CatchBadAlloc([&]() -> absl::Status {
-    RETURN_IF_ERROR(impl_->CheckWritable());
-    impl_->writes->jobs()->ForgetFailures();
-    return impl_->writes->Resume();
+    RETURN_IF_ERROR(database_->CheckWritable());
+    database_->jobs.ForgetFailures();
+    return database_->writes->Resume();
   });
 }
 

@@ -8,36 +8,40 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cambium/db.h"
-#include "engine/db_impl.h"
+#include "engine/database.h"
 #include "sstable/table_reader.h"
 
 namespace cambium {
 namespace {
 
-using engine::Context;
 using engine::LiveTable;
 using engine::MemSlot;
 using engine::ReadView;
 using engine::RunView;
+using engine::Tree;
 
-LevelStats StatsOf(std::span<const manifest::Run> runs) {
-  LevelStats stats;
-  stats.runs = runs.size();
+void AddRuns(std::span<const manifest::Run> runs, LevelStats* stats) {
+  stats->runs += runs.size();
   for (const manifest::Run& run : runs) {
-    stats.bytes += run.bytes;
+    stats->bytes += run.bytes;
     for (const manifest::FileRef& file : run.files) {
-      ++stats.files;
-      stats.entries += file->entries;
-      stats.tombstones += file->tombstones;
+      ++stats->files;
+      stats->entries += file->entries;
+      stats->tombstones += file->tombstones;
     }
   }
-  return stats;
 }
 
-uint64_t MemTableUsage(const ReadView& view) {
-  uint64_t bytes = view.active->table.MemoryUsage();
-  for (const std::shared_ptr<MemSlot>& slot : view.frozen) bytes += slot->table.MemoryUsage();
-  return bytes;
+void AddTree(const ReadView& view, Stats* stats) {
+  stats->memtable_bytes_now += view.active->takes_writes() ? view.active->table.MemoryUsage() : 0;
+  for (const std::shared_ptr<MemSlot>& slot : view.frozen) {
+    stats->memtable_bytes_now += slot->table.MemoryUsage();
+  }
+  stats->frozen_memtables_now += view.frozen.size();
+  stats->live_bytes_now += view.tables->version->TotalBytes();
+  for (int level = 0; level < kLevelCount; ++level) {
+    AddRuns(view.tables->version->runs(level), &stats->levels[static_cast<size_t>(level)]);
+  }
 }
 
 std::string LevelsText(const Stats& stats) {
@@ -112,49 +116,44 @@ std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view lev
 
 // Where in files[index] of the run `key` is or would be; 0 in front of the file and past the run.
 // Opens the file only if the key lies inside of it; nullopt if it cannot be opened.
-std::optional<uint64_t> OffsetIn(Context* context, const RunView& run,
+std::optional<uint64_t> OffsetIn(const KeyOrder& order, const RunView& run,
                                  const std::pair<size_t, std::string_view>& place) {
   const auto& [index, key] = place;
   if (index == run.tables.size()) return 0;
   const LiveTable& table = *run.tables[index];
-  if (!context->order.Less(table.file().smallest_key, key)) return 0;
+  if (!order.Less(table.file().smallest_key, key)) return 0;
   const absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
   if (reader.ok()) return (*reader)->ApproximateOffsetOf(key);
-  context->Noted(reader.status(), table.file().number).IgnoreError();
+  table.Report(reader.status()).IgnoreError();
   return std::nullopt;
 }
 
 }  // namespace
 
 Stats DB::GetStats() const {
-  const engine::Context& context = impl_->context;
-  if (!impl_->open_state.Check().ok()) return {};
-  const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
+  const engine::Context& context = database_->context;
+  if (!database_->open_state.Check().ok()) return {};
   Stats stats;
   context.stats.Fill(&stats);
-  const sstable::BlockCacheStats cache = context.cache.Stats();
+  const sstable::BlockCacheStats cache = context.memory.cache.Stats();
   stats.filter_negatives = cache.filter_negatives;
   stats.block_cache_hits = cache.hits;
   stats.block_cache_misses = cache.misses;
   stats.block_bytes_read = cache.bytes_read;
   stats.block_cache_bytes_now = cache.resident;
   stats.table_memory_bytes_now = cache.table_memory;
-  stats.memtable_bytes_now = MemTableUsage(*view);
-  stats.frozen_memtables_now = view->frozen.size();
-  stats.live_bytes_now = view->tables->version->TotalBytes();
-  stats.compaction_debt_bytes_now = impl_->writes->jobs()->CountBacklog().bytes;
+  stats.levels.resize(kLevelCount);
+  for (const Tree* tree : database_->trees.All()) AddTree(*tree->Pin(), &stats);
+  stats.compaction_debt_bytes_now = database_->jobs.CountBacklog().bytes;
   stats.snapshots_now = context.snapshots->Count();
-  stats.last_sequence = impl_->writes->visible();
-  for (int level = 0; level < kLevelCount; ++level) {
-    stats.levels.push_back(StatsOf(view->tables->version->runs(level)));
-  }
+  stats.last_sequence = database_->writes->visible();
   return stats;
 }
 
 std::optional<std::string> DB::GetProperty(std::string_view name) const {
   constexpr std::string_view kPrefix = "cambium.";
   constexpr std::string_view kFilesAtLevel = "num-files-at-level";
-  if (!name.starts_with(kPrefix) || !impl_->open_state.Check().ok()) return std::nullopt;
+  if (!name.starts_with(kPrefix) || !database_->open_state.Check().ok()) return std::nullopt;
   name.remove_prefix(kPrefix.size());
   const Stats stats = GetStats();
   if (name == "levels") return LevelsText(stats);
@@ -162,7 +161,7 @@ std::optional<std::string> DB::GetProperty(std::string_view name) const {
   if (name == "version") return std::string(Version());
   if (name == "last-sequence") return absl::StrCat(stats.last_sequence);
   if (name == "approximate-memory-usage") {
-    return absl::StrCat(stats.memtable_bytes_now + impl_->context.cache.Usage());
+    return absl::StrCat(stats.memtable_bytes_now + database_->context.memory.cache.Usage());
   }
   if (name.starts_with(kFilesAtLevel)) {
     return FilesAtLevel(stats, name.substr(kFilesAtLevel.size()));
@@ -171,18 +170,19 @@ std::optional<std::string> DB::GetProperty(std::string_view name) const {
 }
 
 uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
-  if (!impl_->open_state.Check().ok()) return 0;
-  const std::shared_ptr<const ReadView> view = impl_->tree.Pin();
-  const KeyOrder& order = impl_->context.order;
+  if (!database_->open_state.Check().ok()) return 0;
+  const Tree& tree = *database_->default_tree;
+  const std::shared_ptr<const ReadView> view = tree.Pin();
+  const KeyOrder& order = tree.order();
   if (order.Compare(begin, end) >= 0) return 0;
   uint64_t bytes = 0;
   for (const RunView& run : view->tables->runs) {
     const size_t first = manifest::FindFileIndex(*run.run, begin, order.Head(begin), order);
     const size_t last = manifest::FindFileIndex(*run.run, end, order.Head(end), order);
     // A file that cannot be opened still takes its bytes.
-    const uint64_t before = OffsetIn(&impl_->context, run, {first, begin}).value_or(0);
+    const uint64_t before = OffsetIn(order, run, {first, begin}).value_or(0);
     const uint64_t up_to =
-        OffsetIn(&impl_->context, run, {last, end})
+        OffsetIn(order, run, {last, end})
             .value_or(last < run.tables.size() ? run.run->files[last]->file_size : 0);
     const uint64_t whole =
         manifest::TotalBytes(std::span(run.run->files).subspan(first, last - first));

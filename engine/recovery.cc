@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/batch_codec.h"
 #include "base/file_names.h"
+#include "base/limits.h"
 #include "engine/file_identity.h"
 #include "env/entropy.h"
 #include "manifest/manifest_log.h"
 #include "util/byte_reader.h"
-#include "util/file_status.h"
 #include "util/status_macros.h"
 
 namespace cambium::engine {
@@ -19,72 +20,48 @@ namespace {
 // What was replayed is written again if it is at most that much, which takes a few milliseconds;
 // more is flushed.
 constexpr uint64_t kRewriteBytes = uint64_t{1} << 20;
+// A memtable that recovery fills is made for at least this much.
+constexpr size_t kLeastMemTable = size_t{64} << 10;
 
-// The files of the database's directory. Plain data.
-struct Listing {
-  std::vector<std::pair<std::string, ParsedFileName>> files;  // by name
-  uint64_t largest_number = 0;
-
-  // Numbers of the log segments.
-  std::vector<uint64_t> Logs() const {
-    std::vector<uint64_t> logs;
-    for (const auto& [name, file] : files) {
-      if (file.type == FileType::kLog) logs.push_back(ToInteger(file.number));
-    }
-    return logs;
-  }
+// The files that a database is recovered from. Plain data.
+struct RecoveryFiles {
+  DirectoryListing listing;
+  FileNumber manifest{0};
+  std::set<FileNumber> live;  // tables that the manifest names
 };
 
-// The names that may be ours: those with a number below `limit`.
-absl::StatusOr<Listing> List(const Context& context, uint64_t limit) {
-  const absl::StatusOr<std::vector<std::string>> names = context.fs()->ListDirectory(context.path);
-  if (!names.ok()) return ReadError(names.status());
-  Listing listing;
-  for (const std::string& name : *names) {
-    const std::optional<ParsedFileName> parsed = ParseFileName(name);
-    if (!parsed.has_value() || ToInteger(parsed->number) >= limit) continue;
-    listing.files.emplace_back(name, *parsed);
-    listing.largest_number = std::max(listing.largest_number, ToInteger(parsed->number));
-  }
-  return listing;
-}
-
-// An older release let a foreign file raise the counter beyond use: what counts then is what is
-// there.
-uint64_t LimitFor(const manifest::ManifestState& state) {
-  return std::min(state.next_file_number, kMaxFileNumber) + kFileNumberGap;
-}
-
-std::set<FileNumber> LiveTables(const manifest::Version& version) {
+std::set<FileNumber> LiveTables(const manifest::ManifestState& state) {
   std::set<FileNumber> live;
-  for (int level = 0; level < kLevelCount; ++level) {
-    for (const manifest::Run& run : version.runs(level)) {
-      for (const manifest::FileRef& file : run.files) live.insert(file->physical_number);
+  for (const auto& [id, family] : state.families) {
+    for (int level = 0; level < kLevelCount; ++level) {
+      for (const manifest::Run& run : family.version->runs(level)) {
+        for (const manifest::FileRef& file : run.files) live.insert(file->physical_number);
+      }
     }
   }
   return live;
 }
 
-absl::Status CheckTables(const Context& context, const Listing& listing, std::set<FileNumber> live,
-                         FileNumber manifest) {
-  for (const auto& [name, file] : listing.files) {
+absl::Status CheckTables(const std::string& directory, const RecoveryFiles& files) {
+  std::set<FileNumber> live = files.live;
+  for (const auto& [name, file] : files.listing.files) {
     if (file.type == FileType::kTable) live.erase(file.number);
   }
   if (live.empty()) return absl::OkStatus();
   return absl::DataLossError(
-      absl::StrCat("open ", context.path, ": ", ManifestPath(context.path, manifest), " names ",
-                   TablePath(context.path, *live.begin()), ", and there is no such file"));
+      absl::StrCat("open ", directory, ": ", ManifestPath(directory, files.manifest), " names ",
+                   TablePath(directory, *live.begin()), ", and there is no such file"));
 }
 
 // What of the directory is ours and neither the state nor the replayed log needs. The manifest in
 // force is among them: the fresh one replaces it.
-void FindLeftovers(const Context& context, const Listing& listing, const std::set<FileNumber>& live,
-                   const KnownDatabase& known, Recovered* recovered) {
+void FindLeftovers(const Storage& storage, const RecoveryFiles& files, const KnownDatabase& known,
+                   Recovered* recovered) {
   const auto needed = [&](const ParsedFileName& file) {
     const std::vector<uint64_t>& chain = recovered->log.chain;
     switch (file.type) {
       case FileType::kTable:
-        return live.contains(file.number);
+        return files.live.contains(file.number);
       case FileType::kLog:
         return file.number >= recovered->state.log_number &&
                std::find(chain.begin(), chain.end(), ToInteger(file.number)) != chain.end();
@@ -92,10 +69,10 @@ void FindLeftovers(const Context& context, const Listing& listing, const std::se
         return file.type != FileType::kManifest && file.type != FileType::kTemporary;
     }
   };
-  for (const auto& [name, file] : listing.files) {
+  for (const auto& [name, file] : files.listing.files) {
     if (needed(file)) continue;
-    const std::string path = JoinPath(context.path, name);
-    const FileIdentity identity = Identify(context.fs(), path, file, known);
+    const std::string path = JoinPath(storage.path, name);
+    const FileIdentity identity = Identify(storage.fs(), path, file, known);
     const bool torn = identity == FileIdentity::kTorn;
     if (torn || identity == FileIdentity::kOurs) recovered->leftovers.push_back(path);
     if (torn || identity == FileIdentity::kUnreadable) recovered->has_torn_leftovers = true;
@@ -104,7 +81,8 @@ void FindLeftovers(const Context& context, const Listing& listing, const std::se
 
 // A log that was closed says how long the manifest was then (VersionStore::EndPayload). DataLoss if
 // that manifest is in force and has lost its end.
-absl::Status CheckManifestEnd(const Context& context, const manifest::RecoveredManifest& found,
+absl::Status CheckManifestEnd(const std::string& directory,
+                              const manifest::RecoveredManifest& found,
                               std::string_view end_payload) {
   ByteReader reader(end_payload);
   const FileNumber number{reader.ReadFixed64()};
@@ -112,68 +90,93 @@ absl::Status CheckManifestEnd(const Context& context, const manifest::RecoveredM
   if (!reader.ok() || number != found.manifest_number || found.size >= size) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat("read ", ManifestPath(context.path, number), " at ",
+  return absl::DataLossError(absl::StrCat("read ", ManifestPath(directory, number), " at ",
                                           found.size, ": found the end of the manifest, expected ",
                                           size, " bytes, as the log of the closed database says"));
 }
 
-std::shared_ptr<MemSlot> NewMemTable(Context* context, const WriteFrontier& first) {
-  auto slot =
-      std::make_shared<MemSlot>(context->order, &context->chunks, context->memory.memtable_bytes);
-  slot->first = first;
-  return slot;
-}
+// Puts the operations of replayed records that no table holds into memtables of their trees.
+// Confined to recovery.
+class MemTableFiller {
+ public:
+  // A full memtable of one of `trees` takes `capacity` bytes.
+  MemTableFiller(Memory* memory, const Trees* trees, size_t capacity, Recovered* recovered)
+      : memory_(memory), trees_(trees), capacity_(capacity), recovered_(recovered) {}
 
-wal::LogReadOptions LogReadOptionsFor(const Context& context,
-                                      const manifest::ManifestState& state) {
-  wal::LogReadOptions options;
-  options.file_system = context.fs();
-  options.segment_path = [&context](uint64_t segment) {
-    return LogPath(context.path, FileNumber{segment});
-  };
-  options.uuid = state.database_id;
-  options.oldest_needed = ToInteger(state.log_number);
-  options.reach = state.log_reach;
-  return options;
-}
+  absl::Status Add(SequenceNumber first, std::string_view payload) {
+    BatchReader reader(payload);
+    BatchOp op;
+    bool is_new = false;  // to some tree
+    for (SequenceNumber sequence = first; reader.Next(&op); ++sequence) {
+      const Tree* const tree = trees_->Find(op.column_family);
+      if (tree == nullptr) {
+        return absl::UnimplementedError(
+            absl::StrCat("a write to column family ", op.column_family, " of a newer release"));
+      }
+      recovered_->last_sequence = std::max(recovered_->last_sequence, sequence);
+      if (sequence <= recovered_->state.families.at(tree->id()).flushed_sequence) continue;
+      MemTableFor(*tree, sequence, MemTableBytes(op.key.size() + op.value.size(), 1))
+          .Insert(op, sequence);
+      is_new = true;
+    }
+    RETURN_IF_ERROR(reader.status());
+    if (is_new) Keep(first, payload);
+    return absl::OkStatus();
+  }
+
+ private:
+  // Takes `bytes` of the tree's newest memtable, or of a new one if it is full.
+  MemSlot& MemTableFor(const Tree& tree, SequenceNumber sequence, size_t bytes) {
+    MemTables& memtables = recovered_->memtables.at(tree.id());
+    const MemSlot* const newest = memtables.back().get();
+    if (!newest->takes_writes()) {
+      memtables.pop_back();
+    } else if (newest->charge() + bytes > capacity_) {
+      memtables.back()->last = sequence - 1;
+    }
+    if (memtables.empty() || memtables.back()->last != 0) {
+      memtables.push_back(std::make_shared<MemSlot>(tree.order(), &memory_->chunks, capacity_));
+      // In which segment a record lies is not told: the oldest one needed is early enough.
+      memtables.back()->oldest_segment = ToInteger(recovered_->state.log_number);
+    }
+    memtables.back()->reserved += bytes;
+    return *memtables.back();
+  }
+
+  void Keep(SequenceNumber first, std::string_view payload) {
+    recovered_->replayed_bytes += wal::RecordSize(payload.size());
+    if (recovered_->replayed_bytes <= kRewriteBytes) {
+      recovered_->records.push_back({first, std::string(payload)});
+    } else {
+      recovered_->records = {};  // gives the memory back
+    }
+  }
+
+  Memory* const memory_;
+  const Trees* const trees_;
+  const size_t capacity_;
+  Recovered* const recovered_;
+};
 
 // Fills memtables from the log.
-absl::Status ReplayLog(Context* context, const Listing& listing, FileNumber manifest,
+absl::Status ReplayLog(Context* context, const Trees& trees, const RecoveryFiles& files,
                        Recovered* out) {
-  const SequenceNumber flushed = out->state.families.at(kDefaultFamily).flushed_sequence;
-  // Where in its segments a record lies is not told: the oldest segment needed is early enough for
-  // every memtable.
-  const wal::LogPosition log{ToInteger(out->state.log_number), 0};
-  out->memtables.push_back(NewMemTable(context, {flushed, log}));
-  const auto add = [&](SequenceNumber first, std::string_view payload) -> absl::Status {
-    const uint32_t count = BatchReader(payload).count();
-    if (count == 0) return absl::OkStatus();
-    const SequenceNumber last = first + count - 1;
-    out->last_sequence = std::max(out->last_sequence, last);
-    if (last <= flushed) return absl::OkStatus();
-    const size_t bytes = MemTableBytes(payload.size(), count);
-    if (!out->memtables.back()->HasRoom(bytes)) {
-      out->memtables.push_back(NewMemTable(context, {first - 1, log}));
-    }
-    out->replayed_bytes += wal::RecordSize(payload.size());
-    if (out->replayed_bytes <= kRewriteBytes) {
-      out->records.push_back({first, std::string(payload)});
-    } else {
-      out->records = {};  // gives the memory back
-    }
-    MemSlot* const active = out->memtables.back().get();
-    active->reserved += bytes;
-    return active->InsertBatch(payload, first, flushed);
+  const size_t capacity =
+      std::max(kLeastMemTable, context->memory.plan.memtable_bytes / out->state.families.size());
+  MemTableFiller filler(&context->memory, &trees, capacity, out);
+  const auto add = [&filler](SequenceNumber first, std::string_view payload) {
+    return filler.Add(first, payload);
   };
-  wal::LogReadOptions options = LogReadOptionsFor(*context, out->state);
-  options.segments = listing.Logs();
+  wal::LogReadOptions options = LogReadOptionsFor(&context->storage, out->state);
+  options.segments = files.listing.Logs();
   absl::StatusOr<wal::LogReplay> replay = wal::ReadLog(options, add);
   if (!replay.ok()) {
     // A manifest that lost its end asks for segments which are gone, too.
-    return absl::Status(replay.status().code(),
-                        absl::StrCat(replay.status().message(), " (the log is read from segment ",
-                                     ToInteger(out->state.log_number), " on, as ",
-                                     ManifestPath(context->path, manifest), " says)"));
+    return absl::Status(
+        replay.status().code(),
+        absl::StrCat(replay.status().message(), " (the log is read from segment ",
+                     ToInteger(out->state.log_number), " on, as ",
+                     ManifestPath(context->storage.path, files.manifest), " says)"));
   }
   out->log = *std::move(replay);
   return absl::OkStatus();
@@ -181,17 +184,18 @@ absl::Status ReplayLog(Context* context, const Listing& listing, FileNumber mani
 
 wal::LogSetOptions LogOptionsFor(Context* context, VersionStore* versions,
                                  const manifest::ManifestState& state) {
+  Storage* const storage = &context->storage;
   wal::LogSetOptions options;
-  options.file_system = context->fs();
-  options.executor = context->executor();
-  options.directory = context->path;
-  options.segment_path = [context](uint64_t segment) {
-    return LogPath(context->path, FileNumber{segment});
+  options.file_system = storage->fs();
+  options.executor = storage->executor;
+  options.directory = storage->path;
+  options.segment_path = [storage](uint64_t segment) {
+    return LogPath(storage->path, FileNumber{segment});
   };
-  options.next_segment = [context] { return ToInteger(context->NewFileNumber()); };
+  options.next_segment = [storage] { return ToInteger(storage->NewFileNumber()); };
   options.registry = versions;
   options.uuid = state.database_id;
-  options.segment_size = context->memory.segment_bytes;
+  options.segment_size = context->memory.plan.segment_bytes;
   options.mapped = context->options.mapped_log;
   return options;
 }
@@ -208,14 +212,18 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> RewriteLog(Context* context, Versio
   if (absl::IsResourceExhausted(log.status())) return nullptr;
   RETURN_IF_ERROR(log.status());
   const wal::LogPosition end = (*log)->ReservedEnd();
-  for (const auto& slot : recovered->memtables) slot->first.log = {end.segment, 0};
+  for (const auto& [id, memtables] : recovered->memtables) {
+    for (const auto& slot : memtables) {
+      if (slot->takes_writes()) slot->oldest_segment = end.segment;
+    }
+  }
   manifest::ManifestState& state = recovered->state;
   state.log_number = FileNumber{end.segment};
   // An empty segment's header may not be synced yet.
   state.log_reach = {end.segment, end.offset == wal::kSegmentHeaderSize ? 0 : end.offset};
   RETURN_IF_ERROR(versions->Start(state));
   for (const uint64_t segment : recovered->log.chain) {
-    recovered->leftovers.push_back(LogPath(context->path, FileNumber{segment}));
+    recovered->leftovers.push_back(LogPath(context->storage.path, FileNumber{segment}));
   }
   return log;
 }
@@ -236,120 +244,123 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
   if (end.segment == 0) return log;
   // A crash leaves the last one at its full size, a clean close with an end record that vouches for
   // it. If it cannot be cut it stays whole.
-  const std::string last = LogPath(context->path, FileNumber{end.segment});
+  FileSystem* const file_system = context->storage.fs();
+  const std::string last = LogPath(context->storage.path, FileNumber{end.segment});
   const uint64_t closed_size = end.offset + wal::RecordSize(wal::kMaxEndPayload);
-  if (context->fs()->FileSize(last).value_or(0) > closed_size) {
-    context->fs()->Truncate(last, end.offset).IgnoreError();
+  if (file_system->FileSize(last).value_or(0) > closed_size) {
+    file_system->Truncate(last, end.offset).IgnoreError();
   }
-  recovered->memtables.push_back(
-      NewMemTable(context, {recovered->last_sequence, log->ReservedEnd()}));
+  for (auto& [id, memtables] : recovered->memtables) {
+    if (!memtables.back()->takes_writes()) continue;
+    memtables.back()->last = recovered->last_sequence;
+    memtables.push_back(context->memory.no_memtable);
+  }
   return log;
 }
 
-// The log as it stands on disk, or, while others write, as far as it is written.
-absl::Status VerifyLog(const Context& context, const VersionStore& versions, WritePath* writes) {
-  const manifest::ManifestState state = versions.state();
-  wal::LogReadOptions options = LogReadOptionsFor(context, state);
-  WritePath::FilledLog filled;
-  if (context.options.read_only) {
-    options.reading = wal::LogReading::kCheckAll;
-    ASSIGN_OR_RETURN(const Listing listing, List(context, LimitFor(state)));
-    options.segments = listing.Logs();
-  } else {
-    filled = writes->PinLog();
-    if (filled.end.segment == 0) return absl::OkStatus();
-    options.reading = wal::LogReading::kCheckUpTo;
-    options.reach = filled.end;
-    options.segments = filled.segments;
-    options.oldest_needed = filled.segments.front();
-  }
-  const auto check = [](uint64_t, std::string_view payload) {
-    BatchReader reader(payload);
-    BatchOp op;
-    while (reader.Next(&op)) {
+// Makes the tree of a family, with the merge operator that it had, or has from now on.
+absl::Status AddTree(Context* context, Trees* trees, ColumnFamilyId id,
+                     manifest::FamilyState* family) {
+  const TreeOptions options(context->options);
+  if (options.merge_operator != nullptr) {
+    const char* const name = options.merge_operator->Name();
+    if (family->merge_operator_name.empty()) family->merge_operator_name = name;
+    if (family->merge_operator_name != name) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("open ", context->storage.path,
+                       ": the operands of the database are for the merge operator ",
+                       family->merge_operator_name, ", not for ", name));
     }
-    return reader.status();
-  };
-  return wal::ReadLog(options, check).status();
-}
-
-// Sets the operator of a database that had none.
-absl::Status CheckMergeOperator(const Context& context, manifest::FamilyState* family) {
-  if (context.merge_operator() == nullptr) return absl::OkStatus();
-  const char* const name = context.merge_operator()->Name();
-  if (family->merge_operator_name.empty()) family->merge_operator_name = name;
-  if (family->merge_operator_name == name) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "open ", context.path, ": the operands of the database are for the merge operator ",
-      family->merge_operator_name, ", not for ", name));
+  }
+  trees->Add(id, options);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<Recovered> Recover(Context* context) {
+wal::LogReadOptions LogReadOptionsFor(Storage* storage, const manifest::ManifestState& state) {
+  wal::LogReadOptions options;
+  options.file_system = storage->fs();
+  options.segment_path = [storage](uint64_t segment) {
+    return LogPath(storage->path, FileNumber{segment});
+  };
+  options.uuid = state.database_id;
+  options.oldest_needed = ToInteger(state.log_number);
+  options.reach = state.log_reach;
+  return options;
+}
+
+absl::StatusOr<Recovered> Recover(Context* context, Trees* trees) {
+  Storage* const storage = &context->storage;
   ASSIGN_OR_RETURN(manifest::RecoveredManifest found,
-                   manifest::RecoverManifest(context->fs(), context->path, context->order));
+                   manifest::RecoverManifest(storage->fs(), storage->path,
+                                             KeyOrder(context->options.comparator)));
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
-  manifest::FamilyState* const family = &recovered.state.families.at(kDefaultFamily);
-  RETURN_IF_ERROR(CheckMergeOperator(*context, family));
+  for (auto& [id, family] : recovered.state.families) {
+    RETURN_IF_ERROR(AddTree(context, trees, id, &family));
+    recovered.memtables[id] = {context->memory.no_memtable};
+  }
   const KnownDatabase known{recovered.state.database_id,
                             recovered.state.session_start != 0 ? recovered.state.session_start
                                                                : ToInteger(found.manifest_number),
-                            LimitFor(recovered.state)};
-  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
-  context->next_file_number.store(listing.largest_number + 1);
+                            FileNumberLimit(recovered.state)};
+  RecoveryFiles files;
+  ASSIGN_OR_RETURN(files.listing, ListFiles(*storage, known.limit));
+  files.manifest = found.manifest_number;
+  files.live = LiveTables(recovered.state);
+  uint64_t used = files.listing.largest_number;
   if (recovered.state.next_file_number <= kMaxFileNumber) {
-    context->next_file_number.store(
-        std::max(recovered.state.next_file_number, listing.largest_number + 1));
+    used = std::max(used, recovered.state.next_file_number - 1);
   }
-  const std::set<FileNumber> live = LiveTables(*family->version);
-  RETURN_IF_ERROR(CheckTables(*context, listing, live, found.manifest_number));
-  RETURN_IF_ERROR(ReplayLog(context, listing, found.manifest_number, &recovered));
-  RETURN_IF_ERROR(CheckManifestEnd(*context, found, recovered.log.end_payload));
-  FindLeftovers(*context, listing, live, known, &recovered);
+  storage->next_file_number.store(used + 1);
+  RETURN_IF_ERROR(CheckTables(storage->path, files));
+  RETURN_IF_ERROR(ReplayLog(context, *trees, files, &recovered));
+  RETURN_IF_ERROR(CheckManifestEnd(storage->path, found, recovered.log.end_payload));
+  FindLeftovers(*storage, files, known, &recovered);
   // Until a torn file is gone, the next Open must know it again.
-  recovered.state.session_start =
-      recovered.has_torn_leftovers ? known.session_start : context->next_file_number.load();
+  recovered.state.session_start = recovered.has_torn_leftovers ? known.session_start : used + 1;
   if (ToInteger(found.manifest_number) >= known.limit) {
-    recovered.leftovers.push_back(ManifestPath(context->path, found.manifest_number));
+    recovered.leftovers.push_back(ManifestPath(storage->path, found.manifest_number));
   }
   // No segment has such a number, so nothing was replayed.
   if (ToInteger(recovered.state.log_number) >= known.limit) {
-    recovered.state.log_number = FileNumber{context->next_file_number.load()};
+    recovered.state.log_number = FileNumber{used + 1};
   }
   return recovered;
 }
 
 absl::Status CheckNothingLost(const Context& context) {
+  const Storage& storage = context.storage;
   const KnownDatabase known;
-  ASSIGN_OR_RETURN(const Listing listing, List(context, known.limit));
+  ASSIGN_OR_RETURN(const DirectoryListing listing, ListFiles(storage, known.limit));
   for (const auto& [name, file] : listing.files) {
     if (file.type != FileType::kTable && file.type != FileType::kLog) continue;
-    const std::string path = JoinPath(context.path, name);
-    if (Identify(context.fs(), path, file, known) == FileIdentity::kForeign) continue;
-    return absl::DataLossError(absl::StrCat("open ", context.path, ": found ", path,
+    const std::string path = JoinPath(storage.path, name);
+    if (Identify(storage.fs(), path, file, known) == FileIdentity::kForeign) continue;
+    return absl::DataLossError(absl::StrCat("open ", storage.path, ": found ", path,
                                             ", expected CURRENT beside it: it is missing"));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Recovered> Create(Context* context) {
+absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFamily& first) {
   RETURN_IF_ERROR(CheckNothingLost(*context));
   const KnownDatabase known;
-  ASSIGN_OR_RETURN(const Listing listing, List(*context, known.limit));
-  context->next_file_number.store(listing.largest_number + 1);
+  RecoveryFiles files;
+  ASSIGN_OR_RETURN(files.listing, ListFiles(context->storage, known.limit));
+  context->storage.next_file_number.store(files.listing.largest_number + 1);
   Recovered created;
-  created.state.comparator_name = context->order.comparator()->Name();
+  created.state.comparator_name = context->options.comparator->Name();
   env::FillRandom(created.state.database_id);
-  created.state.log_number = FileNumber{context->next_file_number.load()};
-  manifest::FamilyState* const family = &created.state.families[kDefaultFamily];
-  *family = {"default", 0, std::make_shared<const manifest::Version>()};
-  RETURN_IF_ERROR(CheckMergeOperator(*context, family));
-  created.memtables.push_back(NewMemTable(context, {0, {ToInteger(created.state.log_number), 0}}));
+  created.state.log_number = FileNumber{context->storage.next_file_number.load()};
+  manifest::FamilyState* const family = &created.state.families[first.id];
+  *family = {first.name, 0, std::make_shared<const manifest::Version>()};
+  RETURN_IF_ERROR(AddTree(context, trees, first.id, family));
+  created.memtables[first.id] = {context->memory.no_memtable};
   created.state.session_start = 1;
-  FindLeftovers(*context, listing, {}, known, &created);
+  FindLeftovers(context->storage, files, known, &created);
   return created;
 }
 
@@ -364,18 +375,10 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, Vers
     ASSIGN_OR_RETURN(log, ContinueLog(context, versions, recovered));
   }
   // One that stays is the next Open's to remove.
-  for (const std::string& path : recovered->leftovers) context->fs()->Remove(path).IgnoreError();
-  return log;
-}
-
-absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions,
-                       WritePath* writes) {
-  for (const RunView& run : view.tables->runs) {
-    for (const LiveTableRef& table : run.tables) RETURN_IF_ERROR(context->VerifyTable(*table));
+  for (const std::string& path : recovered->leftovers) {
+    context->storage.fs()->Remove(path).IgnoreError();
   }
-  // Without CURRENT too: the database is open, so it is damage.
-  RETURN_IF_ERROR(ReadError(versions.Verify()));
-  return VerifyLog(*context, versions, writes);
+  return log;
 }
 
 }  // namespace cambium::engine

@@ -1,6 +1,7 @@
-// Recovery: from the files of a directory to the state of a database; and reading all of them.
+// Recovery: from the files of a directory to the state of a database.
 //
-//   CURRENT ─▶ manifest ─▶ tables are there ─▶ log replayed into memtables
+//   CURRENT ─▶ manifest ─▶ a tree for each family ─▶ its tables are there ─▶ log replayed into
+//   memtables
 //        so far nothing on disk has changed (D11)
 //   little was replayed:  segment with all of it ─▶ fresh manifest that starts there
 //   else:                 fresh manifest ─▶ segment that follows the old ones; a flush is due,
@@ -13,27 +14,31 @@
 #ifndef CAMBIUM_ENGINE_RECOVERY_H_
 #define CAMBIUM_ENGINE_RECOVERY_H_
 
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/context.h"
-#include "engine/state/mem_slot.h"
-#include "engine/state/read_view.h"
+#include "engine/directory_listing.h"
+#include "engine/tree/trees.h"
 #include "engine/tree/version_store.h"
-#include "engine/write/write_path.h"
 #include "manifest/manifest_state.h"
 #include "wal/log_reader.h"
 #include "wal/log_set.h"
 
 namespace cambium::engine {
 
+// The memtables of one tree, oldest first. The last one goes on taking writes.
+using MemTables = std::vector<std::shared_ptr<MemSlot>>;
+
 // A database as its files tell it. Plain data.
 struct Recovered {
   manifest::ManifestState state;
-  std::vector<std::shared_ptr<MemSlot>> memtables;  // oldest first, at least one
+  std::map<ColumnFamilyId, MemTables> memtables;  // of all trees, at least one each
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
   std::vector<std::string> leftovers;  // paths that nothing names
@@ -44,26 +49,30 @@ struct Recovered {
   std::vector<wal::LogRecord> records;
 };
 
-// Reads; changes nothing on disk. Sets context->next_file_number. NotFound where there is no
-// database.
-absl::StatusOr<Recovered> Recover(Context* context);
+// The family that a new database has.
+struct FirstFamily {
+  ColumnFamilyId id = 0;
+  std::string name;
+};
+
+// Reads; changes nothing on disk. Makes the trees, which are yet to be started, and sets
+// storage.next_file_number. NotFound if there is no database.
+absl::StatusOr<Recovered> Recover(Context* context, Trees* trees);
 
 // Returns DataLoss if the directory, which has no CURRENT, holds tables or logs: CURRENT was lost.
 absl::Status CheckNothingLost(const Context& context);
 
-// An empty database that is nowhere on disk yet. DataLoss where the directory holds tables or logs:
+// An empty database that is nowhere on disk yet. DataLoss if the directory holds tables or logs:
 // then CURRENT was lost.
-absl::StatusOr<Recovered> Create(Context* context);
+absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFamily& first);
 
 // Begins the log and the manifest of a database that was recovered, or created, and removes what
-// they do not name. Memtables of `recovered` but the last are due for a flush then.
+// they do not name. Memtables of `recovered` but the last of each tree are due for a flush then.
 absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, VersionStore* versions,
                                                           Recovered* recovered);
 
-// Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
-// may read and write meanwhile; memory: a block at a time.
-absl::Status VerifyAll(Context* context, const ReadView& view, const VersionStore& versions,
-                       WritePath* writes);
+// How the log of a database in that state is read: all that recovery needs of it.
+wal::LogReadOptions LogReadOptionsFor(Storage* storage, const manifest::ManifestState& state);
 
 }  // namespace cambium::engine
 

@@ -344,6 +344,12 @@ std::vector<uint64_t> LogSet::LiveSegments() const {
   return numbers;
 }
 
+uint64_t LogSet::LiveBytes() const {
+  uint64_t bytes = 0;
+  for (const auto& segment : Segments()) bytes += segment->size();
+  return bytes;
+}
+
 absl::Status LogSet::Recover() {
   const std::vector<std::shared_ptr<Segment>> segments = Segments();
   const auto failed = std::find_if(segments.begin(), segments.end(), [](const auto& segment) {

@@ -151,6 +151,8 @@ class LogSet {
 
   // Segments whose files hold records, oldest first; the last one is active.
   std::vector<uint64_t> LiveSegments() const;
+  // Bytes that the files of this process's live segments take.
+  uint64_t LiveBytes() const;
 
   // Goes on after an error: abandons the failed segment and begins a fresh one, whose header cuts
   // off what stands behind the last record known good. The commit pipeline is drained and lets

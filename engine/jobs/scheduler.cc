@@ -33,7 +33,7 @@ void JobScheduler::Stop() {
 
 void JobScheduler::Drain() {
   for (;;) {
-    while (world_.context->executor()->RunOne()) {
+    while (world_.storage->executor->RunOne()) {
     }
     MutexLock lock(&mutex_);
     if (NoJobRuns()) return;
@@ -43,7 +43,7 @@ void JobScheduler::Drain() {
 
 void JobScheduler::DrainFlush() {
   for (;;) {
-    while (world_.context->executor()->RunOne()) {
+    while (world_.storage->executor->RunOne()) {
     }
     MutexLock lock(&mutex_);
     if (!flush_running_) return;
@@ -52,9 +52,8 @@ void JobScheduler::DrainFlush() {
 }
 
 void JobScheduler::StartDue() {
-  Context* const context = world_.context;
-  if (stopping_.load(std::memory_order_relaxed) || !context->errors.writable()) return;
-  const uint64_t now = context->clock()->NowMicros();
+  if (stopping_.load(std::memory_order_relaxed) || !world_.errors->writable()) return;
+  const uint64_t now = world_.storage->clock->NowMicros();
   // What cannot be started for want of memory is still due at the next call.
   IfMemoryAllows([&] {
     mutex_.AssertHeld();
@@ -64,87 +63,128 @@ void JobScheduler::StartDue() {
 }
 
 void JobScheduler::StartFlush() {
-  if (flush_running_ || world_.tree->Pin()->frozen.empty()) return;
+  if (flush_running_) return;
+  Tree* due = nullptr;
+  SequenceNumber oldest = kMaxSequenceNumber;
+  for (Tree* const tree : world_.trees->All()) {
+    const std::shared_ptr<const ReadView> view = tree->Pin();
+    if (view->frozen.empty() || view->frozen.back()->last >= oldest) continue;
+    due = tree;
+    oldest = view->frozen.back()->last;
+  }
+  if (due == nullptr) return;
   // It cannot end before mutex_ is free.
-  world_.context->executor()->Schedule(Lane::kFlush, [this] {
-    // What went wrong stands in context->errors; whoever waits for the flush finds it there.
-    const absl::Status outcome = CatchBadAlloc(
-        [this] { return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_); });
+  world_.storage->executor->Schedule(Lane::kFlush, [this, due] {
+    // What went wrong stands in errors; whoever waits for the flush finds it there.
+    const absl::Status outcome = CatchBadAlloc([this, due] {
+      return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_, due);
+    });
     CleanUp();
     MutexLock lock(&mutex_);
     assert(flush_running_);
     flush_running_ = false;
-    flush_backoff_.Note(outcome, world_.context->clock()->NowMicros());
+    flush_backoff_.Note(outcome, world_.storage->clock->NowMicros());
     StartDue();
     changed_.SignalAll();
   });
   flush_running_ = true;
 }
 
-JobScheduler::Situation JobScheduler::Now() const {
-  return {world_.tree->Pin()->tables->version, changes_, world_.context->snapshots->Oldest()};
+JobScheduler::Situation JobScheduler::Now(const TreeJobs& jobs) const {
+  return {jobs.tree->Pin()->tables->version, jobs.changes, world_.snapshots->Oldest()};
+}
+
+JobScheduler::TreeJobs& JobScheduler::JobsOf(const Tree& tree) {
+  TreeJobs& jobs = trees_[tree.id()];
+  if (jobs.tree == nullptr) jobs.tree = world_.trees->Find(tree.id());
+  assert(jobs.tree == &tree);
+  return jobs;
+}
+
+bool JobScheduler::CanStartCompaction() const {
+  return compactions_running_ <
+         static_cast<size_t>(std::max(1, world_.options->background_threads));
 }
 
 void JobScheduler::StartCompactions() {
-  const Situation now = Now();
-  if (examined_ == now) return;
-  std::vector<compaction::Plan> waiting;
-  const bool manual_first = manual_turn_;
-  if (manual_first) waiting = StartManual(*now.version);
-  // What waits is kept free: to the policy it is as good as running.
-  waiting.insert(waiting.end(), running_.begin(), running_.end());
-  const auto limit = static_cast<size_t>(std::max(1, world_.context->options.background_threads));
-  while (compactions_running_ < limit) {
-    std::optional<compaction::Plan> plan = compaction::Pick(*now.version, Policy(), waiting);
-    if (!plan.has_value()) break;
-    waiting.push_back(*plan);
-    Start(*std::move(plan), nullptr);
+  std::vector<Tree*> trees = world_.trees->All();
+  // Begins with the one whose turn it is: a busy tree does not keep the others from theirs.
+  const auto first = std::find_if(trees.begin(), trees.end(), [this](const Tree* tree) {
+    mutex_.AssertHeld();
+    return tree->id() >= next_turn_;
+  });
+  std::rotate(trees.begin(), first, trees.end());
+  for (const Tree* tree : trees) {
+    TreeJobs& jobs = JobsOf(*tree);
+    if (jobs.examined != Now(jobs)) StartCompactionsOf(&jobs);
   }
-  if (!manual_first) StartManual(*now.version);
-  examined_ = {now.version, changes_, now.oldest_snapshot};
-  if (compactions_running_ > 0) return;
-  MutexLock lock(&backlog_mutex_);
-  backlog_ = {now.version, 0, 0};
 }
 
-std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version& version) {
+void JobScheduler::StartCompactionsOf(TreeJobs* jobs) {
+  const Situation now = Now(*jobs);
+  bool exhausted = false;
   std::vector<compaction::Plan> waiting;
-  for (const ManualRef& manual : manual_) {
+  const bool manual_first = jobs->manual_turn;
+  if (manual_first) waiting = StartManual(*now.version, jobs);
+  // What waits is kept free: to the policy it is as good as running.
+  waiting.insert(waiting.end(), jobs->running.begin(), jobs->running.end());
+  while (CanStartCompaction()) {
+    std::optional<compaction::Plan> plan =
+        compaction::Pick(*now.version, Policy(*jobs->tree), waiting);
+    exhausted = !plan.has_value();
+    if (exhausted) break;
+    waiting.push_back(*plan);
+    Start(*std::move(plan), nullptr, jobs);
+    next_turn_ = jobs->tree->id() + 1;
+  }
+  if (!manual_first) StartManual(*now.version, jobs);
+  // Otherwise it is asked again when a thread is free, whichever tree's job ends.
+  if (!exhausted) return;
+  jobs->examined = {now.version, jobs->changes, now.oldest_snapshot};
+  if (!jobs->running.empty()) return;
+  MutexLock lock(&backlog_mutex_);
+  backlogs_[jobs->tree->id()] = {now.version, {}};
+}
+
+std::vector<compaction::Plan> JobScheduler::StartManual(const manifest::Version& version,
+                                                        TreeJobs* jobs) {
+  std::vector<compaction::Plan> waiting;
+  for (const ManualRef& manual : jobs->manual) {
     if (manual->step_runs || manual->done) continue;
     std::optional<compaction::Plan> step =
-        compaction::PickManual(version, Policy(), manual->request);
+        compaction::PickManual(version, Policy(*jobs->tree), manual->request);
     if (!step.has_value()) {
       manual->done = true;
-    } else if (compaction::ConflictsWithAny(*step, running_, world_.context->order)) {
+    } else if (compaction::ConflictsWithAny(*step, jobs->running, jobs->tree->order())) {
       waiting.push_back(*std::move(step));
     } else {
-      Start(*std::move(step), manual);
+      Start(*std::move(step), manual, jobs);
     }
   }
-  manual_turn_ = !waiting.empty();
+  jobs->manual_turn = !waiting.empty();
   return waiting;
 }
 
-void JobScheduler::Start(compaction::Plan plan, ManualRef manual) {
-  assert(!compaction::ConflictsWithAny(plan, running_, world_.context->order));
+void JobScheduler::Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs) {
+  assert(!compaction::ConflictsWithAny(plan, jobs->running, jobs->tree->order()));
   assert(manual == nullptr || (!manual->step_runs && !manual->done));
-  running_.reserve(running_.size() + 1);
+  jobs->running.reserve(jobs->running.size() + 1);
   compaction::Plan running = plan;
   // It cannot end before mutex_ is free. Nothing fails once it is scheduled.
-  world_.context->executor()->Schedule(
-      Lane::kCompaction, [this, plan = std::move(plan), manual] { RunPlan(plan, manual); });
-  running_.push_back(std::move(running));
+  world_.storage->executor->Schedule(Lane::kCompaction, [this, plan = std::move(plan), manual,
+                                                         jobs] { RunPlan(plan, manual, jobs); });
+  jobs->running.push_back(std::move(running));
   ++compactions_running_;
-  ++changes_;
+  ++jobs->changes;
   if (manual != nullptr) manual->step_runs = true;
 }
 
-void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual) {
+void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual, TreeJobs* jobs) {
   bool published = false;
   const auto publish_and_leave = [&](const std::function<void()>& publish) {
     MutexLock lock(&mutex_);
     publish();
-    Leave(plan);
+    Leave(plan, jobs);
     published = true;
     // Otherwise the step is done again.
     if (manual != nullptr) IfMemoryAllows([&] { manual->request.Advance(plan); });
@@ -155,32 +195,32 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
     control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
     control.publish = publish_and_leave;
     return control.cancelled() ? absl::CancelledError("stopping")
-                               : RunCompaction(world_, plan, control);
+                               : RunCompaction(world_, jobs->tree, plan, control);
   });
   CleanUp();
   MutexLock lock(&mutex_);
-  if (!published) Leave(plan);
-  assert(compactions_running_ > 0 && running_.size() < compactions_running_);
+  if (!published) Leave(plan, jobs);
+  assert(compactions_running_ > 0 && jobs->running.size() < compactions_running_);
   if (manual != nullptr) manual->step_runs = false;
   --compactions_running_;
-  ++changes_;
-  compaction_backoff_.Note(outcome, world_.context->clock()->NowMicros());
+  ++jobs->changes;
+  compaction_backoff_.Note(outcome, world_.storage->clock->NowMicros());
   StartDue();
   changed_.SignalAll();
 }
 
-void JobScheduler::Leave(const compaction::Plan& plan) {
+void JobScheduler::Leave(const compaction::Plan& plan, TreeJobs* jobs) {
   // Running plans never share a file: the first input tells them apart.
   const FileNumber first = plan.inputs.front().files.front()->number;
-  [[maybe_unused]] const size_t left = std::erase_if(running_, [first](const auto& other) {
+  [[maybe_unused]] const size_t left = std::erase_if(jobs->running, [first](const auto& other) {
     return other.inputs.front().files.front()->number == first;
   });
   assert(left == 1);
-  ++changes_;
+  ++jobs->changes;
 }
 
 void JobScheduler::CleanUp() {
-  world_.context->reaper.Reap();
+  world_.storage->reaper.Reap();
   world_.load_changed();
 }
 
@@ -188,11 +228,11 @@ bool JobScheduler::NoJobRuns() const { return !flush_running_ && compactions_run
 
 absl::Status JobScheduler::Failure() const {
   if (stopping_.load()) return absl::FailedPreconditionError("the database is closed");
-  return world_.context->errors.WriteStatus();
+  return world_.errors->WriteStatus();
 }
 
 bool JobScheduler::OnlyTimeHelps() const {
-  const uint64_t now = world_.context->clock()->NowMicros();
+  const uint64_t now = world_.storage->clock->NowMicros();
   return NoJobRuns() && !(flush_backoff_.Over(now) && compaction_backoff_.Over(now));
 }
 
@@ -210,7 +250,7 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
       if (done()) return absl::OkStatus();
       RETURN_IF_ERROR(Failure());
     }
-    if (world_.context->executor()->RunOne()) continue;
+    if (world_.storage->executor->RunOne()) continue;
     bool sleep = false;
     {
       MutexLock lock(&mutex_);
@@ -219,44 +259,52 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
       if (!sleep) changed_.WaitFor(&mutex_, kWaitMicros);
     }
     // By the database's clock, which decides when the next attempt is due.
-    if (sleep) world_.context->clock()->SleepMicros(kWaitMicros);
+    if (sleep) world_.storage->clock->SleepMicros(kWaitMicros);
   }
 }
 
 absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
-    return NoJobRuns() && world_.tree->Pin()->frozen.empty() && examined_ == Now();
+    if (!NoJobRuns()) return false;
+    const std::vector<Tree*> trees = world_.trees->All();
+    return std::all_of(trees.begin(), trees.end(), [this](const Tree* tree) {
+      mutex_.AssertHeld();
+      const TreeJobs& jobs = JobsOf(*tree);
+      return tree->Pin()->frozen.empty() && jobs.examined == Now(jobs);
+    });
   });
 }
 
-absl::Status JobScheduler::CompactRange(const compaction::KeyRange& range) {
+absl::Status JobScheduler::CompactRange(const Tree& tree, const compaction::KeyRange& range) {
   const auto manual = std::make_shared<Manual>();
   manual->request.range = range;
   manual->request.newest_sequence =
-      world_.versions->state().families.at(kDefaultFamily).flushed_sequence;
-  manual->request.first_new_file = FileNumber{world_.context->next_file_number.load()};
+      world_.versions->state().families.at(tree.id()).flushed_sequence;
+  manual->request.first_new_file = FileNumber{world_.storage->next_file_number.load()};
   {
     MutexLock lock(&mutex_);
-    manual_.push_back(manual);
-    ++changes_;
+    TreeJobs& jobs = JobsOf(tree);
+    jobs.manual.push_back(manual);
+    ++jobs.changes;
   }
   const absl::Status status =
       CatchBadAlloc([&] { return Await([&manual] { return manual->done; }); });
   {
     MutexLock lock(&mutex_);
-    std::erase(manual_, manual);
-    ++changes_;
+    TreeJobs& jobs = JobsOf(tree);
+    std::erase(jobs.manual, manual);
+    ++jobs.changes;
   }
   Schedule();
-  return status.ok() ? DamageIn(range) : status;
+  return status.ok() ? DamageIn(tree, range) : status;
 }
 
-absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
-  const std::shared_ptr<const ReadView> view = world_.tree->Pin();
+absl::Status JobScheduler::DamageIn(const Tree& tree, const compaction::KeyRange& range) const {
+  const std::shared_ptr<const ReadView> view = tree.Pin();
   for (const RunView& run : view->tables->runs) {
     for (const manifest::FileRef& file :
-         manifest::FilesOverlapping(*run.run, {range.begin, range.end}, world_.context->order)) {
+         manifest::FilesOverlapping(*run.run, {range.begin, range.end}, tree.order())) {
       if (file->quarantined()) return absl::DataLossError(file->damage);
     }
   }
@@ -264,24 +312,32 @@ absl::Status JobScheduler::DamageIn(const compaction::KeyRange& range) const {
 }
 
 JobScheduler::Backlog JobScheduler::CountBacklog() const {
-  const std::shared_ptr<const manifest::Version> version = world_.tree->Pin()->tables->version;
+  Backlog all;
+  const std::vector<Tree*> trees = world_.trees->All();
   MutexLock lock(&backlog_mutex_);
-  if (backlog_.version != version) {
-    backlog_ = {version, compaction::DebtBytes(*version, Policy()),
-                compaction::MergeableRuns(*version)};
+  for (const Tree* tree : trees) {
+    const std::shared_ptr<const manifest::Version> version = tree->Pin()->tables->version;
+    CountedBacklog& counted = backlogs_[tree->id()];
+    if (counted.version != version) {
+      counted = {
+          version,
+          {compaction::DebtBytes(*version, Policy(*tree)), compaction::MergeableRuns(*version)}};
+    }
+    all.bytes += counted.backlog.bytes;
+    all.level0_runs = std::max(all.level0_runs, counted.backlog.level0_runs);
   }
-  return backlog_;
+  return all;
 }
 
-compaction::PolicyOptions JobScheduler::Policy() const {
-  const Context& context = *world_.context;
+compaction::PolicyOptions JobScheduler::Policy(const Tree& tree) const {
+  const size_t memtable_bytes = world_.memory->memtable_bytes;
   compaction::PolicyOptions policy;
-  policy.order = context.order;
-  policy.target_file_size = context.options.target_file_size;
-  policy.min_file_size = std::min<uint64_t>(policy.target_file_size, context.memory.memtable_bytes);
-  policy.max_base_bytes = kBaseRuns * context.memory.memtable_bytes;
+  policy.order = tree.order();
+  policy.target_file_size = world_.options->target_file_size;
+  policy.min_file_size = std::min<uint64_t>(policy.target_file_size, memtable_bytes);
+  policy.max_base_bytes = kBaseRuns * memtable_bytes;
   policy.max_plan_bytes = kPlanFiles * policy.target_file_size;
-  policy.oldest_snapshot = context.snapshots->Oldest();
+  policy.oldest_snapshot = world_.snapshots->Oldest();
   return policy;
 }
 

@@ -1,8 +1,9 @@
 // JobScheduler: starts flushes and compactions when they are due, and lets others wait for them.
 //
-// One flush at a time; compactions side by side as long as their plans do not conflict. What is due
-// is asked of the tree and of the policy whenever something has changed: a memtable was frozen, a
-// job ended, writes work again.
+// One flush at a time, of the tree whose frozen writes are the oldest; compactions side by side as
+// long as their plans do not conflict. What is due is asked of the trees and of the policy whenever
+// something has changed: a memtable was frozen, a job ended, writes work again. The trees take
+// turns.
 //
 //   a job's end ─▶ new view ─▶ Schedule() ─▶ next job
 //
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -77,18 +79,18 @@ class JobScheduler {
   absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns when no job runs and none is due; or why none can run.
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Merges what overlaps `range` into the last level, beside what the policy asks for. DataLoss if
-  // a damaged file of that range had to be left where it is.
-  absl::Status CompactRange(const compaction::KeyRange& range) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Merges what overlaps `range` in the tree into the last level, beside what the policy asks for.
+  // DataLoss if a damaged file of that range had to be left where it is.
+  absl::Status CompactRange(const Tree& tree, const compaction::KeyRange& range)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The cause of failures was removed: jobs that have failed may start again at once.
   void ForgetFailures() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // What compactions owe. Nothing is owed once the policy finds nothing to do: writers never wait
   // for what no job will bring down.
   struct Backlog {
-    std::shared_ptr<const manifest::Version> version;  // of which it was counted
-    uint64_t bytes = 0;                                // to be written until nothing is due
-    size_t level0_runs = 0;
+    uint64_t bytes = 0;      // to be written until nothing is due, of all trees
+    size_t level0_runs = 0;  // of the tree that has the most
   };
   Backlog CountBacklog() const ABSL_LOCKS_EXCLUDED(backlog_mutex_);
   const JobWorld& world() const { return world_; }
@@ -110,26 +112,47 @@ class JobScheduler {
     friend bool operator==(const Situation&, const Situation&) = default;
   };
 
-  compaction::PolicyOptions Policy() const;
-  Situation Now() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the scheduler knows of one tree.
+  struct TreeJobs {
+    Tree* tree = nullptr;
+    std::vector<ManualRef> manual;
+    // A step of a CompactRange waited for the policy's plans: it goes before further ones.
+    bool manual_turn = false;
+    std::vector<compaction::Plan> running;
+    uint64_t changes = 0;  // of `running` and `manual`
+    Situation examined;    // nothing more can be started in it
+  };
+  struct CountedBacklog {
+    std::shared_ptr<const manifest::Version> version;  // of which it was counted
+    Backlog backlog;
+  };
+
+  compaction::PolicyOptions Policy(const Tree& tree) const;
+  Situation Now(const TreeJobs& jobs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  TreeJobs& JobsOf(const Tree& tree) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts what the policy asks for in one tree, and the steps of its CompactRanges.
+  void StartCompactionsOf(TreeJobs* jobs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts the next step of each CompactRange. Returns the steps that conflict with running plans.
-  std::vector<compaction::Plan> StartManual(const manifest::Version& version)
+  std::vector<compaction::Plan> StartManual(const manifest::Version& version, TreeJobs* jobs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `manual` is null for a plan of the policy's own.
-  void Start(compaction::Plan plan, ManualRef manual) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunPlan(const compaction::Plan& plan, const ManualRef& manual) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunPlan(const compaction::Plan& plan, const ManualRef& manual, TreeJobs* jobs)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes `plan` out of the running ones.
-  void Leave(const compaction::Plan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave(const compaction::Plan& plan, TreeJobs* jobs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What every job begins its end with.
   void CleanUp() ABSL_LOCKS_EXCLUDED(mutex_);
   bool NoJobRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool CanStartCompaction() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns true if nothing runs and something that has failed waits for its next attempt.
   bool OnlyTimeHelps() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure() const;
-  absl::Status DamageIn(const compaction::KeyRange& range) const;
+  absl::Status DamageIn(const Tree& tree, const compaction::KeyRange& range) const;
 
   const JobWorld world_;
   std::atomic<bool> stopping_{false};
@@ -138,16 +161,11 @@ class JobScheduler {
   bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
   Backoff flush_backoff_ ABSL_GUARDED_BY(mutex_);
   Backoff compaction_backoff_ ABSL_GUARDED_BY(mutex_);
-  std::vector<ManualRef> manual_ ABSL_GUARDED_BY(mutex_);
-  // A step of a CompactRange waited for the policy's plans: it goes before further ones.
-  bool manual_turn_ ABSL_GUARDED_BY(mutex_) = false;
   size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs, to their very end
-  std::vector<compaction::Plan> running_ ABSL_GUARDED_BY(mutex_);
-  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of what runs, and of manual_
-  // Nothing more can be started in it.
-  Situation examined_ ABSL_GUARDED_BY(mutex_);
+  std::map<ColumnFamilyId, TreeJobs> trees_ ABSL_GUARDED_BY(mutex_);
+  ColumnFamilyId next_turn_ ABSL_GUARDED_BY(mutex_) = 0;  // the tree that is asked first
   mutable Mutex backlog_mutex_;
-  mutable Backlog backlog_ ABSL_GUARDED_BY(backlog_mutex_);  // of the version last asked for
+  mutable std::map<ColumnFamilyId, CountedBacklog> backlogs_ ABSL_GUARDED_BY(backlog_mutex_);
 };
 
 }  // namespace cambium::engine

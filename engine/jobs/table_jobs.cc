@@ -38,7 +38,8 @@ constexpr uint64_t kMinPartBytes = uint64_t{16} << 20;
 // compaction share it.
 class TableOutput {
  public:
-  TableOutput(Context* context, int level) : context_(context), level_(level) {}
+  TableOutput(const JobWorld& world, const Tree& tree, int level)
+      : storage_(world.storage), tree_(tree.options()), level_(level) {}
 
   // Draws a number and makes the file.
   absl::StatusOr<compaction::OutputTable> Create() {
@@ -48,24 +49,23 @@ class TableOutput {
     const size_t place = NewPlace();
     do {
       // A file that has the name already is not ours: it stays, and the next number is drawn.
-      table.number = context_->NewFileNumber();
-      path = TablePath(context_->path, table.number);
+      table.number = storage_->NewFileNumber();
+      path = TablePath(storage_->path, table.number);
       kept = path;
-      file = context_->fs()->CreateWritable(path);
+      file = storage_->fs()->CreateWritable(path);
     } while (absl::IsAlreadyExists(file.status()));
     {
       MutexLock lock(&mutex_);
       paths_[place].swap(kept);
     }
     RETURN_IF_ERROR(file.status());
-    const Options& options = context_->options;
     sstable::TableBuilderOptions builder;
-    builder.order = context_->order;
+    builder.order = tree_.order;
     // Upper levels are rewritten soon: compressing them costs more time than it saves space.
     const bool last_level = level_ == kLevelCount - 1;
-    builder.compression = last_level ? options.compression : Compression::kNone;
-    builder.compression_level = options.compression_level;
-    builder.filter_bits_per_key = options.filter_bits_per_key;
+    builder.compression = last_level ? tree_.compression : Compression::kNone;
+    builder.compression_level = tree_.compression_level;
+    builder.filter_bits_per_key = tree_.filter_bits_per_key;
     builder.number = table.number;
     builder.path = path;
     builder.level = level_;
@@ -77,7 +77,7 @@ class TableOutput {
   // manifest names them (D4); after an error the files are gone.
   absl::StatusOr<RunMergeResult> Finish(absl::StatusOr<RunMergeResult> result) {
     if (result.ok() && !result->files.empty()) {
-      absl::Status synced = context_->fs()->SyncDirectory(context_->path);
+      absl::Status synced = storage_->fs()->SyncDirectory(storage_->path);
       if (!synced.ok()) result = std::move(synced);
     }
     if (result.ok()) return result;
@@ -85,7 +85,7 @@ class TableOutput {
     // A file that stays is an orphan: the next Open removes it.
     for (const std::string& path : paths_) {
       if (path.empty()) continue;
-      CatchBadAlloc([&] { return context_->fs()->Remove(path); }).IgnoreError();
+      CatchBadAlloc([&] { return storage_->fs()->Remove(path); }).IgnoreError();
     }
     return result;
   }
@@ -98,15 +98,16 @@ class TableOutput {
     return paths_.size() - 1;
   }
 
-  Context* const context_;
+  Storage* const storage_;
+  const TreeOptions& tree_;
   const int level_;
   Mutex mutex_;
   std::vector<std::string> paths_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Calls body(0) … body(count - 1), each once, and returns when all have returned; `body` throws
-// nothing. The caller's
-// thread takes part, so that this ends even where no other thread of the executor is ever free.
+// nothing. The caller's thread takes part, so that this ends even if no other thread of the
+// executor is ever free.
 void RunInParallel(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
   struct Turns {
     std::atomic<size_t> next{0}, done{0};
@@ -154,34 +155,42 @@ absl::StatusOr<PlanTables> TablesOf(const compaction::Plan& plan, const TablesVi
   return found;
 }
 
-std::unique_ptr<InternalIterator> InputsOf(Context* context, const compaction::Plan& plan,
-                                           const PlanTables& tables) {
+// A plan on its way. Plain data.
+struct RunningPlan {
+  const compaction::Plan* plan;
+  const PlanTables* tables;
+  const CompactionControl* control;
+};
+
+std::unique_ptr<InternalIterator> InputsOf(const JobWorld& world, const Tree& tree,
+                                           const RunningPlan& running) {
   std::vector<std::unique_ptr<InternalIterator>> children;
-  for (size_t i = 0; i < plan.inputs.size(); ++i) {
-    children.push_back(context->NewRunIterator({plan.inputs[i].files, tables[i]},
-                                               {false, ReadaheadBytes(context->options)}));
+  for (size_t i = 0; i < running.plan->inputs.size(); ++i) {
+    children.push_back(NewRunIterator(tree.order(),
+                                      {running.plan->inputs[i].files, (*running.tables)[i]},
+                                      {false, ReadaheadBytes(*world.options)}));
   }
-  return NewMergingIterator(context->order, std::move(children));
+  return NewMergingIterator(tree.order(), std::move(children));
 }
 
-absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Plan& plan,
-                                          const PlanTables& tables,
-                                          const std::function<bool()>& cancelled,
-                                          TableOutput* output) {
+absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tree,
+                                          const RunningPlan& running, TableOutput* output) {
+  const compaction::Plan& plan = *running.plan;
   const uint64_t worthwhile = plan.InputBytes() / kMinPartBytes;
-  const auto threads = static_cast<uint64_t>(context->executor()->Concurrency());
+  Executor* const executor = world.storage->executor;
+  const auto threads = static_cast<uint64_t>(executor->Concurrency());
   const std::vector<compaction::KeyRange> ranges = compaction::SplitPlan(
-      plan, std::max<uint64_t>(1, std::min(worthwhile, threads)), context->order);
-  const std::vector<SequenceNumber> snapshots = context->snapshots->Sequences();
+      plan, std::max<uint64_t>(1, std::min(worthwhile, threads)), tree.order());
+  const std::vector<SequenceNumber> snapshots = world.snapshots->Sequences();
   std::vector<absl::StatusOr<RunMergeResult>> results(ranges.size());
-  RunInParallel(context->executor(), ranges.size(), [&](size_t i) {
+  RunInParallel(executor, ranges.size(), [&](size_t i) {
     results[i] = CatchBadAlloc([&] {
-      compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], context->order);
+      compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], tree.order());
       options.stream.snapshots = snapshots;
-      options.stream.merge_operator = context->merge_operator();
-      options.stream.cancelled = cancelled;
+      options.stream.merge_operator = tree.options().merge_operator.get();
+      options.stream.cancelled = running.control->cancelled;
       options.new_table = [output] { return output->Create(); };
-      return compaction::RunMerge(InputsOf(context, plan, tables).get(), options);
+      return compaction::RunMerge(InputsOf(world, tree, running).get(), options);
     });
   });
   RunMergeResult all;
@@ -194,56 +203,62 @@ absl::StatusOr<RunMergeResult> MergeParts(Context* context, const compaction::Pl
 }
 
 // Quarantines the inputs that are damaged. Returns `error`, which the plan ended with, if none is.
-absl::Status Quarantine(const JobWorld& world, const compaction::Plan& plan,
+absl::Status Quarantine(const JobWorld& world, const Tree& tree, const compaction::Plan& plan,
                         const PlanTables& tables, const absl::Status& error) {
-  Context* const context = world.context;
   manifest::VersionEdit edit;
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
     for (const LiveTableRef& table : tables[i]) {
-      const absl::Status status = context->VerifyTable(*table);
+      const absl::Status status = table->Verify();
       if (!absl::IsDataLoss(status)) continue;
-      edit.Family().quarantined.push_back(
+      edit.Family(tree.id()).quarantined.push_back(
           {plan.inputs[i].level, table->file().number, std::string(status.ToString())});
     }
   }
   return edit.families.empty() ? error : world.versions->Commit(std::move(edit), 0);
 }
 
+// Merges the frozen memtables of `view` into new tables.
+absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree& tree,
+                                              const ReadView& view, SequenceNumber newest,
+                                              TableOutput* output) {
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  for (const auto& slot : view.frozen) children.push_back(slot->table.NewIterator());
+  compaction::RunMergeOptions options;
+  options.stream.order = tree.order();
+  options.stream.snapshots = world.snapshots->Sequences();
+  options.stream.newest = newest;
+  options.stream.merge_operator = tree.options().merge_operator.get();
+  options.new_table = [output] { return output->Create(); };
+  return compaction::RunMerge(NewMergingIterator(tree.order(), std::move(children)).get(), options);
+}
+
 }  // namespace
 
-absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
-  Context* const context = world.context;
-  const std::shared_ptr<const ReadView> view = world.tree->Pin();
+absl::Status RunFlush(const JobWorld& world, Tree* tree, SequenceNumber newest) {
+  const std::shared_ptr<const ReadView> view = tree->Pin();
   if (view->frozen.empty()) return absl::OkStatus();
-  assert(view->active->first.sequence >= view->frozen.front()->first.sequence);
-  const uint64_t started = context->clock()->NowMicros();
-  const WriteEpoch epoch = context->errors.epoch();
-  const WriteFrontier& end = view->active->first;
-  // A writer that was given its number before the memtable was frozen may still be copying into it.
-  if (newest == kMaxSequenceNumber) RETURN_IF_ERROR(world.await_published(end.sequence));
-
-  std::vector<std::unique_ptr<InternalIterator>> children;
-  uint64_t memtable_bytes = 0;
-  for (const auto& slot : view->frozen) {
-    children.push_back(slot->table.NewIterator());
-    memtable_bytes += slot->table.MemoryUsage();
+  const uint64_t started = world.storage->clock->NowMicros();
+  const WriteEpoch epoch = world.errors->epoch();
+  const SequenceNumber last = view->frozen.front()->last;
+  assert(last >= view->frozen.back()->last && last > 0);
+  // Looked at before what the trees hold. A writer that was given its number before the memtable
+  // was frozen may still be copying into it, and one that was the first in a segment may still be
+  // writing the end of the segment before.
+  uint64_t oldest_segment = 0;
+  if (newest == kMaxSequenceNumber) {
+    ASSIGN_OR_RETURN(oldest_segment, world.await_writes());
+  } else {
+    oldest_segment = world.log_end();
   }
-  TableOutput output(context, 0);
-  compaction::RunMergeOptions options;
-  options.stream.order = context->order;
-  options.stream.snapshots = context->snapshots->Sequences();
-  options.stream.newest = newest;
-  options.stream.merge_operator = context->merge_operator();
-  options.new_table = [&output] { return output.Create(); };
-  const std::unique_ptr<InternalIterator> input =
-      NewMergingIterator(context->order, std::move(children));
-  // The memtables' writes are in the new files; recovery starts at the memtable after them.
+
+  TableOutput output(world, *tree, 0);
   manifest::VersionEdit edit;
   const auto merge = [&]() -> absl::StatusOr<RunMergeResult> {
-    ASSIGN_OR_RETURN(RunMergeResult merged, compaction::RunMerge(input.get(), options));
-    edit.log_number = FileNumber{end.log.segment};
-    manifest::FamilyEdit& family = edit.Family();
-    family.flushed_sequence = end.sequence;
+    ASSIGN_OR_RETURN(RunMergeResult merged, MergeMemTables(world, *tree, *view, newest, &output));
+    oldest_segment = std::min(oldest_segment, world.trees->OldestSegment(tree, view.get()));
+    edit.log_number = FileNumber{oldest_segment};
+    manifest::FamilyEdit& family = edit.Family(tree->id());
+    family.flushed_sequence = last;
     for (const manifest::FileRef& file : merged.files) {
       family.added.push_back({0, ToInteger(merged.files.front()->number), *file});
     }
@@ -251,49 +266,50 @@ absl::Status RunFlush(const JobWorld& world, SequenceNumber newest) {
   };
   const absl::StatusOr<RunMergeResult> result = output.Finish(CatchBadAlloc(merge));
   if (!result.ok()) {
-    context->errors.NoteWriteError(result.status(), epoch);
+    world.errors->NoteWriteError(result.status(), epoch);
     return result.status();
   }
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), view->frozen.size()));
-  context->stats.AddFlush(*result, memtable_bytes, context->clock()->NowMicros() - started);
-  return world.retire_log(end.log);
+  uint64_t memtable_bytes = 0;
+  for (const auto& slot : view->frozen) memtable_bytes += slot->table.MemoryUsage();
+  world.stats->AddFlush(*result, memtable_bytes, world.storage->clock->NowMicros() - started);
+  return world.retire_log(oldest_segment);
 }
 
-absl::Status RunCompaction(const JobWorld& world, const compaction::Plan& plan,
+absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::Plan& plan,
                            const CompactionControl& control) {
-  Context* const context = world.context;
-  const uint64_t started = context->clock()->NowMicros();
-  const WriteEpoch epoch = context->errors.epoch();
+  const uint64_t started = world.storage->clock->NowMicros();
+  const WriteEpoch epoch = world.errors->epoch();
   manifest::VersionEdit edit;
   if (plan.kind == compaction::PlanKind::kTrivialMove) {
-    compaction::AppendToEdit(plan, {}, &edit.Family());
+    compaction::AppendToEdit(plan, {}, &edit.Family(tree->id()));
     RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
-    context->stats.AddTrivialMove();
+    world.stats->AddTrivialMove();
     return absl::OkStatus();
   }
   // Keeps the input files on disk until the end, and no memtable in memory.
-  const absl::StatusOr<PlanTables> tables =
-      TablesOf(plan, *world.tree->Pin()->tables, context->order);
+  const absl::StatusOr<PlanTables> tables = TablesOf(plan, *tree->Pin()->tables, tree->order());
   if (!tables.ok()) {
-    context->errors.NoteWriteError(tables.status(), epoch);
+    world.errors->NoteWriteError(tables.status(), epoch);
     return tables.status();
   }
-  TableOutput output(context, plan.output_level);
+  TableOutput output(world, *tree, plan.output_level);
   const auto merge = [&]() -> absl::StatusOr<RunMergeResult> {
     ASSIGN_OR_RETURN(RunMergeResult merged,
-                     MergeParts(context, plan, *tables, control.cancelled, &output));
-    compaction::AppendToEdit(plan, merged.files, &edit.Family());
+                     MergeParts(world, *tree, {&plan, &*tables, &control}, &output));
+    compaction::AppendToEdit(plan, merged.files, &edit.Family(tree->id()));
     return merged;
   };
   const absl::StatusOr<RunMergeResult> result = output.Finish(CatchBadAlloc(merge));
   if (!result.ok()) {
     absl::Status status = result.status();
-    if (absl::IsDataLoss(status)) status = Quarantine(world, plan, *tables, status);
-    if (!status.ok() && !absl::IsCancelled(status)) context->errors.NoteWriteError(status, epoch);
+    if (absl::IsDataLoss(status)) status = Quarantine(world, *tree, plan, *tables, status);
+    if (!status.ok() && !absl::IsCancelled(status)) world.errors->NoteWriteError(status, epoch);
     return status;
   }
   RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
-  context->stats.AddCompaction(*result, plan.InputBytes(), context->clock()->NowMicros() - started);
+  world.stats->AddCompaction(*result, plan.InputBytes(),
+                             world.storage->clock->NowMicros() - started);
   return absl::OkStatus();
 }
 

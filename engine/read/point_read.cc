@@ -82,10 +82,10 @@ struct Miss {
 };
 
 // Reads on from `miss`, without a guard.
-[[gnu::noinline]] absl::Status ReadFiles(Context* context, const TablesView& tables, Miss miss,
+[[gnu::noinline]] absl::Status ReadFiles(const KeyOrder& order, const TablesView& tables, Miss miss,
                                          const LookupKey& key, const FileRead& out) {
   for (size_t i = miss.run; i < tables.runs.size() && !out.fold->decided(); ++i) {
-    const LiveTable* table = tables.runs[i].Find(key, context->order);
+    const LiveTable* table = tables.runs[i].Find(key, order);
     if (table == nullptr) continue;
     const absl::StatusOr<const sstable::TableReader*> reader = table->table().reader();
     absl::Status status = reader.status();
@@ -94,15 +94,16 @@ struct Miss {
                                                   out.fold, out.value)
                              : (*reader)->Get(key, out.options, out.fold, out.value);
     }
-    if (!status.ok()) return context->Noted(std::move(status), table->file().number);
+    if (!status.ok()) return table->Report(std::move(status));
   }
   return Outcome(*out.fold, key.key, out.value);
 }
 
 // One key of a MultiPointRead that no memtable decided.
 struct Pending {
-  Pending(std::string_view key, const ReadPoint& at, const Context& context)
-      : lookup(key, at.sequence, context.order), fold(at.sequence, context.merge_operator()) {}
+  Pending(std::string_view key, const ReadPoint& at)
+      : lookup(key, at.sequence, at.tree->order),
+        fold(at.sequence, at.tree->merge_operator.get()) {}
 
   LookupKey lookup;
   KeyFold fold;
@@ -110,8 +111,7 @@ struct Pending {
 };
 
 // Asks one table for the keys of `group`; those that met an error leave `pending` with it.
-void ReadTableForMany(Context* context, const LiveTable& table,
-                      const sstable::TableReadOptions& options,
+void ReadTableForMany(const LiveTable& table, const sstable::TableReadOptions& options,
                       std::vector<sstable::LookupRequest>* group) {
   absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
   if (!reader.ok()) {
@@ -120,38 +120,38 @@ void ReadTableForMany(Context* context, const LiveTable& table,
     (*reader)->MultiGet(std::span(*group), options);
   }
   for (sstable::LookupRequest& request : *group) {
-    if (!request.status.ok())
-      request.status = context->Noted(std::move(request.status), table.file().number);
+    if (!request.status.ok()) request.status = table.Report(std::move(request.status));
   }
 }
 
 }  // namespace
 
-absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view key,
-                       PinnedValue* value) {
-  const LookupKey lookup(key, at.sequence, context->order);
-  KeyFold fold(at.sequence, context->merge_operator());
+absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value) {
+  const KeyOrder& order = at.tree->order;
+  const LookupKey lookup(key, at.sequence, order);
+  KeyFold fold(at.sequence, at.tree->merge_operator.get());
   if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold, key, value);
   const std::vector<RunView>& runs = at.view->tables->runs;
   Miss miss;
   for (; miss.run < runs.size() && !fold.decided(); ++miss.run) {
-    const LiveTable* table = runs[miss.run].Find(lookup, context->order);
+    const LiveTable* table = runs[miss.run].Find(lookup, order);
     if (table == nullptr) continue;
     const sstable::TableReader* reader = table->table().reader_if_open();
     if (reader != nullptr && reader->GetCached(lookup, &fold, value, &miss.reached)) continue;
     const std::shared_ptr<const TablesView> tables = at.view->tables;
     at.guard->Close();
-    return ReadFiles(context, *tables, std::move(miss), lookup, {&fold, value, {at.fill_cache}});
+    return ReadFiles(order, *tables, std::move(miss), lookup, {&fold, value, {at.fill_cache}});
   }
   return Outcome(fold, key, value);
 }
 
-void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::string_view> keys,
+void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
                     std::span<PinnedValue> values, std::span<absl::Status> statuses) {
+  const KeyOrder& order = at.tree->order;
   std::vector<Pending> pending;
   pending.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    Pending& read = pending.emplace_back(keys[i], at, *context);
+    Pending& read = pending.emplace_back(keys[i], at);
     read.index = i;
     at.view->active->table.Prefetch(read.lookup.hash);
   }
@@ -164,7 +164,7 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
   at.guard->Close();
   // In key order, the keys of one table and of one block are neighbours.
   std::sort(pending.begin(), pending.end(), [&](const Pending& a, const Pending& b) {
-    return context->order.Less(a.lookup.key, b.lookup.key);
+    return order.Less(a.lookup.key, b.lookup.key);
   });
 
   const sstable::TableReadOptions options{at.fill_cache};
@@ -172,11 +172,11 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
   for (const RunView& run : tables->runs) {
     if (pending.empty()) break;
     for (size_t begin = 0; begin < pending.size();) {
-      const LiveTable* table = run.Find(pending[begin].lookup, context->order);
+      const LiveTable* table = run.Find(pending[begin].lookup, order);
       size_t end = begin + 1;
       if (table != nullptr) {
         while (end < pending.size() &&
-               !context->order.Less(table->file().largest_key, pending[end].lookup.key)) {
+               !order.Less(table->file().largest_key, pending[end].lookup.key)) {
           ++end;
         }
         group.clear();
@@ -184,7 +184,7 @@ void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::
           Pending& read = pending[i];
           group.push_back({&read.lookup, &read.fold, &values[read.index], absl::OkStatus()});
         }
-        ReadTableForMany(context, *table, options, &group);
+        ReadTableForMany(*table, options, &group);
         for (size_t i = begin; i < end; ++i) {
           statuses[pending[i].index] = std::move(group[i - begin].status);
         }

@@ -16,14 +16,15 @@
 #include "absl/status/status.h"
 #include "base/keys.h"
 #include "cambium/pinned_value.h"
-#include "engine/context.h"
 #include "engine/state/read_view.h"
+#include "engine/state/tree_options.h"
 #include "util/epoch.h"
 
 namespace cambium::engine {
 
 // What a read looks at.
 struct ReadPoint {
+  const TreeOptions* tree = nullptr;
   EpochGuard* guard = nullptr;     // open; the read may close it
   const ReadView* view = nullptr;  // loaded inside the guard
   SequenceNumber sequence = 0;
@@ -31,11 +32,10 @@ struct ReadPoint {
 };
 
 // Sets `*value` and returns ok, or returns NotFound; DataLoss if a damaged file stands between.
-absl::Status PointRead(Context* context, const ReadPoint& at, std::string_view key,
-                       PinnedValue* value);
+absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value);
 
 // The same for many keys; results stand at the key's index, and the three have one size.
-void MultiPointRead(Context* context, const ReadPoint& at, std::span<const std::string_view> keys,
+void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
                     std::span<PinnedValue> values, std::span<absl::Status> statuses);
 
 }  // namespace cambium::engine

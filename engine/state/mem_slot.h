@@ -1,75 +1,57 @@
 // MemSlot: one memtable and what the engine knows of it.
 //
-// The sequence numbers are partitioned among the memtables of a tree: a slot holds exactly the
-// writes in (first_sequence, last_sequence], because commits choose their memtable where they are
-// given their number, and memtables are switched under the same lock. So "flushed up to
-// last_sequence" says which log records a recovery must skip.
+// A tree's writes are partitioned among its memtables: one holds exactly those whose sequence
+// numbers lie above `last` of the memtable before it, up to its own. This holds because commits
+// choose their memtable where they are given their number, and memtables are switched under the
+// same lock. So "flushed up to `last`" says which log records a recovery must skip.
 #ifndef CAMBIUM_ENGINE_STATE_MEM_SLOT_H_
 #define CAMBIUM_ENGINE_STATE_MEM_SLOT_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
-#include <string_view>
+#include <cstdint>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "base/batch_codec.h"
 #include "base/keys.h"
 #include "memtable/memtable.h"
 #include "util/checksum.h"
 #include "util/chunk_pool.h"
-#include "util/status_macros.h"
-#include "wal/log_format.h"
 
 namespace cambium::engine {
 
-// Where a memtable begins in the order of writes and in the log.
-struct WriteFrontier {
-  SequenceNumber sequence = 0;  // the last write before it
-  wal::LogPosition log;         // no record of it lies before this
-};
-
 // Thread-safe in its memtable; the rest as each member says.
 struct MemSlot {
+  static constexpr uint64_t kNoSegment = UINT64_MAX;
+
+  // A capacity of 0 makes one that takes no writes.
   MemSlot(const KeyOrder& key_order, ChunkPool* chunks, size_t capacity_bytes)
       : order(key_order),
         table(order, chunks, capacity_bytes),
-        capacity(capacity_bytes - std::min(capacity_bytes / 2, table.MemoryUsage())) {}
+        capacity(capacity_bytes),
+        overhead(std::min(capacity_bytes / 2, table.MemoryUsage())) {}
 
   const KeyOrder order;
   memtable::MemTable table;
-  const size_t capacity;  // bytes of entries at which it is full
+  const size_t capacity;  // bytes that it is made for
+  const size_t overhead;  // bytes that it takes while empty
 
-  // Written once, under the commit lock, before any write can reach the slot.
-  WriteFrontier first;
   // Bytes promised to writes so far. Guarded by the commit lock.
   size_t reserved = 0;
+  // The last sequence number that was handed out when it was frozen. Written once, under the commit
+  // lock, before a view shows it as frozen.
+  SequenceNumber last = 0;
+  // The log segment that the first of its writes went to, or would have gone to. Written once,
+  // under the commit lock.
+  std::atomic<uint64_t> oldest_segment{kNoSegment};
 
-  // Whether a write of that many bytes may go here; one write always may. Under the commit lock.
-  bool HasRoom(size_t bytes) const { return reserved == 0 || reserved + bytes <= capacity; }
+  bool takes_writes() const { return capacity != 0; }
+  // Bytes of memory that it takes, about. Under the commit lock, or once it is frozen.
+  size_t charge() const { return overhead + reserved; }
 
-  // Inserts one operation. Unimplemented where this release does not understand it.
-  absl::Status Insert(const BatchOp& op, SequenceNumber sequence) {
-    if (op.column_family != 0) {
-      return absl::UnimplementedError(
-          absl::StrCat("a write to column family ", op.column_family, " of a newer release"));
-    }
+  void Insert(const BatchOp& op, SequenceNumber sequence) {
     const uint64_t hash = order.comparator_identical() ? HashKey(op.key) : 0;
     table.Add(op.key, MakeTag(sequence, KindOf(op.tag)), op.value, hash);
-    return absl::OkStatus();
-  }
-
-  // Inserts the operations of an encoded batch, numbered from `sequence` on; those numbered
-  // `skip_through` or below are left out. DataLoss or Unimplemented where the bytes are no batch
-  // that this release understands: some may have been inserted then.
-  absl::Status InsertBatch(std::string_view encoded, SequenceNumber sequence,
-                           SequenceNumber skip_through) {
-    BatchReader reader(encoded);
-    BatchOp op;
-    for (; reader.Next(&op); ++sequence) {
-      if (sequence > skip_through) RETURN_IF_ERROR(Insert(op, sequence));
-    }
-    return reader.status();
   }
 };
 

@@ -9,56 +9,16 @@
 #ifndef CAMBIUM_ENGINE_STATE_READ_VIEW_H_
 #define CAMBIUM_ENGINE_STATE_READ_VIEW_H_
 
-#include <atomic>
 #include <memory>
-#include <optional>
-#include <span>
-#include <utility>
 #include <vector>
 
 #include "base/keys.h"
-#include "engine/state/file_reaper.h"
+#include "engine/state/live_table.h"
 #include "engine/state/mem_slot.h"
 #include "manifest/version.h"
-#include "sstable/table_handle.h"
 #include "util/shared_array.h"
 
 namespace cambium::engine {
-
-// One live SSTable: what the manifest says of it, and its reader. When a version drops the file it
-// is marked obsolete, and the last view to let go of it closes the table and hands the file to the
-// reaper. Immutable after construction but for that mark.
-class LiveTable {
- public:
-  LiveTable(manifest::FileRef file, const sstable::TableDirectory* directory, FileReaper* reaper)
-      : file_(std::move(file)),
-        table_(std::in_place, directory, file_->number, file_->file_size),
-        reaper_(reaper) {}
-  ~LiveTable() {
-    if (!obsolete_.load(std::memory_order_acquire)) return;
-    table_.reset();
-    reaper_->EnqueueTable(file_->number);
-  }
-  LiveTable(const LiveTable&) = delete;
-  LiveTable& operator=(const LiveTable&) = delete;
-
-  const manifest::FileMetadata& file() const { return *file_; }
-  sstable::TableHandle& table() const { return *table_; }
-  void MarkObsolete() const { obsolete_.store(true, std::memory_order_release); }
-
- private:
-  const manifest::FileRef file_;
-  mutable std::optional<sstable::TableHandle> table_;  // empty only in the destructor
-  FileReaper* const reaper_;
-  mutable std::atomic<bool> obsolete_{false};
-};
-using LiveTableRef = std::shared_ptr<const LiveTable>;
-
-// Neighbouring tables of one run. Plain data; the view that it is taken from outlives it.
-struct TableSlice {
-  std::span<const manifest::FileRef> files;
-  std::span<const LiveTableRef> tables;  // as files
-};
 
 // One sorted run: tables that do not overlap, ascending. Immutable after construction.
 struct RunView {
@@ -92,7 +52,7 @@ struct TablesView {
 
 // Immutable after construction; the active memtable takes writes.
 struct ReadView {
-  std::shared_ptr<MemSlot> active;
+  std::shared_ptr<MemSlot> active;               // Memory::no_memtable if the tree has none
   std::vector<std::shared_ptr<MemSlot>> frozen;  // newest first
   std::shared_ptr<const TablesView> tables;
 };

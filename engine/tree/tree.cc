@@ -51,28 +51,56 @@ void RetireView::operator()(PublishedView* view) const {
   epochs->Collect();
 }
 
-void Tree::Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
+Tree::Tree(ColumnFamilyId id, TreeOptions options, const TreeWorld& world)
+    : id_(id),
+      options_(std::move(options)),
+      world_(world),
+      home_{{world.storage->fs(), world.storage->path, options_.order, &world.memory->cache},
+            &world.storage->reaper,
+            world.errors} {}
+
+void Tree::Start(const std::vector<std::shared_ptr<MemSlot>>& memtables,
                  std::shared_ptr<const manifest::Version> version) {
+  assert(!memtables.empty() && current_.load(std::memory_order_relaxed) == nullptr);
   NextVersion next = Prepare(std::move(version));
-  next.view->active = std::move(active);
-  next.view->frozen = std::move(frozen);
+  next.view->active = memtables.back();
+  next.view->frozen.assign(memtables.rbegin() + 1, memtables.rend());
+  active_ = next.view->active.get();
+  for (const auto& slot : next.view->frozen) world_.memory->frozen_bytes += slot->charge();
   MutexLock lock(&tree_mu_);
   const ReplacedView none = Publish(std::move(next.published));
 }
 
-ReplacedView Tree::Freeze(std::shared_ptr<MemSlot> next) {
-  assert(next != nullptr);
+ReplacedView Tree::ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber last) {
+  assert(next != nullptr && next.get() != active_);
   auto published = std::make_unique<PublishedView>();
   auto view = std::make_shared<ReadView>();
   MutexLock lock(&tree_mu_);
   const ReadView& old = View();
+  assert(old.active.get() == active_);
   view->frozen.reserve(old.frozen.size() + 1);
-  view->frozen.push_back(old.active);
+  if (active_->reserved > 0) view->frozen.push_back(old.active);
   view->frozen.insert(view->frozen.end(), old.frozen.begin(), old.frozen.end());
   view->active = std::move(next);
   view->tables = old.tables;
   published->view = std::move(view);
+  // Nothing fails from here on.
+  if (active_->reserved > 0) {
+    assert(active_->last == 0 && last > 0);
+    active_->last = last;
+    world_.memory->frozen_bytes += active_->charge();
+  }
+  active_ = published->view->active.get();
   return Publish(std::move(published));
+}
+
+uint64_t Tree::OldestSegment(const ReadView* flushed) const {
+  const std::shared_ptr<const ReadView> view = Pin();
+  const size_t gone = flushed == nullptr ? 0 : flushed->frozen.size();
+  assert(gone <= view->frozen.size());  // one flush of a tree at a time
+  const size_t left = view->frozen.size() - gone;
+  return left > 0 ? view->frozen[left - 1]->oldest_segment.load(std::memory_order_acquire)
+                  : view->active->oldest_segment.load(std::memory_order_acquire);
 }
 
 Tree::NextVersion Tree::Prepare(std::shared_ptr<const manifest::Version> version) const {
@@ -96,9 +124,12 @@ void Tree::Install(NextVersion next, size_t flushed, const PublishBracket& brack
     MutexLock lock(&tree_mu_);
     const ReadView& old = View();
     assert(flushed <= old.frozen.size() && old.frozen.size() <= next.view->frozen.capacity());
+    const auto first_flushed = old.frozen.end() - static_cast<ptrdiff_t>(flushed);
     next.view->active = old.active;
-    next.view->frozen.assign(old.frozen.begin(),
-                             old.frozen.end() - static_cast<ptrdiff_t>(flushed));
+    next.view->frozen.assign(old.frozen.begin(), first_flushed);
+    for (auto slot = first_flushed; slot != old.frozen.end(); ++slot) {
+      world_.memory->frozen_bytes -= (*slot)->charge();
+    }
     replaced = Publish(std::move(next.published));
   };
   if (bracket) {
@@ -113,13 +144,13 @@ void Tree::Install(NextVersion next, size_t flushed, const PublishBracket& brack
   replaced.reset();
   // Flushed memtables and replaced files are freed now, even if a reader had a guard open: guards
   // are short.
-  epochs_->Drain();
+  world_.epochs->Drain();
 }
 
 ReplacedView Tree::Publish(std::unique_ptr<PublishedView> next) {
   assert(next->view->active != nullptr && next->view->tables != nullptr);
   return ReplacedView(current_.exchange(next.release(), std::memory_order_acq_rel),
-                      RetireView{epochs_});
+                      RetireView{world_.epochs});
 }
 
 std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifest::Version> version,
@@ -139,7 +170,7 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
       if (old != nullptr && old->run->files.SharesWith(run.files)) {
         view->runs.back().tables = old->tables;
       } else {
-        changed.emplace_back(view->runs.size() - 1, Match(old, run, directory_->order, &left));
+        changed.emplace_back(view->runs.size() - 1, Match(old, run, options_.order, &left));
       }
     }
   }
@@ -152,9 +183,8 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
       if (tables[i] != nullptr) continue;
       // A file that came from another run is the same file, open or not.
       const auto moved = left.extract(run.run->numbers[i]);
-      tables[i] = !moved.empty()
-                      ? std::move(moved.mapped())
-                      : std::make_shared<LiveTable>(run.run->files[i], directory_, reaper_);
+      tables[i] = !moved.empty() ? std::move(moved.mapped())
+                                 : std::make_shared<LiveTable>(run.run->files[i], &home_);
     }
     run.tables = SharedArray(std::move(tables));
     assert(run.tables.size() == run.run->files.size());

@@ -1,4 +1,5 @@
-// Tree: the published read view of one column family, and the only place where it is replaced.
+// Tree: all that belongs to one column family: its options, its memtables and tables, and the
+// published read view of them, which is replaced here and nowhere else.
 //
 // Readers take no lock and write no shared memory: inside an EpochGuard they load one pointer. A
 // replaced view is let go through the epoch, so that a reader which has just loaded it may still
@@ -10,11 +11,16 @@
 #define CAMBIUM_ENGINE_TREE_TREE_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/keys.h"
+#include "engine/state/memory.h"
 #include "engine/state/read_view.h"
+#include "engine/state/storage.h"
+#include "engine/state/tree_options.h"
 #include "util/epoch.h"
 #include "util/mutex.h"
 
@@ -38,14 +44,26 @@ using ReplacedView = std::unique_ptr<PublishedView, RetireView>;
 // is in force: who looks at both under that lock sees both before the change, or both after it.
 using PublishBracket = std::function<void(const std::function<void()>& publish)>;
 
+// What the trees of one database share. Plain data; all of it outlives them.
+struct TreeWorld {
+  Storage* storage = nullptr;
+  Memory* memory = nullptr;
+  EpochDomain* epochs = nullptr;
+  ErrorState* errors = nullptr;
+};
+
 // Thread-safe.
 class Tree {
  public:
-  Tree(const sstable::TableDirectory* directory, FileReaper* reaper, EpochDomain* epochs)
-      : directory_(directory), reaper_(reaper), epochs_(epochs) {}
+  // It has no view before Start().
+  Tree(ColumnFamilyId id, TreeOptions options, const TreeWorld& world);
   ~Tree() { delete current_.load(std::memory_order_acquire); }
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
+
+  ColumnFamilyId id() const { return id_; }
+  const TreeOptions& options() const { return options_; }
+  const KeyOrder& order() const { return options_.order; }
 
   // The newest view, and in *sequence what `visible()` returned while it was the newest. The caller
   // holds an EpochGuard for as long as it uses the reference.
@@ -69,16 +87,24 @@ class Tree {
   }
   // The newest view, kept alive by the caller.
   std::shared_ptr<const ReadView> Pin() const {
-    const EpochGuard guard(epochs_);
+    const EpochGuard guard(world_.epochs);
     return current_.load(std::memory_order_acquire)->view;
   }
 
-  // The first view: recovered memtables and version.
-  void Start(std::shared_ptr<MemSlot> active, std::vector<std::shared_ptr<MemSlot>> frozen,
+  // The first view. `memtables` were recovered, oldest first; the last one goes on taking writes.
+  // It may be Memory::no_memtable.
+  void Start(const std::vector<std::shared_ptr<MemSlot>>& memtables,
              std::shared_ptr<const manifest::Version> version);
-  // `next` takes the writes; the active memtable is frozen. Changes nothing if it throws
+  // The memtable that takes the writes. Under the commit lock.
+  MemSlot* active() const { return active_; }
+  // `next` takes the writes from now on. The active memtable is frozen, if it holds a write; `last`
+  // is the last sequence number handed out. Under the commit lock. Changes nothing if it throws
   // std::bad_alloc.
-  [[nodiscard]] ReplacedView Freeze(std::shared_ptr<MemSlot> next);
+  [[nodiscard]] ReplacedView ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber last);
+  // Returns the oldest log segment that holds a write which is in no table, or
+  // MemSlot::kNoSegment. The memtables frozen in `flushed`, an earlier view, do not count; it may
+  // be null.
+  uint64_t OldestSegment(const ReadView* flushed) const;
 
   // A version that is about to take the place of the present one. Made before the manifest names
   // it, so that nothing can fail any more once it does.
@@ -103,9 +129,11 @@ class Tree {
                                                const TablesView* previous,
                                                std::vector<LiveTableRef>* dropped) const;
 
-  const sstable::TableDirectory* const directory_;
-  FileReaper* const reaper_;
-  EpochDomain* const epochs_;
+  const ColumnFamilyId id_;
+  const TreeOptions options_;
+  const TreeWorld world_;
+  const TableHome home_;
+  MemSlot* active_ = nullptr;  // of the newest view; guarded by the commit lock
   mutable Mutex tree_mu_;
   std::atomic<PublishedView*> current_{nullptr};
 };

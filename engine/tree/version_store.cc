@@ -15,41 +15,58 @@ namespace cambium::engine {
 absl::Status VersionStore::Start(manifest::ManifestState state) {
   MutexLock lock(&manifest_mu_);
   state_ = std::move(state);
-  return context_->options.read_only ? absl::OkStatus() : WriteFresh(&state_);
+  return WriteFresh(&state_);
+}
+
+void VersionStore::StartReadOnly(manifest::ManifestState state) {
+  MutexLock lock(&manifest_mu_);
+  state_ = std::move(state);
 }
 
 absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
                                   const PublishBracket& bracket) {
+  const bool one_tree = edit.families.size() == 1;
+  assert(one_tree || (!edit.families.empty() && flushed == 0 && !bracket));
   MutexLock lock(&manifest_mu_);
   SequenceNumber last_sequence = state_.last_sequence;
   for (const auto& [id, family] : edit.families) {
     last_sequence = std::max(last_sequence, family.flushed_sequence.value_or(0));
   }
-  assert(last_sequence <= kMaxSequenceNumber && !edit.families.empty());
+  assert(last_sequence <= kMaxSequenceNumber);
   edit.last_sequence = last_sequence;
-  edit.next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
-  const WriteEpoch epoch = context_->errors.epoch();
+  edit.next_file_number = storage_->next_file_number.load(std::memory_order_relaxed);
+  const WriteEpoch epoch = errors_->epoch();
   manifest::ManifestState next;
-  absl::StatusOr<Tree::NextVersion> version =
-      CatchBadAlloc([&]() -> absl::StatusOr<Tree::NextVersion> {
-        manifest_mu_.AssertHeld();
-        ASSIGN_OR_RETURN(next, manifest::ApplyEdit(state_, edit, context_->order));
-        return tree_->Prepare(next.families.at(kDefaultFamily).version);
-      });
-  if (!version.ok()) {
+  auto versions = CatchBadAlloc([&] {
+    manifest_mu_.AssertHeld();
+    return Prepare(edit, &next);
+  });
+  if (!versions.ok()) {
     // An edit that contradicts the state: no repetition of its job would change that.
     Abandon(edit);
-    context_->errors.NoteWriteError(version.status(), epoch);
-    return version.status();
+    errors_->NoteWriteError(versions.status(), epoch);
+    return versions.status();
   }
   RETURN_IF_ERROR(WriteEdit(edit, std::move(next)));
-  tree_->Install(*std::move(version), flushed, bracket);
+  for (auto& [tree, version] : *versions) tree->Install(std::move(version), flushed, bracket);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::pair<Tree*, Tree::NextVersion>>> VersionStore::Prepare(
+    const manifest::VersionEdit& edit, manifest::ManifestState* next) const {
+  ASSIGN_OR_RETURN(*next, manifest::ApplyEdit(state_, edit, order_));
+  std::vector<std::pair<Tree*, Tree::NextVersion>> versions;
+  for (const auto& [id, family] : edit.families) {
+    Tree* const tree = trees_->Find(id);
+    assert(tree != nullptr);
+    versions.emplace_back(tree, tree->Prepare(next->families.at(id).version));
+  }
+  return versions;
 }
 
 absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
                                      manifest::ManifestState next) {
-  const WriteEpoch epoch = context_->errors.epoch();
+  const WriteEpoch epoch = errors_->epoch();
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
   const absl::Status written = CatchBadAlloc([&] {
     manifest_mu_.AssertHeld();
@@ -57,7 +74,7 @@ absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
   });
   if (!written.ok()) {
     Abandon(edit);
-    context_->errors.NoteWriteError(written, epoch);
+    errors_->NoteWriteError(written, epoch);
     return written;
   }
   state_ = std::move(next);
@@ -67,13 +84,13 @@ absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
 absl::Status VersionStore::Verify() const {
   MutexLock lock(&manifest_mu_);
   ASSIGN_OR_RETURN(const manifest::RecoveredManifest found,
-                   manifest::RecoverManifest(context_->fs(), context_->path, context_->order));
+                   manifest::RecoverManifest(storage_->fs(), storage_->path, order_));
   if (log_ == nullptr || (found.manifest_number == log_->number() && found.size == log_->size())) {
     return absl::OkStatus();
   }
   return absl::DataLossError(absl::StrCat(
-      "verify ", ManifestPath(context_->path, log_->number()), ": found ", found.size, " bytes in ",
-      ManifestPath(context_->path, found.manifest_number), ", expected ", log_->size()));
+      "verify ", ManifestPath(storage_->path, log_->number()), ": found ", found.size, " bytes in ",
+      ManifestPath(storage_->path, found.manifest_number), ", expected ", log_->size()));
 }
 
 absl::Status VersionStore::RecordReach(wal::LogPosition reach) {
@@ -111,26 +128,26 @@ manifest::ManifestState VersionStore::state() const {
 }
 
 absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
-  if (log_ != nullptr) uncertain_.push_back(ManifestPath(context_->path, log_->number()));
+  if (log_ != nullptr) uncertain_.push_back(ManifestPath(storage_->path, log_->number()));
   log_ = nullptr;
   FileNumber number{0};
   absl::StatusOr<std::unique_ptr<manifest::ManifestLog>> made;
   do {
     // A file that has the name already is not ours: it stays, and the next number is drawn.
-    number = context_->NewFileNumber();
-    next->next_file_number = context_->next_file_number.load(std::memory_order_relaxed);
+    number = storage_->NewFileNumber();
+    next->next_file_number = storage_->next_file_number.load(std::memory_order_relaxed);
     made = CatchBadAlloc([&] {
-      return manifest::ManifestLog::Create(context_->fs(), context_->path, number,
+      return manifest::ManifestLog::Create(storage_->fs(), storage_->path, number,
                                            manifest::SnapshotEdit(*next));
     });
   } while (absl::IsAlreadyExists(made.status()));
   if (!made.ok()) {
     const absl::Status discarded = CatchBadAlloc(
-        [&] { return manifest::DiscardManifest(context_->fs(), context_->path, number); });
+        [&] { return manifest::DiscardManifest(storage_->fs(), storage_->path, number); });
     if (!discarded.ok()) {
       IfMemoryAllows([&] {
         manifest_mu_.AssertHeld();
-        uncertain_.push_back(ManifestPath(context_->path, number));
+        uncertain_.push_back(ManifestPath(storage_->path, number));
       });
     }
     return made.status();
@@ -138,27 +155,26 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   log_ = *std::move(made);
   assert(log_ != nullptr && log_->number() == number);
   // What the disk says is known again (D12).
-  context_->reaper.Allow();
-  for (std::string& path : uncertain_) context_->reaper.Enqueue(std::move(path));
+  storage_->reaper.Allow();
+  for (std::string& path : uncertain_) storage_->reaper.Enqueue(std::move(path));
   uncertain_.clear();
   return absl::OkStatus();
 }
 
 void VersionStore::Abandon(const manifest::VersionEdit& edit) {
-  assert(!context_->options.read_only);
-  context_->reaper.Suspend();
+  storage_->reaper.Suspend();
   const std::unique_ptr<manifest::ManifestLog> log = std::move(log_);
   // What is not noted here is an orphan, which the next Open removes.
   IfMemoryAllows([&] {
     manifest_mu_.AssertHeld();
-    if (log != nullptr) uncertain_.push_back(ManifestPath(context_->path, log->number()));
+    if (log != nullptr) uncertain_.push_back(ManifestPath(storage_->path, log->number()));
     for (const auto& [id, family] : edit.families) {
       for (const manifest::AddedFile& added : family.added) {
         // One that only moves to another level stays where it was.
         const bool moves = std::any_of(
             family.deleted.begin(), family.deleted.end(),
             [&](const manifest::DeletedFile& file) { return file.number == added.file.number; });
-        if (!moves) uncertain_.push_back(TablePath(context_->path, added.file.number));
+        if (!moves) uncertain_.push_back(TablePath(storage_->path, added.file.number));
       }
     }
   });

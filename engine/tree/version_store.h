@@ -1,6 +1,7 @@
-// VersionStore: the manifest, and the version that it says is in force.
+// VersionStore: the manifest, and the versions of the trees that it says are in force.
 //
-//   Commit(edit):  next version built ─▶ manifest synced ─▶ tree shows it ─▶ old logs and tables go
+//   Commit(edit):  next versions built ─▶ manifest synced ─▶ trees show them ─▶ old logs and tables
+//   go
 //
 // After a manifest error it is unknown which of two states the disk holds: deletions stop (D12),
 // and the next commit goes to a fresh manifest that holds everything. Once that is in force, what
@@ -13,11 +14,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/context.h"
-#include "engine/tree/tree.h"
+#include "engine/state/error_state.h"
+#include "engine/state/storage.h"
+#include "engine/tree/trees.h"
 #include "manifest/manifest_log.h"
 #include "manifest/manifest_state.h"
 #include "manifest/version_edit.h"
@@ -29,19 +32,23 @@ namespace cambium::engine {
 // Thread-safe.
 class VersionStore final : public wal::LogRegistry {
  public:
-  VersionStore(Context* context, Tree* tree) : context_(context), tree_(tree) {}
+  // All of it outlives the store. `order` is that of the manifest's comparator.
+  VersionStore(Storage* storage, ErrorState* errors, const Trees* trees, const KeyOrder& order)
+      : storage_(storage), errors_(errors), trees_(trees), order_(order) {}
   VersionStore(const VersionStore&) = delete;
   VersionStore& operator=(const VersionStore&) = delete;
   ~VersionStore() override = default;
 
-  // Makes a fresh manifest that holds `state`; the first commits stand on it. None in a read-only
-  // database, which commits nothing.
+  // Makes a fresh manifest that holds `state`, to which the edits are added.
   absl::Status Start(manifest::ManifestState state);
+  // The same in a read-only database, which commits nothing.
+  void StartReadOnly(manifest::ManifestState state);
 
-  // Makes `edit` durable and shows its version to readers; `flushed` oldest frozen memtables are in
-  // its tables. On an error nothing has changed for readers, and files that the edit adds must be
-  // left on disk: the manifest there may name them. The version is published inside of `bracket`,
-  // if there is one, and after that Commit() cannot fail.
+  // Makes `edit` durable and shows its versions to readers; `flushed` oldest frozen memtables of
+  // its one tree are in its tables. On an error nothing has changed for readers, and files that the
+  // edit adds must be left on disk: the manifest there may name them. The versions are published
+  // inside of `bracket`, if there is one, and after that Commit() cannot fail. Requires: every tree
+  // of the edit exists.
   absl::Status Commit(manifest::VersionEdit edit, size_t flushed,
                       const PublishBracket& bracket = nullptr);
 
@@ -70,8 +77,15 @@ class VersionStore final : public wal::LogRegistry {
   // Gives up the manifest after a failed commit of `edit`.
   void Abandon(const manifest::VersionEdit& edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
-  Context* const context_;
-  Tree* const tree_;
+  // The versions that `edit` makes, ready to be published; *next is the state with them.
+  absl::StatusOr<std::vector<std::pair<Tree*, Tree::NextVersion>>> Prepare(
+      const manifest::VersionEdit& edit, manifest::ManifestState* next) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+
+  Storage* const storage_;
+  ErrorState* const errors_;
+  const Trees* const trees_;
+  const KeyOrder order_;
   mutable Mutex manifest_mu_;
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
   // Null after an error and before Start().

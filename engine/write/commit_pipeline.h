@@ -55,8 +55,18 @@
 
 namespace cambium::engine {
 
+class Tree;
+struct MemSlot;
+
 // Whether a commit goes into the log.
 enum class Logging { kLogged, kUnlogged };
+
+// The part of a commit that goes to one tree. Plain data.
+struct TreeShare {
+  Tree* tree = nullptr;
+  size_t memtable_bytes = 0;    // that it takes, about
+  MemSlot* memtable = nullptr;  // set by Reserve: what Apply inserts into
+};
 
 // One write on its way through the pipeline. Confined to the committing thread.
 struct CommitRequest {
@@ -64,17 +74,17 @@ struct CommitRequest {
   std::span<const std::string_view> pieces;
   size_t payload_size = 0;
   uint32_t count = 0;
-  // Set where the batch is one operation laid out on the stack; then nothing needs decoding.
+  // Set if the batch is one operation laid out on the stack; then nothing needs decoding.
   const SingleOp* single = nullptr;
+  std::span<TreeShare> shares;  // one for each tree that the batch writes to
   Logging logging = Logging::kLogged;
   wal::Durability durability = wal::Durability::kProcess;
 };
 
 // What Reserve hands to WriteLog and Apply. A plain value.
 struct CommitSlot {
-  SequenceNumber first = 0;     // set by the pipeline; operation i has first + i
-  wal::LogReservation log;      // where request.logging is kLogged
-  void* target_data = nullptr;  // the target's own, e.g. the memtable that Apply inserts into
+  SequenceNumber first = 0;  // set by the pipeline; operation i has first + i
+  wal::LogReservation log;   // if request.logging is kLogged
 };
 
 // The pipeline's world. Thread-safe.
@@ -82,8 +92,8 @@ class CommitTarget {
  public:
   virtual ~CommitTarget() = default;
 
-  // Takes a place in the log and pins what Apply will insert into. Under commit_mu: a few
-  // instructions, no I/O. False where there is no room: nothing was taken.
+  // Takes a place in the log, and in the memtables that Apply will insert into. Under commit_mu: a
+  // few instructions, no I/O. Returns false if there is no room: nothing was taken.
   virtual bool Reserve(const CommitRequest& request, CommitSlot* slot) = 0;
   // Makes the room that Reserve missed; under no lock. An error ends the commit without a trace.
   virtual absl::Status MakeRoom(const CommitRequest& request) = 0;

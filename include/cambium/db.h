@@ -31,6 +31,10 @@
 
 namespace cambium {
 
+namespace engine {
+class CAMBIUM_LOCAL Database;
+}
+
 // One open database. Thread-safe: every method may be called from several threads at once.
 //
 // A database belongs to the process that opened it. In a child made by fork(), every call returns
@@ -109,9 +113,8 @@ class CAMBIUM_EXPORT DB {
   absl::Status Resume();
 
  private:
-  class CAMBIUM_LOCAL Impl;
-  explicit DB(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit DB(std::unique_ptr<engine::Database> database);
+  std::unique_ptr<engine::Database> database_;
 };
 
 // Removes the files of the database in `path` and no other files. Removes the directory too if it

@@ -42,8 +42,7 @@ class BigTree {
       edit.Family().added.push_back({level, compaction::kLeveledRun, File(10 * i)});
     }
     Apply(std::move(edit));
-    tree_.Start(std::make_shared<MemSlot>(context_.order, &context_.chunks, size_t{64} << 10), {},
-                version());
+    tree_.Start({context_.memory.no_memtable}, version());
   }
 
   // Replaces one file of the last level by two, as a compaction does.
@@ -73,14 +72,14 @@ class BigTree {
     const std::shared_ptr<const ReadView> view = tree_.Pin();
     std::vector<std::unique_ptr<InternalIterator>> children;
     for (const RunView& run : view->tables->runs) {
-      children.push_back(context_.NewRunIterator(run.All(), {}));
+      children.push_back(NewRunIterator(tree_.order(), run.All(), {}));
     }
-    return NewMergingIterator(context_.order, std::move(children));
+    return NewMergingIterator(tree_.order(), std::move(children));
   }
 
   std::shared_ptr<const manifest::Version> version() const { return state_.families.at(0).version; }
   std::shared_ptr<const ReadView> Pin() const { return tree_.Pin(); }
-  const KeyOrder& order() const { return context_.order; }
+  const KeyOrder& order() const { return tree_.order(); }
 
  private:
   static Options SmallOptions() {
@@ -103,13 +102,15 @@ class BigTree {
   }
   void Apply(manifest::VersionEdit edit) {
     edit.next_file_number = state_.next_file_number;
-    auto next = manifest::ApplyEdit(state_, edit, context_.order);
+    auto next = manifest::ApplyEdit(state_, edit, tree_.order());
     ASSERT_TRUE(next.ok()) << next.status();
     state_ = *std::move(next);
   }
 
   Context context_;
-  Tree tree_{&context_.tables, &context_.reaper, &context_.epochs};
+  Tree tree_{0,
+             TreeOptions(context_.options),
+             {&context_.storage, &context_.memory, &context_.epochs, &context_.errors}};
   manifest::ManifestState state_;
 };
 

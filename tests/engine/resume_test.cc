@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
-#include "engine/context.h"
+#include "engine/state/memory.h"
 #include "env/testing/fault_file_system.h"
 #include "env/testing/inline_executor.h"
 #include "env/testing/manual_clock.h"

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "engine/context.h"
-#include "engine/tree/tree.h"
+#include "engine/tree/trees.h"
 #include "engine/tree/version_store.h"
 #include "env/testing/inline_executor.h"
 #include "env/testing/manual_clock.h"
@@ -47,25 +47,34 @@ class SchedulerTest : public testing::Test {
     options.comparator = &comparator_;
     CAMBIUM_ASSERT_OK(options.file_system->CreateDirectory("db"));
     context_ = std::make_unique<Context>(options, "db");
-    tree_ = std::make_unique<Tree>(&context_->tables, &context_->reaper, &context_->epochs);
-    versions_ = std::make_unique<VersionStore>(context_.get(), tree_.get());
+    trees_ = std::make_unique<Trees>(
+        TreeWorld{&context_->storage, &context_->memory, &context_->epochs, &context_->errors});
+    tree_ = trees_->Add(0, TreeOptions(context_->options));
+    versions_ = std::make_unique<VersionStore>(&context_->storage, &context_->errors, trees_.get(),
+                                               tree_->order());
     manifest::ManifestState state = manifest::NewState();
     state.next_file_number = 100;
     state.last_sequence = 1000;
-    state.families.at(kDefaultFamily).version = MakeVersion(text);
-    context_->next_file_number.store(state.next_file_number);
-    tree_->Start(std::make_shared<MemSlot>(context_->order, &context_->chunks, size_t{64} << 10),
-                 {}, state.families.at(kDefaultFamily).version);
+    state.families.at(0).version = MakeVersion(text);
+    context_->storage.next_file_number.store(state.next_file_number);
+    tree_->Start({context_->memory.no_memtable}, state.families.at(0).version);
     CAMBIUM_ASSERT_OK(versions_->Start(state));
-    jobs_ = std::make_unique<JobScheduler>(
-        JobWorld{context_.get(), tree_.get(), versions_.get(),
-                 [](SequenceNumber) { return absl::OkStatus(); },
-                 [](wal::LogPosition) { return absl::OkStatus(); }, [this] { load_changed_(); }});
+    JobWorld world;
+    world.options = &context_->options;
+    world.storage = &context_->storage;
+    world.memory = &context_->memory.plan;
+    world.snapshots = context_->snapshots.get();
+    world.errors = &context_->errors;
+    world.stats = &context_->stats;
+    world.trees = trees_.get();
+    world.versions = versions_.get();
+    world.load_changed = [this] { load_changed_(); };
+    jobs_ = std::make_unique<JobScheduler>(world);
   }
   void TearDown() override { jobs_->Stop(); }
 
   std::shared_ptr<const manifest::Version> MakeVersion(std::string_view text) {
-    auto version = manifest::TryVersion(text, nullptr, context_->order);
+    auto version = manifest::TryVersion(text, nullptr, tree_->order());
     CAMBIUM_EXPECT_OK(version);
     return version.ok() ? *version : nullptr;
   }
@@ -74,7 +83,8 @@ class SchedulerTest : public testing::Test {
   CountingComparator comparator_;
   std::shared_ptr<env::InlineExecutor> executor_;
   std::unique_ptr<Context> context_;
-  std::unique_ptr<Tree> tree_;
+  std::unique_ptr<Trees> trees_;
+  Tree* tree_ = nullptr;
   std::unique_ptr<VersionStore> versions_;
   std::unique_ptr<JobScheduler> jobs_;
   std::function<void()> load_changed_ = [] {};
@@ -123,8 +133,8 @@ TEST_F(SchedulerTest, FailedCompactionWaitsLongerEachTime) {
       nullptr);
   int ends = 0;
   load_changed_ = [&ends] { ++ends; };
-  const uint64_t start = context_->clock()->NowMicros();
-  while (context_->clock()->NowMicros() < start + 30'000'000) {
+  const uint64_t start = context_->storage.clock->NowMicros();
+  while (context_->storage.clock->NowMicros() < start + 30'000'000) {
     jobs_->AwaitIdle().IgnoreError();
     context_->errors.Clear();
   }
@@ -133,10 +143,10 @@ TEST_F(SchedulerTest, FailedCompactionWaitsLongerEachTime) {
   // The user says that the cause is gone.
   jobs_->ForgetFailures();
   const int before = ends;
-  const uint64_t now = context_->clock()->NowMicros();
+  const uint64_t now = context_->storage.clock->NowMicros();
   jobs_->AwaitIdle().IgnoreError();
   EXPECT_EQ(ends, before + 1);
-  EXPECT_EQ(context_->clock()->NowMicros(), now);
+  EXPECT_EQ(context_->storage.clock->NowMicros(), now);
 }
 
 // While a step of CompactRange is under way, the policy's plans run beside it.
@@ -147,7 +157,7 @@ TEST_F(SchedulerTest, CompactRangeLeavesAutomaticCompactionRunning) {
       "add L6 file 3 size 900 keys \"x\"..\"z\" seqs 0..0\n");
   size_t beside = 0;
   load_changed_ = [&] { beside = std::max(beside, executor_->WaitingCount()); };
-  CAMBIUM_EXPECT_OK(jobs_->CompactRange({"a", "c"}));
+  CAMBIUM_EXPECT_OK(jobs_->CompactRange(*tree_, {"a", "c"}));
   EXPECT_GE(beside, 1u);
   CAMBIUM_EXPECT_OK(jobs_->AwaitIdle());
   EXPECT_EQ(version()->LevelBytes(kLastLevel), 1900u);

@@ -6,29 +6,37 @@
 #include <thread>
 #include <utility>
 
-#include "memtable/memtable.h"
-#include "util/chunk_pool.h"
-#include "util/epoch.h"
+#include "engine/context.h"
+#include "env/testing/inline_executor.h"
+#include "env/testing/mem_file_system.h"
 
 namespace cambium::engine {
 namespace {
 
 class TreeTest : public testing::Test {
  protected:
+  static Options SmallOptions() {
+    Options options;
+    options.memory_budget = size_t{1} << 20;
+    options.file_system = std::make_shared<env::MemFileSystem>();
+    options.executor = std::make_shared<env::InlineExecutor>(1);
+    return options;
+  }
   std::shared_ptr<MemSlot> NewMemTable() {
-    return std::make_shared<MemSlot>(KeyOrder(BytewiseComparator()), &chunks_, size_t{64} << 10);
+    return std::make_shared<MemSlot>(tree_.order(), &context_.memory.chunks, size_t{64} << 10);
   }
   void SetUp() override {
-    tree_.Start(NewMemTable(), {}, std::make_shared<const manifest::Version>());
+    tree_.Start({NewMemTable()}, std::make_shared<const manifest::Version>());
   }
 
-  ChunkPool chunks_{memtable::MemTable::ChunkBytesFor(size_t{64} << 10), 0};
-  EpochDomain epochs_;  // deletes retired views before the chunks of their memtables go
-  Tree tree_{nullptr, nullptr, &epochs_};
+  Context context_{SmallOptions(), "db"};
+  Tree tree_{0,
+             TreeOptions(context_.options),
+             {&context_.storage, &context_.memory, &context_.epochs, &context_.errors}};
 };
 
 TEST_F(TreeTest, CurrentReturnsTheNewestViewAndWhatIsVisible) {
-  const EpochGuard guard(&epochs_);
+  const EpochGuard guard(&context_.epochs);
   SequenceNumber sequence = 0;
   int calls = 0;
   const auto& view = tree_.Current([&] { return SequenceNumber(++calls + 6); }, &sequence);
@@ -45,12 +53,12 @@ TEST_F(TreeTest, CurrentNeverPairsAnOldViewWithANumberThatCameAfterIt) {
   bool reset = false;
   const auto load = [&] {
     if (!std::exchange(reset, true)) {
-      std::thread([&] { const ReplacedView replaced = tree_.Freeze(recovered); }).join();
+      std::thread([&] { const ReplacedView replaced = tree_.ReplaceActive(recovered, 15); }).join();
       visible = 20;
     }
     return visible;
   };
-  const EpochGuard guard(&epochs_);
+  const EpochGuard guard(&context_.epochs);
   SequenceNumber sequence = 0;
   const auto& view = tree_.Current(load, &sequence);
   EXPECT_EQ(sequence, 20u);

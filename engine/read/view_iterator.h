@@ -1,0 +1,35 @@
+// The user's iterator over one view of a tree: what it is made of.
+#ifndef CAMBIUM_ENGINE_READ_VIEW_ITERATOR_H_
+#define CAMBIUM_ENGINE_READ_VIEW_ITERATOR_H_
+
+#include <memory>
+
+#include "base/keys.h"
+#include "cambium/iterator.h"
+#include "cambium/options.h"
+#include "engine/state/open_state.h"
+#include "engine/state/read_view.h"
+#include "engine/state/stats_recorder.h"
+#include "engine/state/tree_options.h"
+
+namespace cambium::engine {
+
+// What all iterators of a tree share. Plain data; outlives them.
+struct IteratorWorld {
+  const TreeOptions* tree = nullptr;
+  StatsRecorder* stats = nullptr;
+  const OpenState* open = nullptr;
+};
+
+// Iterates over what `view` shows at `sequence`, within the bounds of `options`: the memtables and
+// one cursor a run, merged.
+std::unique_ptr<Iterator> NewViewIterator(const IteratorWorld& world,
+                                          std::shared_ptr<const ReadView> view,
+                                          SequenceNumber sequence, const ReadOptions& options);
+
+// Returns an iterator that is not valid, with that status.
+std::unique_ptr<Iterator> NewErrorIterator(absl::Status error);
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_READ_VIEW_ITERATOR_H_

@@ -1,0 +1,33 @@
+// TreeOptions: how one tree orders, merges and stores its keys.
+#ifndef CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
+#define CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
+
+#include <memory>
+
+#include "base/keys.h"
+#include "cambium/merge_operator.h"
+#include "cambium/options.h"
+
+namespace cambium::engine {
+
+// Plain data.
+struct TreeOptions {
+  TreeOptions() = default;
+  // Those of a tree that has no options of its own.
+  explicit TreeOptions(const Options& options)
+      : order(options.comparator),
+        merge_operator(options.merge_operator),
+        compression(options.compression),
+        compression_level(options.compression_level),
+        filter_bits_per_key(options.filter_bits_per_key) {}
+
+  KeyOrder order{BytewiseComparator()};
+  std::shared_ptr<const MergeOperator> merge_operator;  // may be null
+  Compression compression = Compression::kZstd;
+  int compression_level = 1;
+  double filter_bits_per_key = 10;
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_

@@ -1,0 +1,46 @@
+// Admission: whether a write may go on, and how fast; the write controller fed with what the
+// background owes.
+#ifndef CAMBIUM_ENGINE_WRITE_ADMISSION_H_
+#define CAMBIUM_ENGINE_WRITE_ADMISSION_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "engine/write/write_controller.h"
+#include "engine/write/write_world.h"
+#include "util/mutex.h"
+
+namespace cambium::engine {
+
+// Thread-safe.
+class Admission {
+ public:
+  explicit Admission(const WriteWorld& world);
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+  // Returns ok when a write of that many bytes may go on, at once if nothing holds writers back; or
+  // why writes do not work.
+  absl::Status Admit(size_t bytes) {
+    const std::optional<WriteController::Ticket> ticket = controller_.Admit(bytes);
+    if (!ticket.has_value()) [[likely]]
+      return absl::OkStatus();
+    return AwaitTurn(*ticket);
+  }
+  // Tells the write controller how things stand. Whoever changes what it looks at calls it
+  // afterwards; one call at a time, so that the last one to publish has seen every change.
+  void UpdateLoad() ABSL_LOCKS_EXCLUDED(load_mu_);
+
+ private:
+  // Waits, in short steps, until the write controller lets the write through; ends early with the
+  // reason if writes no longer work.
+  absl::Status AwaitTurn(WriteController::Ticket ticket);
+
+  const WriteWorld world_;
+  WriteController controller_;
+  Mutex load_mu_;
+};
+
+}  // namespace cambium::engine
+
+#endif  // CAMBIUM_ENGINE_WRITE_ADMISSION_H_

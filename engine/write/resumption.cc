@@ -1,0 +1,122 @@
+#include "engine/write/resumption.h"
+
+#include <cassert>
+#include <utility>
+
+#include "engine/jobs/table_jobs.h"
+#include "engine/write/admission.h"
+#include "util/out_of_memory.h"
+#include "util/status_macros.h"
+
+namespace cambium::engine {
+
+SequenceNumber Resumption::LastAllocated() const {
+  SequenceNumber last = 0;
+  world_.pipeline->RunUnderCommitLock([&](SequenceNumber allocated) { last = allocated; });
+  return last;
+}
+
+absl::Status Resumption::Resume() {
+  MutexLock lock(&resume_mu_);
+  if (closed_) return absl::FailedPreconditionError("the database is closed");
+  const WriteEpoch epoch = world_.errors->epoch();
+  const absl::Status cause = world_.errors->WriteStatus();
+  if (cause.ok()) return cause;
+  StopWriting(cause);
+  const absl::Status repaired = CatchBadAlloc([this] {
+    resume_mu_.AssertHeld();
+    return Repair();
+  });
+  if (repaired.ok()) {
+    // In this order: a commit that fails as soon as it is let in again is an error of the new
+    // epoch.
+    world_.errors->Clear();
+    world_.pipeline->ResetAfterError();
+  } else {
+    world_.errors->NoteWriteError(repaired, epoch);
+  }
+  memtables_->Resume();
+  if (!repaired.ok()) return repaired;
+  world_.admission->UpdateLoad();
+  world_.jobs->Schedule();
+  return absl::OkStatus();
+}
+
+void Resumption::StopWriting(const absl::Status& cause) {
+  // In this order: a flush may wait for commits that are under way.
+  world_.pipeline->Stop(cause);
+  memtables_->Pause();
+  world_.pipeline->Drain();
+  world_.jobs->DrainFlush();
+}
+
+absl::Status Resumption::Repair() {
+  RETURN_IF_ERROR(world_.versions->Recover());
+  RETURN_IF_ERROR(world_.log->Recover());
+  // What failed commits left in memtables lies above visible(). Their flush leaves it out, and says
+  // that everything up to the last number handed out is in tables, so that recovery leaves it out
+  // too. Records that the log has given up become durable by the same flush.
+  const bool published = world_.pipeline->visible() == LastAllocated();
+  return published && !world_.log->NeedsFlush() ? absl::OkStatus() : FlushStopped();
+}
+
+absl::Status Resumption::FlushStopped() {
+  const SequenceNumber visible = world_.pipeline->visible();
+  // First what is frozen already. So an attempt that fails, on a full disk, has frozen nothing, and
+  // however many follow, memtables do not pile up.
+  RETURN_IF_ERROR(FlushFrozen(visible));
+  memtables_->FreezeAll();
+  RETURN_IF_ERROR(FlushFrozen(visible));
+  // Now nothing that the log holds is needed, whatever tree it is for.
+  const uint64_t end = world_.jobs->world().log_end();
+  manifest::VersionEdit edit;
+  edit.log_number = FileNumber{end};
+  for (const Tree* tree : world_.trees->All()) {
+    assert(tree->OldestSegment(nullptr) == MemSlot::kNoSegment);
+    edit.Family(tree->id()).flushed_sequence = LastAllocated();
+  }
+  RETURN_IF_ERROR(world_.versions->Commit(std::move(edit), 0));
+  return world_.log->RetireBefore({end, 0});
+}
+
+absl::Status Resumption::FlushFrozen(SequenceNumber newest) {
+  for (Tree* const tree : world_.trees->All()) {
+    RETURN_IF_ERROR(RunFlush(world_.jobs->world(), tree, newest));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Resumption::Close() {
+  MutexLock lock(&resume_mu_);
+  assert(!closed_);
+  closed_ = true;
+  StopWriting(NoThrowStatus(absl::StatusCode::kFailedPrecondition, "the database is closed"));
+  memtables_->Resume();  // who waited is refused
+  world_.jobs->Stop();
+  absl::Status status;
+  if (target_->has_unlogged_writes()) {
+    status = CatchBadAlloc([this] {
+      resume_mu_.AssertHeld();
+      return FlushStopped();
+    });
+  }
+  const absl::Status closed = world_.log->Close();
+  return status.ok() ? closed : status;
+}
+
+FilledLog Resumption::PinLog() {
+  MutexLock lock(&resume_mu_);  // keeps the log from being replaced
+  FilledLog log;
+  log.pin = world_.log->PinSegments();
+  SequenceNumber last = 0;
+  world_.pipeline->RunUnderCommitLock([&](SequenceNumber last_allocated) {
+    last = last_allocated;
+    log.end = world_.log->ReservedEnd();
+  });
+  // After an error some records never will be filled; those below a synced position all are.
+  if (!world_.pipeline->WaitUntilPublished(last).ok()) log.end = world_.log->SyncedUpTo();
+  log.segments = world_.log->LiveSegments();
+  return log;
+}
+
+}  // namespace cambium::engine
