@@ -25,7 +25,7 @@ void VersionStore::StartReadOnly(manifest::ManifestState state) {
 
 absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
                                   const PublishBracket& bracket) {
-  const bool one_tree = edit.families.size() == 1;
+  [[maybe_unused]] const bool one_tree = edit.families.size() == 1;
   assert(one_tree || (!edit.families.empty() && flushed == 0 && !bracket));
   MutexLock lock(&manifest_mu_);
   SequenceNumber last_sequence = state_.last_sequence;
