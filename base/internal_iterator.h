@@ -1,7 +1,7 @@
 // InternalIterator: the one shape of everything that is sorted: a memtable, a block, a table, a
 // run, a merge of them.
 //
-// A position is an entry (user key, tag, value); entries are in the order of base/keys.h. The
+// A position is an entry (user key, trailer, value); entries are in the order of base/keys.h. The
 // position lies in this base class, so that looking at it costs no call; a move is one virtual
 // call.
 //
@@ -33,9 +33,9 @@ class InternalIterator {
     assert(valid_);
     return key_;
   }
-  Tag tag() const {
+  Trailer trailer() const {
     assert(valid_);
-    return tag_;
+    return trailer_;
   }
   std::string_view value() const {
     assert(valid_);
@@ -44,11 +44,11 @@ class InternalIterator {
 
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
-  // The first entry at or after (key, tag) in the order of entries.
-  virtual void Seek(std::string_view key, Tag tag) = 0;
-  // The last entry at or before (key, tag). SeekForPrev(k, 0) finds the oldest version of k or the
-  // last entry of the key before it.
-  virtual void SeekForPrev(std::string_view key, Tag tag) = 0;
+  // The first entry at or after (key, trailer) in the order of entries.
+  virtual void Seek(std::string_view key, Trailer trailer) = 0;
+  // The last entry at or before (key, trailer). SeekForPrev(k, 0) finds the oldest version of k or
+  // the last entry of the key before it.
+  virtual void SeekForPrev(std::string_view key, Trailer trailer) = 0;
   // Require Valid().
   virtual void Next() = 0;
   virtual void Prev() = 0;
@@ -58,9 +58,9 @@ class InternalIterator {
 
  protected:
   // For the implementation: where it stands now.
-  void SetEntry(std::string_view key, Tag tag, std::string_view value) {
+  void SetEntry(std::string_view key, Trailer trailer, std::string_view value) {
     key_ = key;
-    tag_ = tag;
+    trailer_ = trailer;
     value_ = value;
     valid_ = true;
   }
@@ -69,7 +69,7 @@ class InternalIterator {
  private:
   std::string_view key_;
   std::string_view value_;
-  Tag tag_ = 0;
+  Trailer trailer_ = 0;
   bool valid_ = false;
 };
 

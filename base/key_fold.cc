@@ -9,16 +9,16 @@
 
 namespace cambium {
 
-KeyFold::State KeyFold::StepOther(Tag tag, std::string_view value) {
+KeyFold::State KeyFold::StepOther(Trailer trailer, std::string_view value) {
   if (kind_ != Kind::kMerge || merge_operator_ == nullptr) return state_ = State::kUnsupported;
   owned().operands.emplace_back(value);
   has_operands_ = true;
   // A search that begins anew meets it again.
-  limit_ = tag - 1;
+  limit_ = trailer - 1;
   return state_;
 }
 
-KeyFold::State KeyFold::StepUnderOperands(Tag tag, std::string_view value) {
+KeyFold::State KeyFold::StepUnderOperands(Trailer trailer, std::string_view value) {
   switch (kind_) {
     case Kind::kValue:
       owned_->base.assign(value);
@@ -28,7 +28,7 @@ KeyFold::State KeyFold::StepUnderOperands(Tag tag, std::string_view value) {
     case Kind::kSingleDelete:
       return state_ = State::kMerged;
     default:
-      return StepOther(tag, value);
+      return StepOther(trailer, value);
   }
 }
 

@@ -49,32 +49,32 @@ class KeyFold {
 
   // `merge_operator` may be null: operands are then an unsupported kind. It must outlive the fold.
   explicit KeyFold(SequenceNumber sequence, const MergeOperator* merge_operator = nullptr)
-      : limit_(SeekTag(sequence)), merge_operator_(merge_operator) {}
+      : limit_(SeekTrailer(sequence)), merge_operator_(merge_operator) {}
   KeyFold(KeyFold&&) = default;
   KeyFold& operator=(KeyFold&&) = default;
 
   // Returns true if the newest version of a key is all that a reader at `sequence` needs: a value.
   // What a first Step() finds, for a scan that makes a fold only for the other keys.
-  static bool DecidesAlone(Tag newest, SequenceNumber sequence) {
-    return newest <= SeekTag(sequence) && TagKind(newest) == Kind::kValue;
+  static bool DecidesAlone(Trailer newest, SequenceNumber sequence) {
+    return newest <= SeekTrailer(sequence) && TrailerKind(newest) == Kind::kValue;
   }
 
   // Begins with another key. Keeps its buffers.
   void Reset(SequenceNumber sequence) {
-    limit_ = SeekTag(sequence);
+    limit_ = SeekTrailer(sequence);
     state_ = State::kMore;
     DropOperands();
   }
 
-  // The next older version. Requires: not decided, and `tag` is older than every tag stepped over
-  // before, or one of these: a search that was broken off may begin anew. If it returns kValue,
-  // value() is `value`, and lives as long.
-  State Step(Tag tag, std::string_view value) {
+  // The next older version. Requires: not decided, and `trailer` is older than every trailer
+  // stepped over before, or one of these: a search that was broken off may begin anew. If it
+  // returns kValue, value() is `value`, and lives as long.
+  State Step(Trailer trailer, std::string_view value) {
     assert(!decided());
-    if (tag > limit_) return state_;
-    kind_ = TagKind(tag);
+    if (trailer > limit_) return state_;
+    kind_ = TrailerKind(trailer);
     if (has_operands_) [[unlikely]]
-      return StepUnderOperands(tag, value);
+      return StepUnderOperands(trailer, value);
     switch (kind_) {
       case Kind::kValue:
         value_ = value;
@@ -83,15 +83,15 @@ class KeyFold {
       case Kind::kSingleDelete:
         return state_ = State::kDeleted;
       default:
-        return StepOther(tag, value);
+        return StepOther(trailer, value);
     }
   }
 
   // The next newer version: for one fold either Step() or StepNewer(). Returns true if it may be
   // seen. What value() returns is a copy.
-  bool StepNewer(Tag tag, std::string_view value) {
-    if (tag > limit_) return false;
-    kind_ = TagKind(tag);
+  bool StepNewer(Trailer trailer, std::string_view value) {
+    if (trailer > limit_) return false;
+    kind_ = TrailerKind(trailer);
     switch (kind_) {
       case Kind::kValue:
         DropOperands();
@@ -134,8 +134,8 @@ class KeyFold {
     std::vector<std::string> operands;  // newest first if stepped to by Step(), else oldest first
   };
 
-  State StepOther(Tag tag, std::string_view value);
-  State StepUnderOperands(Tag tag, std::string_view value);
+  State StepOther(Trailer trailer, std::string_view value);
+  State StepUnderOperands(Trailer trailer, std::string_view value);
   void StepOtherNewer(std::string_view value);
   void KeepValue(std::string_view value) {
     owned().base.assign(value);
@@ -152,7 +152,7 @@ class KeyFold {
     return *owned_;
   }
 
-  Tag limit_;  // newer versions are passed over
+  Trailer limit_;  // newer versions are passed over
   const MergeOperator* merge_operator_;
   std::string_view value_;
   std::unique_ptr<Owned> owned_;

@@ -1,13 +1,14 @@
 // Keys: what distinguishes one version of one user key.
 //
-// An entry of the engine is (user key, tag, value). The tag packs the sequence number and the kind:
+// An entry of the engine is (user key, trailer, value). The trailer packs the sequence number and
+// the kind:
 //
 //   bit 63 … 8   sequence number, 56 bits; the first is 1, and 0 is older than every reader
 //   bit  7 … 0   kind
 //
-// Entries are ordered by user key ascending, then tag descending: the newest version of a key comes
-// first. Two entries of a tree never have the same key and sequence number. Kinds are stored in
-// files: numbers never change.
+// Entries are ordered by user key ascending, then trailer descending: the newest version of a key
+// comes first. Two entries of a tree never have the same key and sequence number. Kinds are stored
+// in files: numbers never change.
 #ifndef CAMBIUM_BASE_KEYS_H_
 #define CAMBIUM_BASE_KEYS_H_
 
@@ -41,15 +42,15 @@ inline constexpr uint8_t kKindCount = 8;
 static_assert(static_cast<uint8_t>(Kind::kWideColumns) + 1 == kKindCount);
 
 // A sequence number and a kind, ordered by sequence number first.
-using Tag = uint64_t;
-constexpr Tag MakeTag(SequenceNumber sequence, Kind kind) {
+using Trailer = uint64_t;
+constexpr Trailer MakeTrailer(SequenceNumber sequence, Kind kind) {
   assert(sequence <= kMaxSequenceNumber);
   return (sequence << 8) | static_cast<uint8_t>(kind);
 }
-constexpr SequenceNumber TagSequence(Tag tag) { return tag >> 8; }
-constexpr Kind TagKind(Tag tag) { return static_cast<Kind>(tag & 0xff); }
-// The tag at which a search finds the newest version with a sequence number <= `sequence`.
-constexpr Tag SeekTag(SequenceNumber sequence) {
+constexpr SequenceNumber TrailerSequence(Trailer trailer) { return trailer >> 8; }
+constexpr Kind TrailerKind(Trailer trailer) { return static_cast<Kind>(trailer & 0xff); }
+// The trailer at which a search finds the newest version with a sequence number <= `sequence`.
+constexpr Trailer SeekTrailer(SequenceNumber sequence) {
   assert(sequence <= kMaxSequenceNumber);
   return (sequence << 8) | 0xff;
 }
@@ -76,16 +77,17 @@ class KeyOrder {
     if (comparator_identical()) return a == b;
     return comparator_->Compare(a, b) == 0;
   }
-  // Orders (key, tag) pairs: key ascending, tag descending.
-  int CompareEntries(std::string_view a, Tag a_tag, std::string_view b, Tag b_tag) const {
+  // Orders (key, trailer) pairs: key ascending, trailer descending.
+  int CompareEntries(std::string_view a, Trailer a_trailer, std::string_view b,
+                     Trailer b_trailer) const {
     const int order = Compare(a, b);
     if (order != 0) return order;
-    return a_tag > b_tag ? -1 : (a_tag < b_tag ? 1 : 0);
+    return a_trailer > b_trailer ? -1 : (a_trailer < b_trailer ? 1 : 0);
   }
 
   // An integer that orders as the keys do wherever two of them differ; 0 for every key of an order
   // that is not bytewise.
-  uint64_t Head(std::string_view key) const { return bytewise_ ? KeyHead(key) : 0; }
+  uint64_t Abbreviate(std::string_view key) const { return bytewise_ ? AbbreviateKey(key) : 0; }
 
   bool bytewise() const { return bytewise_; }
   // Whether hashes of keys may be used to find them.
@@ -103,12 +105,12 @@ struct LookupKey {
       : key(user_key),
         sequence(at_sequence),
         hash(order.comparator_identical() ? HashKey(user_key) : 0),
-        head(order.Head(user_key)) {}
+        abbreviated(order.Abbreviate(user_key)) {}
 
   std::string_view key;
   SequenceNumber sequence;  // versions newer than this are not seen
   uint64_t hash;            // HashKey(key)
-  uint64_t head;            // order.Head(key)
+  uint64_t abbreviated;     // order.Abbreviate(key)
 };
 
 }  // namespace cambium

@@ -17,8 +17,8 @@ class EmptyIterator final : public InternalIterator {
 
   void SeekToFirst() override {}
   void SeekToLast() override {}
-  void Seek(std::string_view, Tag) override {}
-  void SeekForPrev(std::string_view, Tag) override {}
+  void Seek(std::string_view, Trailer) override {}
+  void SeekForPrev(std::string_view, Trailer) override {}
   void Next() override {}
   void Prev() override {}
   absl::Status status() const override { return status_; }
@@ -43,11 +43,12 @@ class MergingIterator final : public InternalIterator {
   void SeekToLast() override {
     StartAll(Direction::kBackward, [](InternalIterator* child) { child->SeekToLast(); });
   }
-  void Seek(std::string_view key, Tag tag) override {
-    StartAll(Direction::kForward, [=](InternalIterator* child) { child->Seek(key, tag); });
+  void Seek(std::string_view key, Trailer trailer) override {
+    StartAll(Direction::kForward, [=](InternalIterator* child) { child->Seek(key, trailer); });
   }
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    StartAll(Direction::kBackward, [=](InternalIterator* child) { child->SeekForPrev(key, tag); });
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    StartAll(Direction::kBackward,
+             [=](InternalIterator* child) { child->SeekForPrev(key, trailer); });
   }
 
   void Next() override {
@@ -71,8 +72,8 @@ class MergingIterator final : public InternalIterator {
   enum class Direction : uint8_t { kForward, kBackward };
 
   struct Leaf {
-    // The head of the child's key, complemented while the walk goes backward: less comes first.
-    // The greatest number where the child is at its end.
+    // The abbreviated key of the child's key, complemented while the walk goes backward: less comes
+    // first. The greatest number where the child is at its end.
     uint64_t rank;
     bool live;  // whether the child stands on an entry
     std::unique_ptr<InternalIterator> child;
@@ -83,8 +84,8 @@ class MergingIterator final : public InternalIterator {
   void Look(Leaf* leaf) {
     leaf->live = leaf->child->Valid();
     if (leaf->live) [[likely]] {
-      const uint64_t head = order_.Head(leaf->child->key());
-      leaf->rank = direction_ == Direction::kForward ? head : ~head;
+      const uint64_t abbreviated = order_.Abbreviate(leaf->child->key());
+      leaf->rank = direction_ == Direction::kForward ? abbreviated : ~abbreviated;
       return;
     }
     leaf->rank = UINT64_MAX;
@@ -101,7 +102,8 @@ class MergingIterator final : public InternalIterator {
     if (!leaves_[a].live || !leaves_[b].live) return leaves_[a].live;
     const InternalIterator& entry_a = *leaves_[a].child;
     const InternalIterator& entry_b = *leaves_[b].child;
-    int order = order_.CompareEntries(entry_a.key(), entry_a.tag(), entry_b.key(), entry_b.tag());
+    int order =
+        order_.CompareEntries(entry_a.key(), entry_a.trailer(), entry_b.key(), entry_b.trailer());
     if (order == 0) order = a < b ? -1 : 1;
     return (order < 0) == (direction_ == Direction::kForward);
   }
@@ -124,16 +126,16 @@ class MergingIterator final : public InternalIterator {
   void Turn(Direction direction) {
     direction_ = direction;
     const std::string_view at_key = key();
-    const Tag at_tag = tag();
+    const Trailer at_trailer = trailer();
     for (size_t i = 0; i < leaves_.size(); ++i) {
       InternalIterator* const child = leaves_[i].child.get();
       if (i != winner_) {
         if (direction == Direction::kForward) {
-          child->Seek(at_key, at_tag);
-          if (i < winner_ && StandsAt(*child, at_key, at_tag)) child->Next();
+          child->Seek(at_key, at_trailer);
+          if (i < winner_ && StandsAt(*child, at_key, at_trailer)) child->Next();
         } else {
-          child->SeekForPrev(at_key, at_tag);
-          if (i > winner_ && StandsAt(*child, at_key, at_tag)) child->Prev();
+          child->SeekForPrev(at_key, at_trailer);
+          if (i > winner_ && StandsAt(*child, at_key, at_trailer)) child->Prev();
         }
       }
       Look(&leaves_[i]);
@@ -142,8 +144,8 @@ class MergingIterator final : public InternalIterator {
     PlayAll();
   }
 
-  bool StandsAt(const InternalIterator& child, std::string_view at_key, Tag at_tag) const {
-    return child.Valid() && child.tag() == at_tag && order_.Equal(child.key(), at_key);
+  bool StandsAt(const InternalIterator& child, std::string_view at_key, Trailer at_trailer) const {
+    return child.Valid() && child.trailer() == at_trailer && order_.Equal(child.key(), at_key);
   }
 
   // Finds the winner anew after its child has moved.
@@ -196,7 +198,7 @@ class MergingIterator final : public InternalIterator {
   void Show() {
     const Leaf& leaf = leaves_[winner_];
     if (!leaf.live) return SetInvalid();
-    SetEntry(leaf.child->key(), leaf.child->tag(), leaf.child->value());
+    SetEntry(leaf.child->key(), leaf.child->trailer(), leaf.child->value());
   }
 
   const KeyOrder order_;

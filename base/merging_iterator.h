@@ -2,7 +2,8 @@
 //
 // A loser tree: each inner node keeps the child that lost there, so that after a move of the winner
 // one walk from its leaf to the root, a compare a level, finds the next winner. Children are
-// compared by their key heads as integers; keys are looked at where heads are equal.
+// compared by their key abbreviated keys as integers; keys are looked at where abbreviated keys are
+// equal.
 //
 //              winner: c                Next(): move c, then compare it with d, with a
 //                 a
@@ -13,7 +14,7 @@
 //
 // A heap was the alternative: two compares a level, and no use of the runner-up.
 //
-// The order is that of base/keys.h; entries equal in key and tag come in the order of their
+// The order is that of base/keys.h; entries equal in key and trailer come in the order of their
 // children. Invariants: while valid, every child stands on its first entry not yet passed in the
 // direction of the walk. A turn of direction seeks every child but the winner anew.
 #ifndef CAMBIUM_BASE_MERGING_ITERATOR_H_

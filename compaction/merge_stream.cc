@@ -37,7 +37,7 @@ MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
   current_.fold = KeyFold(0, options_.merge_operator);
   assert(std::is_sorted(options_.snapshots.begin(), options_.snapshots.end()));
   if (options_.range.begin) {
-    input_->Seek(*options_.range.begin, ~Tag{0});
+    input_->Seek(*options_.range.begin, ~Trailer{0});
   } else {
     input_->SeekToFirst();
   }
@@ -59,7 +59,7 @@ void MergeStream::Next() {
 void MergeStream::FindKept() {
   valid_ = false;
   for (; input_->Valid(); input_->Next()) {
-    if (TagSequence(input_->tag()) > options_.newest) continue;
+    if (TrailerSequence(input_->trailer()) > options_.newest) continue;
     if (!Enter()) return;
     ++counts_.in;
     if (Judge() == Verdict::kDrop) continue;
@@ -82,7 +82,7 @@ void MergeStream::Show() {
 
 void MergeStream::ShowHeld() {
   assert(at_ < held_.size());
-  tag_ = held_[at_].tag;
+  trailer_ = held_[at_].trailer;
   Show();
 }
 
@@ -98,21 +98,21 @@ bool MergeStream::Gather() {
 }
 
 bool MergeStream::GatherVersions() {
-  held_.push_back({input_->tag(), std::string(input_->value())});
+  held_.push_back({input_->trailer(), std::string(input_->value())});
   while (!current_.fold.decided()) {
     input_->Next();
     if (!input_->Valid()) {
       status_ = input_->status();
       return status_.ok();
     }
-    const Tag tag = input_->tag();
-    if (TagSequence(tag) > options_.newest) continue;
+    const Trailer trailer = input_->trailer();
+    if (TrailerSequence(trailer) > options_.newest) continue;
     if (options_.order.Compare(current_.key, input_->key()) != 0) return true;
-    if (StripeOf(TagSequence(tag)) != current_.stripe) return true;
+    if (StripeOf(TrailerSequence(trailer)) != current_.stripe) return true;
     if (!Enter()) return false;
     ++counts_.in;
-    current_.fold.Step(tag, input_->value());
-    held_.push_back({tag, std::string(input_->value())});
+    current_.fold.Step(trailer, input_->value());
+    held_.push_back({trailer, std::string(input_->value())});
   }
   input_->Next();
   return true;
@@ -132,9 +132,9 @@ void MergeStream::MergeHeld() {
   counts_.merged += held_.size() - 1;
   held_.resize(1);
   held_[0].value = std::move(value);
-  tag_ = MakeTag(TagSequence(held_[0].tag), Kind::kValue);
+  trailer_ = MakeTrailer(TrailerSequence(held_[0].trailer), Kind::kValue);
   JudgeValue();
-  held_[0].tag = tag_;
+  held_[0].trailer = trailer_;
 }
 
 void MergeStream::MergeOperands() {
@@ -158,12 +158,12 @@ bool MergeStream::EndsKey() const {
 
 bool MergeStream::Enter() {
   const std::string_view key = input_->key();
-  const Tag tag = input_->tag();
+  const Trailer trailer = input_->trailer();
   const int order = current_.seen ? options_.order.Compare(current_.key, key) : -1;
-  if (order > 0 || (order == 0 && current_.last_tag <= tag)) {
+  if (order > 0 || (order == 0 && current_.last_trailer <= trailer)) {
     return Fail(absl::DataLossError(absl::StrCat(
-        "merge: entry ", counts_.in, ": found key \"", Shown(key), "\" tag ", tag,
-        ", expected it after key \"", Shown(current_.key), "\" tag ", current_.last_tag)));
+        "merge: entry ", counts_.in, ": found key \"", Shown(key), "\" trailer ", trailer,
+        ", expected it after key \"", Shown(current_.key), "\" trailer ", current_.last_trailer)));
   }
   if (order < 0) {
     const auto& end = options_.range.end;
@@ -174,7 +174,7 @@ bool MergeStream::Enter() {
     current_.pass_all = false;
     current_.stripe = SIZE_MAX;  // none yet
   }
-  current_.last_tag = tag;
+  current_.last_trailer = trailer;
   if (counts_.in % kEntriesPerCheck == 0 && options_.cancelled && options_.cancelled()) {
     return Fail(absl::CancelledError("merge: cancelled"));
   }
@@ -188,9 +188,9 @@ bool MergeStream::Fail(absl::Status status) {
 }
 
 MergeStream::Verdict MergeStream::Judge() {
-  tag_ = input_->tag();
+  trailer_ = input_->trailer();
   if (current_.pass_all) return Verdict::kKeep;
-  const size_t stripe = StripeOf(TagSequence(tag_));
+  const size_t stripe = StripeOf(TrailerSequence(trailer_));
   // Versions come newest first, and so do the stripes that they lie in.
   assert(stripe <= options_.snapshots.size() && stripe <= current_.stripe);
   if (stripe != current_.stripe) {
@@ -201,7 +201,7 @@ MergeStream::Verdict MergeStream::Judge() {
     ++counts_.shadowed;
     return Verdict::kDrop;
   }
-  switch (current_.fold.Step(tag_, input_->value())) {
+  switch (current_.fold.Step(trailer_, input_->value())) {
     case KeyFold::State::kValue:
       return JudgeValue();
     case KeyFold::State::kDeleted:
@@ -217,16 +217,16 @@ MergeStream::Verdict MergeStream::Judge() {
 }
 
 MergeStream::Verdict MergeStream::JudgeValue() {
-  assert(TagKind(tag_) == Kind::kValue);
-  if (current_.stripe == 0 && TagSequence(tag_) != 0 && AbsentBelow()) {
-    tag_ = MakeTag(0, TagKind(tag_));
+  assert(TrailerKind(trailer_) == Kind::kValue);
+  if (current_.stripe == 0 && TrailerSequence(trailer_) != 0 && AbsentBelow()) {
+    trailer_ = MakeTrailer(0, TrailerKind(trailer_));
     ++counts_.sequences_zeroed;
   }
   return Verdict::kKeep;
 }
 
 MergeStream::Verdict MergeStream::JudgeTombstone() {
-  assert(TagKind(tag_) == Kind::kDelete || TagKind(tag_) == Kind::kSingleDelete);
+  assert(TrailerKind(trailer_) == Kind::kDelete || TrailerKind(trailer_) == Kind::kSingleDelete);
   if (current_.stripe != 0 || !AbsentBelow()) return Verdict::kKeep;
   ++counts_.tombstones_dropped;
   return Verdict::kDrop;

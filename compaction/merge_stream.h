@@ -93,7 +93,7 @@ class MergeStream {
   bool Valid() const { return valid_; }
   // Require Valid(). The bytes live until Next().
   std::string_view key() const { return held_.empty() ? input_->key() : current_.key; }
-  Tag tag() const { return tag_; }
+  Trailer trailer() const { return trailer_; }
   std::string_view value() const { return held_.empty() ? input_->value() : held_[at_].value; }
   // Whether this entry is of another key than the one before: where a file may be split.
   bool starts_key() const { return starts_key_; }
@@ -112,7 +112,7 @@ class MergeStream {
   // The key whose versions are being judged.
   struct KeyState {
     std::string key;
-    Tag last_tag = 0;
+    Trailer last_trailer = 0;
     bool seen = false;      // whether there is such a key yet
     bool emitted = false;   // whether one of its versions went out
     bool pass_all = false;  // whether a version of an unknown kind came
@@ -121,7 +121,7 @@ class MergeStream {
   };
   // An entry that the input has passed. Its key is current_'s.
   struct Held {
-    Tag tag = 0;
+    Trailer trailer = 0;
     std::string value;
   };
 
@@ -141,7 +141,7 @@ class MergeStream {
   // What held_ can be made into without a loss.
   void MergeHeld();
   void MergeOperands();
-  // Whether the current entry stays; sets tag_.
+  // Whether the current entry stays; sets trailer_.
   Verdict Judge();
   Verdict JudgeValue();
   Verdict JudgeTombstone();
@@ -156,7 +156,7 @@ class MergeStream {
   absl::Status status_;
   MergeCounts counts_;
   // The entry that the stream stands on.
-  Tag tag_ = 0;
+  Trailer trailer_ = 0;
   bool valid_ = false;
   bool starts_key_ = false;
   KeyState current_;

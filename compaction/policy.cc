@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "compaction/plan_maker.h"
+
 namespace cambium::compaction {
 namespace {
 
@@ -19,10 +21,9 @@ constexpr int kLastLevel = kLevelCount - 1;
 // The score of a level that should be empty and is not.
 constexpr double kDrainScore = 100;
 
-bool IsQuarantined(const FileRef& file) { return file->quarantined(); }
-
 bool IsSound(const Run& run) {
-  return std::none_of(run.files.begin(), run.files.end(), IsQuarantined);
+  return std::none_of(run.files.begin(), run.files.end(),
+                      [](const FileRef& file) { return file->quarantined(); });
 }
 
 // Returns true if the file stands in that level of the version.
@@ -70,30 +71,6 @@ LevelSizes BlockedBytes(const Version& version, const KeyOrder& order) {
   return blocked;
 }
 
-template <typename Predicate>
-bool AnyInput(const Plan& plan, Predicate predicate) {
-  return std::any_of(plan.inputs.begin(), plan.inputs.end(), [&](const PlanInput& input) {
-    return std::any_of(input.files.begin(), input.files.end(), predicate);
-  });
-}
-
-KeyBounds RangeOf(const Plan& plan) { return {plan.smallest_key, plan.largest_key}; }
-
-// Whether no two of the inputs overlap.
-bool InputsAreDisjoint(const Plan& plan, const KeyOrder& order) {
-  std::vector<FileRef> files;
-  for (const PlanInput& input : plan.inputs) {
-    files.insert(files.end(), input.files.begin(), input.files.end());
-  }
-  std::sort(files.begin(), files.end(), [&order](const FileRef& a, const FileRef& b) {
-    return order.Less(a->smallest_key, b->smallest_key);
-  });
-  const auto meet = [&order](const FileRef& a, const FileRef& b) {
-    return !order.Less(a->largest_key, b->smallest_key);
-  };
-  return std::adjacent_find(files.begin(), files.end(), meet) == files.end();
-}
-
 // Parts of its level that an output file is, at most, where the options allow it.
 constexpr uint64_t kFilesPerLevel = 32;
 
@@ -105,130 +82,30 @@ uint64_t FileSizeIn(int level, const LevelTargets& targets, const PolicyOptions&
                     options.target_file_size);
 }
 
-// From chosen files to a plan that is right: what must come along, so that no key's newer version
-// ends up below an older one (whatever overlaps the chosen files, in runs older than theirs, down
-// to the output level), and what a plan must know of the data around it. Thread-compatible; the
-// version and the options must outlive it.
-class PlanMaker {
- public:
-  PlanMaker(const Version& version, const PolicyOptions& options)
-      : version_(version), options_(options), targets_(ComputeTargets(version, options)) {}
+PlanLimits LimitsFor(const LevelTargets& targets, const PolicyOptions& options) {
+  PlanLimits limits;
+  limits.order = options.order;
+  limits.oldest_snapshot = options.oldest_snapshot;
+  limits.max_grandparent_files = options.max_grandparent_files;
+  for (int level = 0; level < kLevelCount; ++level) {
+    limits.file_bytes[static_cast<size_t>(level)] = FileSizeIn(level, targets, options);
+  }
+  return limits;
+}
 
-  const LevelTargets& targets() const { return targets_; }
-
-  // Where data of `level` goes next: the first level below it that is in use, holds files, or is
-  // about to get some from a running plan. Requires level < kLevelCount - 1.
-  int NextLevel(int level, int base_level, std::span<const Plan> running) const {
-    const auto in_use = [&](int candidate) {
-      return candidate >= base_level || !version_.runs(candidate).empty() ||
-             std::any_of(running.begin(), running.end(),
-                         [&](const Plan& plan) { return plan.output_level == candidate; });
-    };
-    assert(level >= 0 && level < kLastLevel);
-    int next = level + 1;
-    while (next < kLevelCount - 1 && !in_use(next)) ++next;
-    return next;
-  }
-
-  // The plan that takes `chosen`, newest first, to `output_level`. `next_run` is the index, in the
-  // level of the last of them, of the first run that is older than all of them. nullopt where a
-  // quarantined file stands in the way.
-  std::optional<Plan> Make(PlanReason reason, std::vector<PlanInput> chosen, size_t next_run,
-                           int output_level) const {
-    assert(!chosen.empty() && output_level >= chosen.back().level && output_level < kLevelCount);
-    Plan plan;
-    plan.reason = reason;
-    plan.output_level = output_level;
-    plan.inputs = std::move(chosen);
-    for (const PlanInput& input : plan.inputs) GrowRange(input.files, &plan);
-    const int level = plan.inputs.back().level;
-    plan.output_run = plan.inputs.front().run;
-    if (output_level != level) {
-      for (size_t i = next_run; i < version_.runs(level).size(); ++i) {
-        TakeOverlapping(level, version_.runs(level)[i], &plan);
-      }
-      for (int between = level + 1; between < output_level; ++between) {
-        for (const Run& run : version_.runs(between)) TakeOverlapping(between, run, &plan);
-      }
-      const std::span<const Run> output_runs = version_.runs(output_level);
-      if (!output_runs.empty()) TakeOverlapping(output_level, output_runs.front(), &plan);
-      plan.output_run = output_runs.empty() ? kLeveledRun : output_runs.front().id;
-    }
-    assert(!options_.order.Less(plan.largest_key, plan.smallest_key));
-    if (AnyInput(plan, IsQuarantined)) return std::nullopt;
-    DescribeSurroundings(&plan);
-    plan.kind = CanMove(plan) ? PlanKind::kTrivialMove : PlanKind::kMerge;
-    return plan;
-  }
-  // The same of neighbouring files of the oldest run of `level`.
-  std::optional<Plan> MakeOfOldest(PlanReason reason, int level, std::span<const FileRef> files,
-                                   int output_level) const {
-    const std::span<const Run> runs = version_.runs(level);
-    assert(!runs.empty() && !files.empty());
-    return Make(reason, {{level, runs.back().id, {files.begin(), files.end()}}}, runs.size(),
-                output_level);
-  }
-
- private:
-  void TakeOverlapping(int level, const Run& run, Plan* plan) const {
-    const auto files = manifest::FilesOverlapping(run, RangeOf(*plan), options_.order);
-    if (files.empty()) return;
-    plan->inputs.push_back({level, run.id, {files.begin(), files.end()}});
-    GrowRange(files, plan);
-  }
-  void GrowRange(std::span<const FileRef> files, Plan* plan) const {
-    assert(!files.empty());
-    const bool first = plan->inputs.front().files.front() == files.front();
-    if (first || options_.order.Less(files.front()->smallest_key, plan->smallest_key)) {
-      plan->smallest_key = files.front()->smallest_key;
-    }
-    if (first || options_.order.Less(plan->largest_key, files.back()->largest_key)) {
-      plan->largest_key = files.back()->largest_key;
-    }
-  }
-  void DescribeSurroundings(Plan* plan) const {
-    plan->target_file_size = FileSizeIn(plan->output_level, targets_, options_);
-    plan->max_grandparent_bytes = options_.max_grandparent_files * plan->target_file_size;
-    const KeyBounds range = RangeOf(*plan);
-    const int below = plan->output_level + 1;
-    if (below < kLevelCount && !version_.runs(below).empty()) {
-      const auto files =
-          manifest::FilesOverlapping(version_.runs(below).front(), range, options_.order);
-      plan->grandparents.assign(files.begin(), files.end());
-    }
-    const auto add_older = [&](const Run& run) {
-      const auto files = manifest::FilesOverlapping(run, range, options_.order);
-      plan->older_files.insert(plan->older_files.end(), files.begin(), files.end());
-    };
-    for (const Run& run : version_.runs(plan->output_level)) {
-      if (run.id >= plan->output_run) continue;
-      const bool taken = std::any_of(plan->inputs.begin(), plan->inputs.end(), [&](const auto& in) {
-        return in.level == plan->output_level && in.run == run.id;
-      });
-      if (!taken) add_older(run);
-    }
-    for (int level = below; level < kLevelCount; ++level) {
-      for (const Run& run : version_.runs(level)) add_older(run);
-    }
-  }
-  bool CanMove(const Plan& plan) const {
-    if (plan.inputs.back().level == plan.output_level) return false;
-    if (plan.reason == PlanReason::kManual && plan.output_level == kLevelCount - 1) return false;
-    const auto may_shrink = [this](const FileRef& file) {
-      return file->tombstones > 0 && file->smallest_sequence <= options_.oldest_snapshot;
-    };
-    if (plan.Bottommost() && AnyInput(plan, may_shrink)) return false;
-    // What lies over a damaged file is cut at its ends.
-    if (std::any_of(plan.grandparents.begin(), plan.grandparents.end(), IsQuarantined))
-      return false;
-    return manifest::TotalBytes(plan.grandparents) <= plan.max_grandparent_bytes &&
-           InputsAreDisjoint(plan, options_.order);
-  }
-
-  const Version& version_;
-  const PolicyOptions& options_;
-  const LevelTargets targets_;
-};
+// Where data of `level` goes next: the first level below it that is in use, holds files, or is
+// about to get some from a running plan. Requires level < kLastLevel.
+int NextLevel(const Version& version, int level, int base_level, std::span<const Plan> running) {
+  const auto in_use = [&](int candidate) {
+    return candidate >= base_level || !version.runs(candidate).empty() ||
+           std::any_of(running.begin(), running.end(),
+                       [&](const Plan& plan) { return plan.output_level == candidate; });
+  };
+  assert(level >= 0 && level < kLastLevel);
+  int next = level + 1;
+  while (next < kLastLevel && !in_use(next)) ++next;
+  return next;
+}
 
 // One call of Pick(). Confined to it.
 class Picker {
@@ -237,8 +114,8 @@ class Picker {
       : version_(version),
         options_(options),
         running_(running),
-        maker_(version, options),
-        targets_(maker_.targets()),
+        targets_(ComputeTargets(version, options)),
+        maker_(version, LimitsFor(targets_, options)),
         blocked_(BlockedBytes(version, options.order)) {
     for (const Plan& plan : running_) {
       for (const PlanInput& input : plan.inputs) {
@@ -324,7 +201,7 @@ class Picker {
     if (first < runs.size()) {
       // Levels between 0 and the next one are empty: a damaged file in that one blocks none of
       // them.
-      for (int next = maker_.NextLevel(0, targets_.base_level, running_); next > 0; --next) {
+      for (int next = NextLevel(version_, 0, targets_.base_level, running_); next > 0; --next) {
         std::optional<Plan> plan = FromLevel0(first, runs.size() - 1, next);
         if (plan) return IfFree(std::move(plan));
       }
@@ -346,7 +223,7 @@ class Picker {
   }
 
   std::optional<Plan> PickFromLevel(int level) const {
-    const int output_level = maker_.NextLevel(level, targets_.base_level, running_);
+    const int output_level = NextLevel(version_, level, targets_.base_level, running_);
     for (const FileRef& file : FilesByCost(level, output_level)) {
       std::optional<Plan> plan =
           IfFree(maker_.MakeOfOldest(PlanReason::kLevelSize, level, {&file, 1}, output_level));
@@ -417,7 +294,7 @@ class Picker {
       for (const FileRef& file : version_.runs(level).back().files) {
         if (!WorthRewriting(*file) || !Free(file)) continue;
         const int output_level =
-            level == kLastLevel ? level : maker_.NextLevel(level, targets_.base_level, running_);
+            level == kLastLevel ? level : NextLevel(version_, level, targets_.base_level, running_);
         std::optional<Plan> plan =
             IfFree(maker_.MakeOfOldest(PlanReason::kTombstones, level, {&file, 1}, output_level));
         if (plan) return plan;
@@ -429,8 +306,8 @@ class Picker {
   const Version& version_;
   const PolicyOptions& options_;
   const std::span<const Plan> running_;
+  const LevelTargets targets_;
   const PlanMaker maker_;
-  const LevelTargets& targets_;
   const LevelSizes blocked_;
   LevelSizes leaving_{};  // bytes that running plans take to another level
   std::set<FileNumber> busy_;
@@ -441,7 +318,11 @@ class Picker {
 class ManualPicker {
  public:
   ManualPicker(const Version& version, const PolicyOptions& options, const ManualRequest& request)
-      : version_(version), options_(options), request_(request), maker_(version, options) {
+      : version_(version),
+        options_(options),
+        request_(request),
+        targets_(ComputeTargets(version, options)),
+        maker_(version, LimitsFor(targets_, options)) {
     if (request.range.begin) bounds_.smallest = *request.range.begin;
     // The end is not part of the range: a file that begins there comes along for nothing worse than
     // some work.
@@ -490,7 +371,7 @@ class ManualPicker {
     }
     if (chosen.empty()) return std::nullopt;
     return maker_.Make(PlanReason::kManual, std::move(chosen), runs.size(),
-                       maker_.NextLevel(0, maker_.targets().base_level, {}));
+                       NextLevel(version_, 0, targets_.base_level, {}));
   }
 
   void Grow(const FileMetadata& file, KeyBounds* bounds) const {
@@ -546,6 +427,7 @@ class ManualPicker {
   const Version& version_;
   const PolicyOptions& options_;
   const ManualRequest& request_;
+  const LevelTargets targets_;
   const PlanMaker maker_;
   KeyBounds bounds_;
 };

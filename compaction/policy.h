@@ -42,12 +42,10 @@
 #include "base/keys.h"
 #include "base/limits.h"
 #include "compaction/plan.h"
+#include "compaction/plan_maker.h"
 #include "manifest/version.h"
 
 namespace cambium::compaction {
-
-// The id of the one run of each level below level 0: older than any other could be.
-inline constexpr uint64_t kLeveledRun = 0;
 
 // Plain data.
 struct PolicyOptions {

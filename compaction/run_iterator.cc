@@ -33,22 +33,22 @@ class RunIterator final : public InternalIterator {
     SettleBackward();
   }
 
-  void Seek(std::string_view key, Tag tag) override {
+  void Seek(std::string_view key, Trailer trailer) override {
     const auto first = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
       return order_.Less(file->largest_key, key);
     });
     Open(static_cast<size_t>(first - files_.begin()));
-    if (table_ != nullptr) table_->Seek(key, tag);
+    if (table_ != nullptr) table_->Seek(key, trailer);
     SettleForward();
   }
 
-  void SeekForPrev(std::string_view key, Tag tag) override {
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
     const auto after = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
       return !order_.Less(key, file->smallest_key);
     });
     // In front of the first file there is nothing: files_.size() stands for no file.
     Open(after == files_.begin() ? files_.size() : static_cast<size_t>(after - files_.begin()) - 1);
-    if (table_ != nullptr) table_->SeekForPrev(key, tag);
+    if (table_ != nullptr) table_->SeekForPrev(key, trailer);
     SettleBackward();
   }
 
@@ -118,7 +118,7 @@ class RunIterator final : public InternalIterator {
 
   void TakeEntry() {
     if (table_ != nullptr && table_->Valid()) {
-      SetEntry(table_->key(), table_->tag(), table_->value());
+      SetEntry(table_->key(), table_->trailer(), table_->value());
     } else {
       SetInvalid();
     }

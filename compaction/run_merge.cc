@@ -43,7 +43,7 @@ class OutputRun {
       ASSIGN_OR_RETURN(table_, options_.new_table());
       overlapped_bytes_ = 0;
     }
-    return table_.builder->Add(entry.key(), entry.tag(), entry.value());
+    return table_.builder->Add(entry.key(), entry.trailer(), entry.value());
   }
 
   absl::Status FinishFile() {

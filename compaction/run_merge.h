@@ -19,7 +19,7 @@
 #include "compaction/merge_stream.h"
 #include "compaction/plan.h"
 #include "manifest/version_edit.h"
-#include "sstable/table_builder.h"
+#include "sstable/table/table_builder.h"
 
 namespace cambium::compaction {
 

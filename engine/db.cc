@@ -128,7 +128,8 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
     const Tree& tree = *database_->default_tree;
     ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
     absl::Status status = engine::PointRead(
-        {&tree.options(), &guard, at.view->get(), at.sequence, options.fill_cache}, key, value);
+        {&tree.options(), &guard, at.view->get(), at.sequence, engine::FillOf(options)}, key,
+        value);
     if (status.ok()) {
       database_->context.stats.Add(engine::Counter::kGetsFound, 1);
       return status;
@@ -153,8 +154,8 @@ void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue>
     ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
     std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
     engine::MultiPointRead(
-        {&tree.options(), &guard, at.view->get(), at.sequence, options.fill_cache}, keys, values,
-        statuses);
+        {&tree.options(), &guard, at.view->get(), at.sequence, engine::FillOf(options)}, keys,
+        values, statuses);
     return absl::OkStatus();
   });
   if (!status.ok()) {

@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "cambium/db.h"
 #include "engine/database.h"
-#include "sstable/table_reader.h"
+#include "sstable/table/table_reader.h"
 
 namespace cambium {
 namespace {
@@ -177,8 +177,8 @@ uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const
   if (order.Compare(begin, end) >= 0) return 0;
   uint64_t bytes = 0;
   for (const RunView& run : view->tables->runs) {
-    const size_t first = manifest::FindFileIndex(*run.run, begin, order.Head(begin), order);
-    const size_t last = manifest::FindFileIndex(*run.run, end, order.Head(end), order);
+    const size_t first = manifest::FindFileIndex(*run.run, begin, order.Abbreviate(begin), order);
+    const size_t last = manifest::FindFileIndex(*run.run, end, order.Abbreviate(end), order);
     // A file that cannot be opened still takes its bytes.
     const uint64_t before = OffsetIn(order, run, {first, begin}).value_or(0);
     const uint64_t up_to =

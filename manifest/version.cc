@@ -82,15 +82,16 @@ absl::Status Contradiction(const char* what, int level, FileNumber number, const
 
 }  // namespace
 
-size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order) {
-  assert(run.largest_heads.size() == run.files.size());
+size_t FindFileIndex(const Run& run, std::string_view key, uint64_t abbreviated,
+                     const KeyOrder& order) {
+  assert(run.largest_abbreviated.size() == run.files.size());
   size_t low = 0;
   size_t high = run.files.size();
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    const uint64_t largest = run.largest_heads[middle];
-    const bool before =
-        largest != head ? largest < head : order.Less(run.files[middle]->largest_key, key);
+    const uint64_t largest = run.largest_abbreviated[middle];
+    const bool before = largest != abbreviated ? largest < abbreviated
+                                               : order.Less(run.files[middle]->largest_key, key);
     if (before) {
       low = middle + 1;
     } else {
@@ -103,9 +104,9 @@ size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const 
 std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bounds,
                                           const KeyOrder& order) {
   const std::span<const FileRef> files = run.files;
-  const size_t begin =
-      bounds.smallest ? FindFileIndex(run, *bounds.smallest, order.Head(*bounds.smallest), order)
-                      : 0;
+  const size_t begin = bounds.smallest ? FindFileIndex(run, *bounds.smallest,
+                                                       order.Abbreviate(*bounds.smallest), order)
+                                       : 0;
   if (!bounds.largest) return files.subspan(begin);
   const auto end = std::partition_point(
       files.begin() + static_cast<std::ptrdiff_t>(begin), files.end(),
@@ -116,7 +117,7 @@ std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bound
 Version::Version(Levels levels) : levels_(std::move(levels)) {
   for (size_t level = 0; level < levels_.size(); ++level) {
     for (const Run& run : levels_[level]) {
-      assert(run.largest_heads.size() == run.files.size());
+      assert(run.largest_abbreviated.size() == run.files.size());
       assert(run.numbers.size() == run.files.size());
       level_bytes_[level] += run.bytes;
     }
@@ -220,12 +221,12 @@ absl::Status VersionBuilder::Apply(const FamilyEdit& edit) {
 // Grows an array of a run: pieces of the base's, and files of its own.
 struct VersionBuilder::RunParts {
   std::vector<FileRef> files;
-  std::vector<uint64_t> largest_heads;
+  std::vector<uint64_t> largest_abbreviated;
   std::vector<FileNumber> numbers;
 
   void Reserve(size_t size) {
     files.reserve(size);
-    largest_heads.reserve(size);
+    largest_abbreviated.reserve(size);
     numbers.reserve(size);
   }
   void Take(const Run& base, size_t begin, size_t end) {
@@ -233,11 +234,11 @@ struct VersionBuilder::RunParts {
       to->insert(to->end(), from.begin() + begin, from.begin() + end);
     };
     copy(base.files, &files);
-    copy(base.largest_heads, &largest_heads);
+    copy(base.largest_abbreviated, &largest_abbreviated);
     copy(base.numbers, &numbers);
   }
   void Add(FileRef file, const KeyOrder& order) {
-    largest_heads.push_back(order.Head(file->largest_key));
+    largest_abbreviated.push_back(order.Abbreviate(file->largest_key));
     numbers.push_back(file->number);
     files.push_back(std::move(file));
   }
@@ -285,7 +286,7 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   assert(gap == removed.end());
   assert(parts.files.size() + removed.size() == base.files.size() + fresh.size());
   run.files = SharedArray(std::move(parts.files));
-  run.largest_heads = SharedArray(std::move(parts.largest_heads));
+  run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
   // The files of the base stand in order already.
   for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, order_));

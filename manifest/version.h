@@ -40,8 +40,9 @@ struct Run {
   // Orders the runs of a level by age.
   uint64_t id = 0;
   SharedArray<FileRef> files;  // ascending, disjoint
-  // Beside `files`, what a search touches: order.Head() of each file's largest key, and its number.
-  SharedArray<uint64_t> largest_heads;
+  // Beside `files`, what a search touches: order.Abbreviate() of each file's largest key, and its
+  // number.
+  SharedArray<uint64_t> largest_abbreviated;
   SharedArray<FileNumber> numbers;
   uint64_t bytes = 0;  // sum of file sizes
 };
@@ -52,8 +53,9 @@ struct KeyBounds {
 };
 
 // The index of the first file of `run` whose largest key is >= `key`; run.files.size() where there
-// is none. `head` is order.Head(key).
-size_t FindFileIndex(const Run& run, std::string_view key, uint64_t head, const KeyOrder& order);
+// is none. `abbreviated key` is order.Abbreviate(key).
+size_t FindFileIndex(const Run& run, std::string_view key, uint64_t abbreviated,
+                     const KeyOrder& order);
 
 // The files of `run` that overlap `bounds`: neighbours in run.files.
 std::span<const FileRef> FilesOverlapping(const Run& run, const KeyBounds& bounds,

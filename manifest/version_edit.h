@@ -110,7 +110,7 @@ struct VersionEdit {
   std::map<ColumnFamilyId, FamilyEdit> families;
 
   // The part about `family`, made where missing.
-  FamilyEdit& Family(ColumnFamilyId family = 0) { return families[family]; }
+  FamilyEdit& Family(ColumnFamilyId family) { return families[family]; }
 
   std::string Encode() const;
   // DataLoss where the bytes are no edit, Unimplemented where a newer release wrote what this one

@@ -2,7 +2,7 @@
 //
 //   offset  size
 //   0       8     next: the next entry of the same bucket of the hash index
-//   8       8     tag
+//   8       8     trailer
 //   16      4     key length
 //   20      4     value length
 //   24            key bytes, then value bytes
@@ -30,10 +30,10 @@ class Entry {
   }
 
   // Requires: sizes within base/limits.h. The bytes are copied; the entry lives in the arena.
-  static Entry* Make(Arena* arena, std::string_view key, Tag tag, std::string_view value) {
+  static Entry* Make(Arena* arena, std::string_view key, Trailer trailer, std::string_view value) {
     char* const memory = arena->Allocate(SizeFor(key.size(), value.size()));
     Entry* const entry = new (memory)
-        Entry(tag, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()));
+        Entry(trailer, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()));
     char* const bytes = memory + sizeof(Entry);
     if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
     if (!value.empty()) std::memcpy(bytes + key.size(), value.data(), value.size());
@@ -41,20 +41,20 @@ class Entry {
   }
 
   std::string_view key() const { return {bytes(), key_size_}; }
-  Tag tag() const { return tag_; }
+  Trailer trailer() const { return trailer_; }
   std::string_view value() const { return {bytes() + key_size_, value_size_}; }
 
   std::atomic<Entry*>& next() { return next_; }
   const std::atomic<Entry*>& next() const { return next_; }
 
  private:
-  Entry(Tag tag, uint32_t key_size, uint32_t value_size)
-      : tag_(tag), key_size_(key_size), value_size_(value_size) {}
+  Entry(Trailer trailer, uint32_t key_size, uint32_t value_size)
+      : trailer_(trailer), key_size_(key_size), value_size_(value_size) {}
 
   const char* bytes() const { return reinterpret_cast<const char*>(this) + sizeof(Entry); }
 
   std::atomic<Entry*> next_{nullptr};
-  const Tag tag_;
+  const Trailer trailer_;
   const uint32_t key_size_;
   const uint32_t value_size_;
 };

@@ -41,7 +41,7 @@ void HashIndex::Insert(Entry* entry, uint64_t hash) {
   uint64_t word = bucket.load(std::memory_order_acquire);
   for (;;) {
     Entry* const first = First(word);
-    if (first != nullptr && first->tag() > entry->tag()) break;
+    if (first != nullptr && first->trailer() > entry->trailer()) break;
     entry->next().store(first, std::memory_order_relaxed);
     const uint64_t flags = (word & ~kAddressMask) | filter;
     if (bucket.compare_exchange_weak(word, address | flags, std::memory_order_acq_rel,
@@ -53,12 +53,12 @@ void HashIndex::Insert(Entry* entry, uint64_t hash) {
   bucket.fetch_or(inserted ? filter : filter | kOverflowed, std::memory_order_acq_rel);
 }
 
-// Inserts behind `first`, whose tag is larger. False where the place is too far away.
+// Inserts behind `first`, whose trailer is larger. False where the place is too far away.
 bool HashIndex::InsertInside(Entry* first, Entry* entry) {
   Entry* before = first;
   for (int steps = 0; steps < kMaxSteps;) {
     Entry* after = before->next().load(std::memory_order_acquire);
-    if (after != nullptr && after->tag() > entry->tag()) {
+    if (after != nullptr && after->trailer() > entry->trailer()) {
       before = after;
       ++steps;
       continue;
@@ -73,7 +73,7 @@ bool HashIndex::InsertInside(Entry* first, Entry* entry) {
 }
 
 HashIndex::Versions::Versions(const HashIndex& index, std::string_view key, uint64_t hash,
-                              Tag newest)
+                              Trailer newest)
     : key_(key), newest_(newest) {
   const uint64_t word = index.BucketFor(hash).load(std::memory_order_acquire);
   const uint64_t filter = FilterBits(hash);
@@ -91,7 +91,7 @@ void HashIndex::Versions::Settle(const Entry* entry) {
       state_ = State::kUnknown;
       return;
     }
-    if (entry->tag() <= newest_ && entry->key() == key_) {
+    if (entry->trailer() <= newest_ && entry->key() == key_) {
       entry_ = entry;
       state_ = State::kEntry;
       return;

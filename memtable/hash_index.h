@@ -6,14 +6,14 @@
 //   bit 47 …  1   the first entry of the bucket's chain (entries are 8-byte aligned)
 //   bit 0         overflowed: the chain is not complete, look in the skiplist
 //
-// A chain is linked through Entry::next and ordered by tag, descending, whatever the keys: so the
-// first entry of a key that a reader may see is the one it wants. Tags come nearly ascending, so an
-// insertion nearly always goes to the front; an older one is let in further back, by the same
-// compare-and-swap on the link before it. Links are never cut.
+// A chain is linked through Entry::next and ordered by trailer, descending, whatever the keys: so
+// the first entry of a key that a reader may see is the one it wants. Trailers come nearly
+// ascending, so an insertion nearly always goes to the front; an older one is let in further back,
+// by the same compare-and-swap on the link before it. Links are never cut.
 //
 // Both ways are bounded: a reader gives up after kMaxSteps entries, a writer that does not find its
 // place within as many marks the bucket as overflowed, for good. Then the skiplist answers. This
-// happens where one key has very many versions, or where tags come in descending.
+// happens where one key has very many versions, or where trailers come in descending.
 #ifndef CAMBIUM_MEMTABLE_HASH_INDEX_H_
 #define CAMBIUM_MEMTABLE_HASH_INDEX_H_
 
@@ -59,14 +59,14 @@ class HashIndex {
    public:
     enum class State : uint8_t { kEntry, kEnd, kUnknown };  // kUnknown: ask the skiplist
 
-    // Stands on the newest version of `key` whose tag is <= `newest`. `key` must outlive it.
-    Versions(const HashIndex& index, std::string_view key, uint64_t hash, Tag newest);
+    // Stands on the newest version of `key` whose trailer is <= `newest`. `key` must outlive it.
+    Versions(const HashIndex& index, std::string_view key, uint64_t hash, Trailer newest);
 
     State state() const { return state_; }
     // Require state() == kEntry.
     const Entry& entry() const { return *entry_; }
     void Next() {
-      newest_ = entry_->tag() - 1;
+      newest_ = entry_->trailer() - 1;
       Settle(entry_->next().load(std::memory_order_acquire));
     }
 
@@ -75,7 +75,7 @@ class HashIndex {
     void Settle(const Entry* entry);
 
     const std::string_view key_;
-    Tag newest_;
+    Trailer newest_;
     const Entry* entry_ = nullptr;
     int steps_ = 0;
     State state_ = State::kEnd;

@@ -47,13 +47,13 @@ class ListIterator final : public InternalIterator {
     SettleBackward();
   }
 
-  void Seek(std::string_view key, Tag tag) override {
-    position_ = list_->Find({key, tag}, Bias::kBelow, &leaf_);
+  void Seek(std::string_view key, Trailer trailer) override {
+    position_ = list_->Find({key, trailer}, Bias::kBelow, &leaf_);
     SettleForward();
   }
 
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    position_ = list_->Find({key, tag}, Bias::kAtOrBelow, &leaf_);
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    position_ = list_->Find({key, trailer}, Bias::kAtOrBelow, &leaf_);
     PrefetchLeaf(Direction::kBackward);
     SettleBackward();
   }
@@ -109,7 +109,7 @@ class ListIterator final : public InternalIterator {
 
   void Show() {
     const Entry& entry = *leaf_.entries[position_];
-    SetEntry(entry.key(), entry.tag(), entry.value());
+    SetEntry(entry.key(), entry.trailer(), entry.value());
   }
 
   // The entries about position_ that a walk in this direction comes to first, and, going forward,
@@ -145,9 +145,9 @@ MemTable::MemTable(const KeyOrder& order, ChunkPool* pool, size_t capacity_bytes
       index_(MakeIndex(order, pool, capacity_bytes)),
       list_(order, &arena_) {}
 
-void MemTable::Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash) {
+void MemTable::Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash) {
   Prefetch(hash);
-  Entry* const entry = Entry::Make(&arena_, key, tag, value);
+  Entry* const entry = Entry::Make(&arena_, key, trailer, value);
   list_.Insert(entry, [this, hash] {
     if (index_ != nullptr) index_->PrefetchChain(hash);
   });
@@ -155,22 +155,22 @@ void MemTable::Add(std::string_view key, Tag tag, std::string_view value, uint64
 }
 
 KeyFold::State MemTable::Get(const LookupKey& lookup, KeyFold* fold) const {
-  Tag newest = SeekTag(lookup.sequence);
+  Trailer newest = SeekTrailer(lookup.sequence);
   if (index_ != nullptr) {
     HashIndex::Versions versions(*index_, lookup.key, lookup.hash, newest);
     for (; versions.state() == HashIndex::Versions::State::kEntry; versions.Next()) {
       const Entry& entry = versions.entry();
-      const KeyFold::State state = fold->Step(entry.tag(), entry.value());
+      const KeyFold::State state = fold->Step(entry.trailer(), entry.value());
       if (state != KeyFold::State::kMore) return state;
-      newest = entry.tag() - 1;
+      newest = entry.trailer() - 1;
     }
     if (versions.state() == HashIndex::Versions::State::kEnd) return fold->state();
   }
   return GetFromList(lookup, newest, fold);
 }
 
-// As Get, over the versions with a tag <= `newest`.
-KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold) const {
+// As Get, over the versions with a trailer <= `newest`.
+KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const {
   LeafCopy leaf;
   size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);
   for (;; ++position) {
@@ -180,7 +180,7 @@ KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Tag newest, KeyFol
     }
     const Entry& entry = *leaf.entries[position];
     if (!order_.Equal(entry.key(), lookup.key)) break;
-    const KeyFold::State state = fold->Step(entry.tag(), entry.value());
+    const KeyFold::State state = fold->Step(entry.trailer(), entry.value());
     if (state != KeyFold::State::kMore) return state;
   }
   return fold->state();

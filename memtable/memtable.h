@@ -1,6 +1,6 @@
 // MemTable: the sorted write buffer.
 //
-// An entry (key, tag, value) is written once into an arena and found in two ways:
+// An entry (key, trailer, value) is written once into an arena and found in two ways:
 //
 //   HashIndex   hash of the key → its versions, newest first. A point read of a key that is absent
 //               costs one cache miss, of one that is present two.
@@ -43,10 +43,10 @@ class MemTable {
   MemTable(const MemTable&) = delete;
   MemTable& operator=(const MemTable&) = delete;
 
-  // Inserts one version. (key, tag) is new to the memtable. `hash` is HashKey(key), and unused
-  // where the order's comparator_identical() is false. Fastest where tags of one key come
+  // Inserts one version. (key, trailer) is new to the memtable. `hash` is HashKey(key), and unused
+  // where the order's comparator_identical() is false. Fastest where trailers of one key come
   // ascending.
-  void Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash);
+  void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash);
 
   // Steps `fold` over the versions of lookup.key that lookup.sequence may see, newest first, until
   // it is decided, and returns its state. After kValue, its value lives as long as the memtable.
@@ -71,7 +71,7 @@ class MemTable {
   static size_t ApproximateEntrySize(size_t key_size, size_t value_size);
 
  private:
-  KeyFold::State GetFromList(const LookupKey& lookup, Tag newest, KeyFold* fold) const;
+  KeyFold::State GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const;
 
   const KeyOrder order_;
   Arena arena_;

@@ -2,9 +2,9 @@
 //
 //   offset  size
 //   0       64    version, right neighbour, its first entry, count, skip; level, leftmost
-//   64      512   heads: eight bytes of each slot's key, from byte `skip` on (head_search.h)
-//   576     512   entries: what each slot stands for
-//   1088    512   children: the node of the level below that begins with the slot's entry
+//   64      512   abbreviated keys: eight bytes of each slot's key, from byte `skip` on
+//   (abbreviated_search.h) 576     512   entries: what each slot stands for 1088    512   children:
+//   the node of the level below that begins with the slot's entry
 //                 (not in a leaf)
 //
 // Invariants:
@@ -31,8 +31,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "memtable/abbreviated_search.h"
 #include "memtable/entry.h"
-#include "memtable/head_search.h"
 #include "util/arena.h"
 
 namespace cambium::memtable {
@@ -42,7 +42,8 @@ enum class NodePlace : uint8_t { kLeftmost, kInner };
 struct alignas(Arena::kCacheLine) Node {
   Node(int node_level, NodePlace node_place)
       : level(static_cast<uint8_t>(node_level)), place(node_place) {
-    for (auto& head : heads) head.store(kNoHead, std::memory_order_relaxed);
+    for (auto& abbreviated : abbreviated_keys)
+      abbreviated.store(kNoAbbreviatedKey, std::memory_order_relaxed);
     for (auto& entry : entries) entry.store(nullptr, std::memory_order_relaxed);
   }
 
@@ -67,8 +68,8 @@ struct alignas(Arena::kCacheLine) Node {
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  // Starts the misses of a search in this node, all at once: waiting for the heads to know which
-  // line of the entries is needed costs more than sixteen lines do.
+  // Starts the misses of a search in this node, all at once: waiting for the abbreviated keys to
+  // know which line of the entries is needed costs more than sixteen lines do.
   void Prefetch() const {
     const char* const from = reinterpret_cast<const char*>(this);
     for (size_t offset = 0; offset < kSearchedBytes; offset += Arena::kCacheLine) {
@@ -82,7 +83,7 @@ struct alignas(Arena::kCacheLine) Node {
   Node* Next() const { return next.load(std::memory_order_acquire); }
 
   static constexpr int kSpinsBeforeYield = 64;
-  static constexpr size_t kSearchedBytes = Arena::kCacheLine + 2 * sizeof(HeadArray);
+  static constexpr size_t kSearchedBytes = Arena::kCacheLine + 2 * sizeof(AbbreviatedKeys);
 
   std::atomic<uint64_t> version{0};
   std::atomic<Node*> next{nullptr};
@@ -91,7 +92,7 @@ struct alignas(Arena::kCacheLine) Node {
   std::atomic<uint32_t> skip{0};
   const uint8_t level;  // 0: a leaf
   const NodePlace place;
-  alignas(Arena::kCacheLine) HeadArray heads;
+  alignas(Arena::kCacheLine) AbbreviatedKeys abbreviated_keys;
   std::atomic<const Entry*> entries[kNodeCapacity];
 };
 static_assert(sizeof(Node) == Arena::kCacheLine + 16 * kNodeCapacity);

@@ -8,8 +8,9 @@
 namespace cambium::memtable {
 namespace {
 
-// A node's heads are computed anew, a cache miss each, only where that many more bytes of its keys
-// turn out to be common: until then a head still has five bytes that tell keys apart.
+// A node's abbreviated keys are computed anew, a cache miss each, only where that many more bytes
+// of its keys turn out to be common: until then an abbreviated key still has five bytes that tell
+// keys apart.
 constexpr size_t kMinSkipGain = 4;
 
 InnerNode* AsInner(Node* node) {
@@ -17,8 +18,8 @@ InnerNode* AsInner(Node* node) {
   return static_cast<InnerNode*>(node);
 }
 
-void StoreHead(Node* node, size_t slot, uint64_t head) {
-  node->heads[slot].store(head, std::memory_order_release);
+void StoreAbbreviated(Node* node, size_t slot, uint64_t abbreviated) {
+  node->abbreviated_keys[slot].store(abbreviated, std::memory_order_release);
 }
 void StoreEntry(Node* node, size_t slot, const Entry* entry) {
   node->entries[slot].store(entry, std::memory_order_release);
@@ -30,8 +31,8 @@ void StoreCount(Node* node, size_t count) {
   node->count.store(static_cast<uint32_t>(count), std::memory_order_release);
 }
 // For the thread that holds the node's lock.
-uint64_t OwnHead(const Node* node, size_t slot) {
-  return node->heads[slot].load(std::memory_order_relaxed);
+uint64_t OwnAbbreviated(const Node* node, size_t slot) {
+  return node->abbreviated_keys[slot].load(std::memory_order_relaxed);
 }
 const Entry* OwnEntry(const Node* node, size_t slot) {
   return node->entries[slot].load(std::memory_order_relaxed);
@@ -75,7 +76,7 @@ Node* SkipList::FirstOfLevel(int level) {
   if (first == nullptr) {
     Node* const made = NewNode(level, NodePlace::kLeftmost);
     Node* const below = first_[static_cast<size_t>(level - 1)].load(std::memory_order_acquire);
-    StoreHead(made, 0, 0);
+    StoreAbbreviated(made, 0, 0);
     StoreChild(made, 0, below);
     StoreCount(made, 1);
     // Two writers may come here at once; the loser's node stays unused in the arena.
@@ -88,11 +89,11 @@ Node* SkipList::FirstOfLevel(int level) {
   return first;
 }
 
-uint64_t SkipList::HeadAt(std::string_view key, size_t skip) const {
+uint64_t SkipList::AbbreviateAt(std::string_view key, size_t skip) const {
   if (!order_.bytewise() || skip >= key.size()) return 0;
   const size_t left = key.size() - skip;
-  if (left >= 8 || key.size() < 8) return KeyHead(key.substr(skip));
-  return KeyHead(key.substr(key.size() - 8)) << (8 * (8 - left));
+  if (left >= 8 || key.size() < 8) return AbbreviateKey(key.substr(skip));
+  return AbbreviateKey(key.substr(key.size() - 8)) << (8 * (8 - left));
 }
 
 // ---- Searching. Everything here may read a node in the middle of a change; whoever calls it
@@ -103,19 +104,22 @@ uint64_t SkipList::HeadAt(std::string_view key, size_t skip) const {
 bool SkipList::Beyond(const Entry* high, const Entry* upper, const Target& target,
                       Bias bias) const {
   if (high == nullptr || high == upper) return false;
-  const int order = order_.CompareEntries(high->key(), high->tag(), target.key, target.tag);
+  const int order = order_.CompareEntries(high->key(), high->trailer(), target.key, target.trailer);
   return order < 0 || (order == 0 && bias == Bias::kAtOrBelow);
 }
 
 // How many slots are before the target; slots below `begin` are known to be.
 size_t SkipList::Position(const Node& node, size_t begin, const Target& target, Bias bias) const {
   const size_t count = node.Count();
-  const uint64_t head = HeadAt(target.key, node.skip.load(std::memory_order_acquire));
-  const size_t lower = std::min(CountBelow(node.heads, head), count);
-  if (lower == count || node.heads[lower].load(std::memory_order_acquire) != head) {
+  const uint64_t abbreviated = AbbreviateAt(target.key, node.skip.load(std::memory_order_acquire));
+  const size_t lower = std::min(CountBelow(node.abbreviated_keys, abbreviated), count);
+  if (lower == count ||
+      node.abbreviated_keys[lower].load(std::memory_order_acquire) != abbreviated) {
     return std::max(lower, begin);
   }
-  const size_t upper = head == kNoHead ? count : std::min(CountBelow(node.heads, head + 1), count);
+  const size_t upper = abbreviated == kNoAbbreviatedKey
+                           ? count
+                           : std::min(CountBelow(node.abbreviated_keys, abbreviated + 1), count);
   return PositionAmongTies(node, std::max(lower, begin), upper, target, bias);
 }
 
@@ -124,7 +128,8 @@ size_t SkipList::PositionAmongTies(const Node& node, size_t lower, size_t upper,
   while (lower < upper) {
     const size_t middle = lower + (upper - lower) / 2;
     const Entry* const entry = node.EntryAt(middle);
-    const int order = order_.CompareEntries(entry->key(), entry->tag(), target.key, target.tag);
+    const int order =
+        order_.CompareEntries(entry->key(), entry->trailer(), target.key, target.trailer);
     if (order < 0 || (order == 0 && bias == Bias::kAtOrBelow)) {
       lower = middle + 1;
     } else {
@@ -240,19 +245,21 @@ bool SkipList::AppendToLastLeaf(const Entry* entry) {
   const uint64_t version = node->version.load(std::memory_order_acquire);
   const size_t count = node->Count();
   if ((version & 1) != 0 || count == kNodeCapacity || node->High() != nullptr) return false;
-  const uint64_t head = HeadAt(entry->key(), 0);  // the last node of a level skips nothing
+  const uint64_t abbreviated =
+      AbbreviateAt(entry->key(), 0);  // the last node of a level skips nothing
   if (count > 0) {
-    const uint64_t last_head = node->heads[count - 1].load(std::memory_order_acquire);
-    if (head < last_head) return false;
-    if (head == last_head) {
+    const uint64_t last_abbreviated =
+        node->abbreviated_keys[count - 1].load(std::memory_order_acquire);
+    if (abbreviated < last_abbreviated) return false;
+    if (abbreviated == last_abbreviated) {
       const Entry* const last = node->EntryAt(count - 1);
-      if (order_.CompareEntries(last->key(), last->tag(), entry->key(), entry->tag()) > 0) {
+      if (order_.CompareEntries(last->key(), last->trailer(), entry->key(), entry->trailer()) > 0) {
         return false;
       }
     }
   }
   if (!node->TryLock(version)) return false;
-  StoreHead(node, count, head);
+  StoreAbbreviated(node, count, abbreviated);
   StoreEntry(node, count, entry);
   StoreCount(node, count + 1);
   node->Unlock();
@@ -293,10 +300,11 @@ void SkipList::InsertSlot(Node* node, size_t position, const Entry* entry, Node*
   const size_t count = node->Count();
   assert(position <= count && count < kNodeCapacity);
   for (size_t i = count; i > position; --i) {
-    StoreHead(node, i, OwnHead(node, i - 1));
+    StoreAbbreviated(node, i, OwnAbbreviated(node, i - 1));
     StoreEntry(node, i, OwnEntry(node, i - 1));
   }
-  StoreHead(node, position, HeadAt(entry->key(), node->skip.load(std::memory_order_relaxed)));
+  StoreAbbreviated(node, position,
+                   AbbreviateAt(entry->key(), node->skip.load(std::memory_order_relaxed)));
   StoreEntry(node, position, entry);
   if (node->level > 0) {
     for (size_t i = count; i > position; --i) StoreChild(node, i, OwnChild(node, i - 1));
@@ -331,9 +339,9 @@ void SkipList::Split(Node* node, size_t position, const Entry* entry, Node* chil
 // Moves the slots from `keep` on. Requires: `from` is locked, `to` is empty and not yet published.
 void SkipList::MoveSlots(Node* from, size_t keep, Node* to) const {
   for (size_t i = keep; i < kNodeCapacity; ++i) {
-    StoreHead(to, i - keep, OwnHead(from, i));
+    StoreAbbreviated(to, i - keep, OwnAbbreviated(from, i));
     StoreEntry(to, i - keep, OwnEntry(from, i));
-    StoreHead(from, i, kNoHead);
+    StoreAbbreviated(from, i, kNoAbbreviatedKey);
     // The entry stays where it was, unused: a reader in the middle of the node finds no null.
     if (from->level > 0) StoreChild(to, i - keep, OwnChild(from, i));
   }
@@ -341,8 +349,8 @@ void SkipList::MoveSlots(Node* from, size_t keep, Node* to) const {
   StoreCount(from, keep);
 }
 
-// Makes the heads of a node begin later where its keys are found to have more bytes in common.
-// Requires: the node is locked, or not yet published.
+// Makes the abbreviated keys of a node begin later where its keys are found to have more bytes in
+// common. Requires: the node is locked, or not yet published.
 void SkipList::RaiseSkip(Node* node) const {
   const Entry* const high = node->high.load(std::memory_order_relaxed);
   if (node->place == NodePlace::kLeftmost || high == nullptr || !order_.bytewise()) return;
@@ -351,7 +359,7 @@ void SkipList::RaiseSkip(Node* node) const {
   node->skip.store(static_cast<uint32_t>(common), std::memory_order_release);
   const size_t count = node->Count();
   for (size_t i = 0; i < count; ++i) {
-    StoreHead(node, i, HeadAt(OwnEntry(node, i)->key(), common));
+    StoreAbbreviated(node, i, AbbreviateAt(OwnEntry(node, i)->key(), common));
   }
 }
 

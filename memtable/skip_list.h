@@ -22,7 +22,8 @@
 // README.md has the measurement of both.
 //
 // Full compares are the dear part, for each is a cache miss. Two things avoid them:
-//   - Heads start at the first byte in which the keys of the node can differ (Node::skip), so that
+//   - Abbreviated keys start at the first byte in which the keys of the node can differ
+//   (Node::skip), so that
 //     keys with a long common prefix tie no more often than others.
 //   - A search carries down the entry that bounds it on the right; where that is the very entry
 //     that the child has as its high, the child was not split since and nothing is compared.
@@ -48,9 +49,9 @@ namespace cambium::memtable {
 // A place in the order of entries.
 struct Target {
   std::string_view key;
-  Tag tag;
+  Trailer trailer;
 };
-inline Target TargetOf(const Entry& entry) { return {entry.key(), entry.tag()}; }
+inline Target TargetOf(const Entry& entry) { return {entry.key(), entry.trailer()}; }
 
 // Which entries count as before a target: those below it, or the target itself too.
 enum class Bias : uint8_t { kBelow, kAtOrBelow };
@@ -71,9 +72,9 @@ class SkipList {
   SkipList(const SkipList&) = delete;
   SkipList& operator=(const SkipList&) = delete;
 
-  // Requires: no entry of this key and tag is in the list. `meanwhile` is called between search and
-  // insertion, when the cache misses of the leaf are under way, if there is a search: what else the
-  // caller has to wait for it may start there.
+  // Requires: no entry of this key and trailer is in the list. `meanwhile` is called between search
+  // and insertion, when the cache misses of the leaf are under way, if there is a search: what else
+  // the caller has to wait for it may start there.
   template <typename Meanwhile>
   void Insert(const Entry* entry, Meanwhile meanwhile) {
     if (AppendToLastLeaf(entry)) return;
@@ -129,7 +130,7 @@ class SkipList {
 
   Node* NewNode(int level, NodePlace place);
   Node* FirstOfLevel(int level);
-  uint64_t HeadAt(std::string_view key, size_t skip) const;
+  uint64_t AbbreviateAt(std::string_view key, size_t skip) const;
 
   const KeyOrder order_;
   Arena* const arena_;

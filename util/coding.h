@@ -67,18 +67,18 @@ inline void AppendLengthPrefixed(std::string* out, std::string_view bytes) {
   out->append(bytes);
 }
 
-// The first eight bytes as a big-endian number, short keys padded with zeros: where two heads
-// differ, they order as the keys do bytewise; where they are equal the keys must be compared.
-inline uint64_t KeyHead(std::string_view key) {
-  uint64_t head = 0;
+// The first eight bytes as a big-endian number, short keys padded with zeros: where two abbreviated
+// keys differ, they order as the keys do bytewise; where they are equal the keys must be compared.
+inline uint64_t AbbreviateKey(std::string_view key) {
+  uint64_t abbreviated = 0;
   if (key.size() >= 8) {
-    std::memcpy(&head, key.data(), 8);
-    return __builtin_bswap64(head);
+    std::memcpy(&abbreviated, key.data(), 8);
+    return __builtin_bswap64(abbreviated);
   }
   for (size_t i = 0; i < key.size(); ++i) {
-    head |= uint64_t{static_cast<unsigned char>(key[i])} << (56 - 8 * i);
+    abbreviated |= uint64_t{static_cast<unsigned char>(key[i])} << (56 - 8 * i);
   }
-  return head;
+  return abbreviated;
 }
 
 }  // namespace cambium

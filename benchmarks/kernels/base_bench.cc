@@ -30,7 +30,7 @@ class KeyRun final : public InternalIterator {
 
   void SeekToFirst() override { StandAt(0); }
   void SeekToLast() override { StandAt(Count() - 1); }
-  void Seek(std::string_view key, Tag /*tag*/) override {
+  void Seek(std::string_view key, Trailer /*trailer*/) override {
     size_t low = 0, high = Count();
     while (low < high) {
       const size_t middle = (low + high) / 2;
@@ -38,8 +38,8 @@ class KeyRun final : public InternalIterator {
     }
     StandAt(low);
   }
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    Seek(key, tag);
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    Seek(key, trailer);
     if (!Valid() || this->key() != key) StandAt(index_ - 1);
   }
   void Next() override { StandAt(index_ + 1); }
@@ -53,7 +53,7 @@ class KeyRun final : public InternalIterator {
   }
   void StandAt(size_t index) {
     index_ = index;
-    index < Count() ? SetEntry(KeyAt(index), MakeTag(1, Kind::kValue), {}) : SetInvalid();
+    index < Count() ? SetEntry(KeyAt(index), MakeTrailer(1, Kind::kValue), {}) : SetInvalid();
   }
 
   const std::string& keys_;
@@ -111,8 +111,8 @@ void BM_MergeSeek(benchmark::State& state) {
   const auto total = static_cast<uint64_t>(Sized(1'000'000));
   uint64_t sum = 0;
   for (auto _ : state) {
-    merged->Seek(KeyOf(random.Uniform(total)), SeekTag(kMaxSequenceNumber));
-    sum += merged->tag();
+    merged->Seek(KeyOf(random.Uniform(total)), SeekTrailer(kMaxSequenceNumber));
+    sum += merged->trailer();
   }
   benchmark::DoNotOptimize(sum);
 }

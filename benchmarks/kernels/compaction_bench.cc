@@ -13,9 +13,9 @@
 #include "benchmarks/kernels/kernel.h"
 #include "cambium/file_system.h"
 #include "compaction/run_merge.h"
-#include "sstable/block_cache.h"
-#include "sstable/table_builder.h"
-#include "sstable/table_reader.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/table/table_builder.h"
+#include "sstable/table/table_reader.h"
 #include "util/random.h"
 
 namespace cambium::compaction {
@@ -55,12 +55,12 @@ class Tables {
   void AddRun(uint64_t run, uint64_t runs, int64_t overlap) {
     OutputTable table = New();
     const auto total = static_cast<uint64_t>(Sized(400'000));
-    const Tag tag = MakeTag(run + 1, Kind::kValue);
+    const Trailer trailer = MakeTrailer(run + 1, Kind::kValue);
     const std::string value(100, 'v');
     const uint64_t step = overlap == kNeighbours ? runs : 1;
     const uint64_t stop = overlap == kNeighbours ? total : total / runs;
     for (uint64_t i = overlap == kNeighbours ? run : 0; i < stop; i += step) {
-      Require(table.builder->Add(KeyOf(i), tag, value));
+      Require(table.builder->Add(KeyOf(i), trailer, value));
     }
     Open(table.number, *table.builder);
   }

@@ -123,7 +123,7 @@ const std::string& Value() {
 
 void Fill(MemTable* memtable, const Data& data, size_t begin, size_t step) {
   for (size_t i = begin; i < kEntries; i += step) {
-    memtable->Add(data.key(i), MakeTag(i + 1, Kind::kValue), Value(), data.hash(i));
+    memtable->Add(data.key(i), MakeTrailer(i + 1, Kind::kValue), Value(), data.hash(i));
   }
 }
 
@@ -159,7 +159,7 @@ void BM_InsertListOnly(benchmark::State& state) {
     auto list = std::make_unique<SkipList>(Order(), arena.get());
     state.ResumeTiming();
     for (size_t i = 0; i < kEntries; ++i) {
-      list->Insert(Entry::Make(arena.get(), data.key(i), MakeTag(i + 1, Kind::kValue), Value()),
+      list->Insert(Entry::Make(arena.get(), data.key(i), MakeTrailer(i + 1, Kind::kValue), Value()),
                    [] {});
     }
     state.PauseTiming();
@@ -232,8 +232,8 @@ void BM_Seek(benchmark::State& state) {
   size_t next = 0;
   uint64_t sum = 0;
   for (auto _ : state) {
-    iterator->Seek(shuffled.key(next), SeekTag(kMaxSequenceNumber));
-    sum += iterator->tag();
+    iterator->Seek(shuffled.key(next), SeekTrailer(kMaxSequenceNumber));
+    sum += iterator->trailer();
     if (++next == kEntries) next = 0;
   }
   benchmark::DoNotOptimize(sum);
@@ -249,9 +249,9 @@ void BM_Walk(benchmark::State& state) {
   uint64_t sum = 0;
   for (auto _ : state) {
     if constexpr (kForward) {
-      for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) sum += iterator->tag();
+      for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) sum += iterator->trailer();
     } else {
-      for (iterator->SeekToLast(); iterator->Valid(); iterator->Prev()) sum += iterator->tag();
+      for (iterator->SeekToLast(); iterator->Valid(); iterator->Prev()) sum += iterator->trailer();
     }
   }
   benchmark::DoNotOptimize(sum);
@@ -260,21 +260,21 @@ void BM_Walk(benchmark::State& state) {
 BENCHMARK(BM_Walk<true>)->Name("BM_Next")->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Walk<false>)->Name("BM_Prev")->Unit(benchmark::kMillisecond);
 
-void BM_HeadSearch(benchmark::State& state) {
-  const auto search = static_cast<HeadSearch>(state.range(0));
+void BM_AbbreviatedSearch(benchmark::State& state) {
+  const auto search = static_cast<AbbreviatedSearch>(state.range(0));
   if (!Supports(search)) {
     state.SkipWithError("not on this machine");
     return;
   }
-  alignas(64) HeadArray heads;
-  for (size_t i = 0; i < kNodeCapacity; ++i) heads[i] = i * 1000;
-  uint64_t head = 1;
+  alignas(64) AbbreviatedKeys abbreviated_keys;
+  for (size_t i = 0; i < kNodeCapacity; ++i) abbreviated_keys[i] = i * 1000;
+  uint64_t abbreviated = 1;
   for (auto _ : state) {
-    head = MixBits(head + CountBelow(heads, head % 64'000, search));
+    abbreviated = MixBits(abbreviated + CountBelow(abbreviated_keys, abbreviated % 64'000, search));
   }
-  benchmark::DoNotOptimize(head);
+  benchmark::DoNotOptimize(abbreviated);
 }
-BENCHMARK(BM_HeadSearch)->DenseRange(0, 3);
+BENCHMARK(BM_AbbreviatedSearch)->DenseRange(0, 3);
 
 }  // namespace
 }  // namespace cambium::memtable

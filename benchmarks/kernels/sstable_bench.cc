@@ -15,13 +15,13 @@
 #include "benchmarks/kernels/kernel.h"
 #include "cambium/file_system.h"
 #include "cambium/pinned_value.h"
-#include "sstable/block.h"
-#include "sstable/block_builder.h"
-#include "sstable/block_cache.h"
-#include "sstable/filter_partition.h"
-#include "sstable/index_partition.h"
-#include "sstable/table_builder.h"
-#include "sstable/table_reader.h"
+#include "sstable/block/block.h"
+#include "sstable/block/block_builder.h"
+#include "sstable/block/filter_partition.h"
+#include "sstable/block/index_partition.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/table/table_builder.h"
+#include "sstable/table/table_reader.h"
 #include "util/checksum.h"
 #include "util/epoch.h"
 #include "util/random.h"
@@ -48,7 +48,7 @@ struct Blocks {
       builder.Reset();
       for (size_t i = 0; i < kEntriesInBlock; ++i) {
         const std::string key = KeyOf(2 * (b * kEntriesInBlock + i));
-        builder.Add(key, MakeTag(1 + random() % 3'000'000, Kind::kValue), value, HashKey(key));
+        builder.Add(key, MakeTrailer(1 + random() % 3'000'000, Kind::kValue), value, HashKey(key));
       }
       bytes.emplace_back(builder.Finish());
       blocks.push_back(*Block::Parse(bytes.back()));
@@ -108,13 +108,13 @@ void BM_BlockSeek(benchmark::State& state) {
   size_t sum = 0;
   for (auto _ : state) {
     const Query& query = *queries[i++ % kQueries];
-    sum += data.blocks[query.block].LowerBound(query.key, ~Tag{0}, Order());
+    sum += data.blocks[query.block].LowerBound(query.key, ~Trailer{0}, Order());
   }
   benchmark::DoNotOptimize(sum);
 }
 BENCHMARK(BM_BlockSeek)->Arg(16)->Arg(Sized(8192));
 
-// A step, with the look at key, tag and value that a scan takes.
+// A step, with the look at key, trailer and value that a scan takes.
 template <bool kForward>
 void Walk(benchmark::State& state) {
   const auto block_count = static_cast<size_t>(state.range(0));
@@ -126,7 +126,7 @@ void Walk(benchmark::State& state) {
     it.SetBlock(data.blocks[block++ % block_count]);
     kForward ? it.SeekToFirst() : it.SeekToLast();
     for (; it.Valid(); kForward ? it.Next() : it.Prev()) {
-      sum += static_cast<unsigned char>(it.key()[15]) + it.tag() + it.value().size();
+      sum += static_cast<unsigned char>(it.key()[15]) + it.trailer() + it.value().size();
     }
   }
   benchmark::DoNotOptimize(sum);
@@ -154,7 +154,7 @@ void BM_BlockBuild(benchmark::State& state) {
   for (auto _ : state) {
     builder.Reset();
     for (size_t i = 0; i < kEntriesInBlock; ++i) {
-      builder.Add(keys[i], MakeTag(1000 + i * 7 % 60, Kind::kValue), value, i);
+      builder.Add(keys[i], MakeTrailer(1000 + i * 7 % 60, Kind::kValue), value, i);
     }
     benchmark::DoNotOptimize(builder.Finish().data());
   }
@@ -239,7 +239,7 @@ class Table {
     Require(made.status());
     TableBuilder builder(options, std::move(*made));
     for (uint64_t i = 0; i < entries; ++i) {
-      Require(builder.Add(KeyOf(2 * i), MakeTag(1, Kind::kValue), ValueOf(i)));
+      Require(builder.Add(KeyOf(2 * i), MakeTrailer(1, Kind::kValue), ValueOf(i)));
     }
     const auto summary = builder.Finish();
     Require(summary.status());
@@ -335,7 +335,7 @@ void BM_TableScan(benchmark::State& state) {
   uint64_t sum = 0;
   for (auto _ : state) {
     const auto it = table.reader().NewIterator(options);
-    for (it->SeekToFirst(); it->Valid(); it->Next()) sum += it->tag() + it->value().size();
+    for (it->SeekToFirst(); it->Valid(); it->Next()) sum += it->trailer() + it->value().size();
     Require(it->status());
   }
   benchmark::DoNotOptimize(sum);
@@ -357,7 +357,7 @@ void BM_TableBuild(benchmark::State& state) {
     Require(file.status());
     TableBuilder builder(options, std::move(*file));
     for (uint64_t i = 0; i < entries; ++i) {
-      Require(builder.Add(keys[i], MakeTag(1, Kind::kValue), values[i % values.size()]));
+      Require(builder.Add(keys[i], MakeTrailer(1, Kind::kValue), values[i % values.size()]));
     }
     Require(builder.Finish().status());
     Require(place.files()->Remove(options.path));

@@ -168,7 +168,7 @@ std::unique_ptr<InternalIterator> InputsOf(const JobWorld& world, const Tree& tr
   for (size_t i = 0; i < running.plan->inputs.size(); ++i) {
     children.push_back(NewRunIterator(tree.order(),
                                       {running.plan->inputs[i].files, (*running.tables)[i]},
-                                      {false, ReadaheadBytes(*world.options)}));
+                                      {sstable::CacheFill::kNo, ReadaheadBytes(*world.options)}));
   }
   return NewMergingIterator(tree.order(), std::move(children));
 }

@@ -17,9 +17,10 @@ namespace {
 
 using State = KeyFold::State;
 
-// Before every version of a key, and behind every one (but a tag of 0, which is a version itself).
-constexpr Tag kNewestTag = UINT64_MAX;
-constexpr Tag kOldestTag = 0;
+// Before every version of a key, and behind every one (but a trailer of 0, which is a version
+// itself).
+constexpr Trailer kNewestTrailer = UINT64_MAX;
+constexpr Trailer kOldestTrailer = 0;
 
 // So many versions of one key are stepped over before the rest is passed by a seek: a seek costs
 // about as much.
@@ -41,8 +42,10 @@ class DBIterator final : public Iterator {
       : args_(std::move(args)),
         identical_(args_.order.comparator_identical()),
         fold_(args_.sequence, args_.merge_operator),
-        lower_head_(args_.lower_bound.has_value() ? args_.order.Head(*args_.lower_bound) : 0),
-        upper_head_(args_.upper_bound.has_value() ? args_.order.Head(*args_.upper_bound) : 0) {}
+        lower_abbreviated_(
+            args_.lower_bound.has_value() ? args_.order.Abbreviate(*args_.lower_bound) : 0),
+        upper_abbreviated_(
+            args_.upper_bound.has_value() ? args_.order.Abbreviate(*args_.upper_bound) : 0) {}
   ~DBIterator() override {
     if (args_.open != nullptr && args_.open->forked()) Abandon(std::move(args_));
   }
@@ -74,7 +77,7 @@ class DBIterator final : public Iterator {
   };
 
   InternalIterator* input() const { return args_.input.get(); }
-  Tag seek_tag() const { return SeekTag(args_.sequence); }
+  Trailer seek_trailer() const { return SeekTrailer(args_.sequence); }
 
   // Returns true, and has ended, if the database takes no calls any more.
   bool Refused() {
@@ -114,17 +117,17 @@ class DBIterator final : public Iterator {
       return SameBytes(saved_key_, other);
     return args_.order.Compare(saved_key_, other) == 0;
   }
-  // Heads decide for most keys.
+  // Abbreviated keys decide for most keys.
   bool BelowLower(std::string_view at) const {
     if (!args_.lower_bound.has_value()) return false;
-    const uint64_t head = args_.order.Head(at);
-    if (head != lower_head_) return head < lower_head_;
+    const uint64_t abbreviated = args_.order.Abbreviate(at);
+    if (abbreviated != lower_abbreviated_) return abbreviated < lower_abbreviated_;
     return args_.order.Less(at, *args_.lower_bound);
   }
   bool PastUpper(std::string_view at) const {
     if (!args_.upper_bound.has_value()) return false;
-    const uint64_t head = args_.order.Head(at);
-    if (head != upper_head_) return head > upper_head_;
+    const uint64_t abbreviated = args_.order.Abbreviate(at);
+    if (abbreviated != upper_abbreviated_) return abbreviated > upper_abbreviated_;
     return !args_.order.Less(at, *args_.upper_bound);
   }
 
@@ -140,9 +143,9 @@ class DBIterator final : public Iterator {
   bool InputFailed() const { return !input()->Valid() && !input()->status().ok(); }
 
   DBIteratorArgs args_;
-  const bool identical_;                    // whether equal keys are the same bytes
-  KeyFold fold_;                            // of saved_key_
-  const uint64_t lower_head_, upper_head_;  // the bounds'
+  const bool identical_;                                  // whether equal keys are the same bytes
+  KeyFold fold_;                                          // of saved_key_
+  const uint64_t lower_abbreviated_, upper_abbreviated_;  // the bounds'
   std::string_view key_, value_;
   // Forward: scratch. Backward: what is shown.
   std::string saved_key_, saved_value_;
@@ -162,7 +165,7 @@ void DBIterator::SeekToFirst() {
     if (Refused()) return;
     Start(Direction::kForward);
     if (args_.lower_bound.has_value()) {
-      input()->Seek(*args_.lower_bound, seek_tag());
+      input()->Seek(*args_.lower_bound, seek_trailer());
     } else {
       input()->SeekToFirst();
     }
@@ -175,7 +178,7 @@ void DBIterator::SeekToLast() {
     if (Refused()) return;
     Start(Direction::kBackward);
     if (args_.upper_bound.has_value()) {
-      input()->SeekForPrev(*args_.upper_bound, kNewestTag);
+      input()->SeekForPrev(*args_.upper_bound, kNewestTrailer);
     } else {
       input()->SeekToLast();
     }
@@ -188,7 +191,7 @@ void DBIterator::Seek(std::string_view target) {
     if (Refused()) return;
     Start(Direction::kForward);
     saved_key_.assign(target);  // `target` may be this iterator's own key
-    input()->Seek(BelowLower(saved_key_) ? *args_.lower_bound : saved_key_, seek_tag());
+    input()->Seek(BelowLower(saved_key_) ? *args_.lower_bound : saved_key_, seek_trailer());
     FindForward();
   });
 }
@@ -199,7 +202,7 @@ void DBIterator::SeekForPrev(std::string_view target) {
     if (PastUpper(target)) return SeekToLast();
     Start(Direction::kBackward);
     saved_key_.assign(target);
-    input()->SeekForPrev(saved_key_, kOldestTag);
+    input()->SeekForPrev(saved_key_, kOldestTrailer);
     FindBackward();
   });
 }
@@ -215,7 +218,7 @@ void DBIterator::Next() {
       if (input()->Valid()) {
         input()->Next();
       } else {
-        input()->Seek(saved_key_, kNewestTag);
+        input()->Seek(saved_key_, kNewestTrailer);
       }
     }
     PassForward();
@@ -229,7 +232,7 @@ void DBIterator::Prev() {
     if (Refused()) return;
     const Direction before = std::exchange(direction_, Direction::kBackward);
     if (before == Direction::kForwardMerged) {
-      input()->SeekForPrev(saved_key_, kNewestTag);
+      input()->SeekForPrev(saved_key_, kNewestTrailer);
     } else if (before == Direction::kForward) {
       saved_key_.assign(key_);
       PassBackward();
@@ -241,7 +244,7 @@ void DBIterator::Prev() {
 void DBIterator::PassForward() {
   for (int steps = 0; StandsOnSaved(); ++steps) {
     if (steps == kMaxSteps) {
-      input()->Seek(saved_key_, kOldestTag);
+      input()->Seek(saved_key_, kOldestTrailer);
     } else {
       input()->Next();
     }
@@ -251,7 +254,7 @@ void DBIterator::PassForward() {
 void DBIterator::PassBackward() {
   for (int steps = 0; StandsOnSaved(); ++steps) {
     if (steps == kMaxSteps) {
-      input()->SeekForPrev(saved_key_, kNewestTag);
+      input()->SeekForPrev(saved_key_, kNewestTrailer);
     } else {
       input()->Prev();
     }
@@ -262,12 +265,12 @@ void DBIterator::FindForward() {
   while (input()->Valid()) {
     const std::string_view at = input()->key();
     if (PastUpper(at)) return End(absl::OkStatus());
-    if (KeyFold::DecidesAlone(input()->tag(), args_.sequence)) [[likely]] {
+    if (KeyFold::DecidesAlone(input()->trailer(), args_.sequence)) [[likely]] {
       return Show(at, input()->value());
     }
     saved_key_.assign(at);
     fold_.Reset(args_.sequence);
-    fold_.Step(input()->tag(), input()->value());
+    fold_.Step(input()->trailer(), input()->value());
     FoldOlder();
     if (InputFailed()) break;
     if (fold_.state() == State::kValue) return Show(input()->key(), fold_.value());
@@ -281,13 +284,13 @@ void DBIterator::FindForward() {
 void DBIterator::FoldOlder() {
   for (int steps = 0; !fold_.decided(); ++steps) {
     if (steps == kMaxSteps && !fold_.has_operands()) {
-      input()->Seek(saved_key_, seek_tag());
+      input()->Seek(saved_key_, seek_trailer());
     } else {
       input()->Next();
     }
     if (!StandsOnSaved()) return;
     const bool first = !fold_.has_operands();
-    fold_.Step(input()->tag(), input()->value());
+    fold_.Step(input()->trailer(), input()->value());
     // The newest operand's spelling is shown, as in FoldBackward().
     if (first && fold_.has_operands() && !identical_) saved_key_.assign(input()->key());
   }
@@ -319,7 +322,7 @@ void DBIterator::FoldBackward() {
   for (int steps = 0; StandsOnSaved(); ++steps) {
     if (steps == kMaxSteps) return FoldBySeek();
     // Equal keys of a custom order may be spelt differently: the newest version's is shown.
-    if (fold_.StepNewer(input()->tag(), input()->value()) && !identical_) {
+    if (fold_.StepNewer(input()->trailer(), input()->value()) && !identical_) {
       saved_key_.assign(input()->key());
     }
     input()->Prev();
@@ -328,14 +331,14 @@ void DBIterator::FoldBackward() {
 
 void DBIterator::FoldBySeek() {
   fold_.Reset(args_.sequence);
-  input()->Seek(saved_key_, seek_tag());
+  input()->Seek(saved_key_, seek_trailer());
   if (StandsOnSaved()) {
     if (!identical_) saved_key_.assign(input()->key());
-    fold_.Step(input()->tag(), input()->value());
+    fold_.Step(input()->trailer(), input()->value());
     FoldOlder();
   }
   if (fold_.state() == State::kValue) fold_.KeepValue();
-  if (!InputFailed()) input()->SeekForPrev(saved_key_, kNewestTag);
+  if (!InputFailed()) input()->SeekForPrev(saved_key_, kNewestTrailer);
 }
 
 }  // namespace

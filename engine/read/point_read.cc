@@ -5,8 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/copy_or_pin.h"
 #include "base/key_fold.h"
-#include "sstable/table_reader.h"
+#include "sstable/table/table_reader.h"
 #include "util/process.h"
 #include "util/status_macros.h"
 
@@ -24,23 +25,17 @@ struct MemTablePin {
   }
 };
 
-// Hands out a value that lies in a memtable: a copy, or a pin of the memtable for a long one.
-void TakeFromMemTable(const std::shared_ptr<MemSlot>& slot, std::string_view found,
-                      PinnedValue* value) {
-  if (found.size() <= sstable::kMaxCopiedValueSize) {
-    value->Copy(found);
-    return;
-  }
-  auto pin = std::make_unique<MemTablePin>();
-  pin->slot = slot;
-  value->Pin(found, &MemTablePin::Release, pin.release());
-}
-
 // Whether the memtables of the view decide `fold`.
 bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, PinnedValue* value) {
   const auto decided_by = [&](const std::shared_ptr<MemSlot>& slot) {
     const KeyFold::State state = slot->table.Get(key, fold);
-    if (state == KeyFold::State::kValue) TakeFromMemTable(slot, fold->value(), value);
+    if (state == KeyFold::State::kValue) {
+      CopyOrPin(fold->value(), value, [&slot] {
+        auto pin = std::make_unique<MemTablePin>();
+        pin->slot = slot;
+        return ValuePin{&MemTablePin::Release, pin.release()};
+      });
+    }
     return state != KeyFold::State::kMore;
   };
   if (decided_by(view.active)) return true;
@@ -72,7 +67,7 @@ absl::Status Outcome(const KeyFold& fold, std::string_view key, PinnedValue* val
 struct FileRead {
   KeyFold* fold;
   PinnedValue* value;
-  sstable::TableReadOptions options;
+  sstable::CacheFill fill;
 };
 
 // A PointRead that a missing block, or a table that is not open, keeps from being done in memory.
@@ -90,9 +85,9 @@ struct Miss {
     const absl::StatusOr<const sstable::TableReader*> reader = table->table().reader();
     absl::Status status = reader.status();
     if (status.ok()) {
-      status = i == miss.run ? (*reader)->GetFrom(std::move(miss.reached), key, out.options,
-                                                  out.fold, out.value)
-                             : (*reader)->Get(key, out.options, out.fold, out.value);
+      status = i == miss.run
+                   ? (*reader)->GetFrom(std::move(miss.reached), key, out.fill, out.fold, out.value)
+                   : (*reader)->Get(key, out.fill, out.fold, out.value);
     }
     if (!status.ok()) return table->Report(std::move(status));
   }
@@ -111,13 +106,13 @@ struct Pending {
 };
 
 // Asks one table for the keys of `group`; those that met an error leave `pending` with it.
-void ReadTableForMany(const LiveTable& table, const sstable::TableReadOptions& options,
+void ReadTableForMany(const LiveTable& table, sstable::CacheFill fill,
                       std::vector<sstable::LookupRequest>* group) {
   absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
   if (!reader.ok()) {
     for (sstable::LookupRequest& request : *group) request.status = reader.status();
   } else {
-    (*reader)->MultiGet(std::span(*group), options);
+    (*reader)->MultiGet(std::span(*group), fill);
   }
   for (sstable::LookupRequest& request : *group) {
     if (!request.status.ok()) request.status = table.Report(std::move(request.status));
@@ -140,7 +135,7 @@ absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* v
     if (reader != nullptr && reader->GetCached(lookup, &fold, value, &miss.reached)) continue;
     const std::shared_ptr<const TablesView> tables = at.view->tables;
     at.guard->Close();
-    return ReadFiles(order, *tables, std::move(miss), lookup, {&fold, value, {at.fill_cache}});
+    return ReadFiles(order, *tables, std::move(miss), lookup, {&fold, value, at.fill});
   }
   return Outcome(fold, key, value);
 }
@@ -167,7 +162,6 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
     return order.Less(a.lookup.key, b.lookup.key);
   });
 
-  const sstable::TableReadOptions options{at.fill_cache};
   std::vector<sstable::LookupRequest> group;
   for (const RunView& run : tables->runs) {
     if (pending.empty()) break;
@@ -184,7 +178,7 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
           Pending& read = pending[i];
           group.push_back({&read.lookup, &read.fold, &values[read.index], absl::OkStatus()});
         }
-        ReadTableForMany(*table, options, &group);
+        ReadTableForMany(*table, at.fill, &group);
         for (size_t i = begin; i < end; ++i) {
           statuses[pending[i].index] = std::move(group[i - begin].status);
         }

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "base/keys.h"
+#include "cambium/options.h"
 #include "cambium/pinned_value.h"
 #include "engine/state/read_view.h"
 #include "engine/state/tree_options.h"
@@ -22,13 +23,17 @@
 
 namespace cambium::engine {
 
+inline sstable::CacheFill FillOf(const ReadOptions& options) {
+  return options.fill_cache ? sstable::CacheFill::kYes : sstable::CacheFill::kNo;
+}
+
 // What a read looks at.
 struct ReadPoint {
   const TreeOptions* tree = nullptr;
   EpochGuard* guard = nullptr;     // open; the read may close it
   const ReadView* view = nullptr;  // loaded inside the guard
   SequenceNumber sequence = 0;
-  bool fill_cache = true;
+  sstable::CacheFill fill = sstable::CacheFill::kYes;
 };
 
 // Sets `*value` and returns ok, or returns NotFound; DataLoss if a damaged file stands between.

@@ -15,7 +15,7 @@ std::unique_ptr<Iterator> NewViewIterator(const IteratorWorld& world,
   if (view->active->takes_writes()) children.push_back(view->active->table.NewIterator());
   for (const auto& slot : view->frozen) children.push_back(slot->table.NewIterator());
   for (const RunView& run : view->tables->runs) {
-    children.push_back(NewRunIterator(world.tree->order, run.All(), {options.fill_cache, 0}));
+    children.push_back(NewRunIterator(world.tree->order, run.All(), {FillOf(options), 0}));
   }
   DBIteratorArgs args;
   args.pin = std::move(view);

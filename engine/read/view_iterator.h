@@ -7,6 +7,7 @@
 #include "base/keys.h"
 #include "cambium/iterator.h"
 #include "cambium/options.h"
+#include "engine/read/point_read.h"
 #include "engine/state/open_state.h"
 #include "engine/state/read_view.h"
 #include "engine/state/stats_recorder.h"

@@ -15,7 +15,7 @@
 #include "engine/state/error_state.h"
 #include "engine/state/file_reaper.h"
 #include "manifest/version_edit.h"
-#include "sstable/table_handle.h"
+#include "sstable/table/table_handle.h"
 
 namespace cambium::engine {
 

@@ -51,7 +51,7 @@ struct MemSlot {
 
   void Insert(const BatchOp& op, SequenceNumber sequence) {
     const uint64_t hash = order.comparator_identical() ? HashKey(op.key) : 0;
-    table.Add(op.key, MakeTag(sequence, KindOf(op.tag)), op.value, hash);
+    table.Add(op.key, MakeTrailer(sequence, KindOf(op.tag)), op.value, hash);
   }
 };
 

@@ -13,7 +13,7 @@
 
 #include "cambium/options.h"
 #include "engine/state/mem_slot.h"
-#include "sstable/block_cache.h"
+#include "sstable/cache/block_cache.h"
 #include "util/chunk_pool.h"
 #include "util/epoch.h"
 

@@ -28,7 +28,7 @@ struct RunView {
 
   // The one table that may hold `key`, or null.
   const LiveTable* Find(const LookupKey& key, const KeyOrder& order) const {
-    const size_t index = manifest::FindFileIndex(*run, key.key, key.head, order);
+    const size_t index = manifest::FindFileIndex(*run, key.key, key.abbreviated, order);
     if (index == tables.size()) return nullptr;
     const LiveTable* table = tables[index].get();
     return order.Less(key.key, table->file().smallest_key) ? nullptr : table;
@@ -36,7 +36,7 @@ struct RunView {
   // The table of `file`, or null if the run does not hold it.
   LiveTableRef Find(const manifest::FileMetadata& file, const KeyOrder& order) const {
     const size_t index =
-        manifest::FindFileIndex(*run, file.largest_key, order.Head(file.largest_key), order);
+        manifest::FindFileIndex(*run, file.largest_key, order.Abbreviate(file.largest_key), order);
     if (index == tables.size() || tables[index]->file().number != file.number) return nullptr;
     return tables[index];
   }

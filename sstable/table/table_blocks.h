@@ -21,15 +21,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "sstable/block_cache.h"
-#include "sstable/index_partition.h"
-#include "sstable/table/frame.h"
+#include "sstable/block/index_partition.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/cache/frame.h"
 #include "sstable/table/table_file.h"
 
 namespace cambium::sstable {
-
-// Whether data blocks that had to be read stay in the cache.
-enum class CacheFill : uint8_t { kNo, kYes };
 
 // A data block: which partition, and which block of it. Plain data.
 struct DataPlace {

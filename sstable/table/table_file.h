@@ -17,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "base/keys.h"
 #include "cambium/file_system.h"
-#include "sstable/block_cache.h"
-#include "sstable/table/frame.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/cache/frame.h"
 #include "sstable/table/table_format.h"
 #include "util/absl_view.h"
 

@@ -35,9 +35,9 @@ BlockHandle ReadHandle(ByteReader* reader) {
   return handle;
 }
 
-// A record: its tag, and the one of the two that its value is. Tags never change.
+// A record: its id, and the one of the two that its value is. Ids never change.
 struct Field {
-  uint64_t tag;
+  uint64_t id;
   uint64_t TableProperties::*number;
   std::string TableProperties::*bytes = nullptr;
 };
@@ -56,19 +56,19 @@ constexpr Field kFields[] = {
     {12, nullptr, &TableProperties::comparator_name},
     {13, &TableProperties::filter_bits_per_key},
 };
-constexpr uint64_t kCompressionTag = 16;
+constexpr uint64_t kCompressionId = 16;
 
-void AppendNumber(uint64_t tag, uint64_t value, std::string* out) {
-  AppendVarint64(out, tag);
+void AppendNumber(uint64_t id, uint64_t value, std::string* out) {
+  AppendVarint64(out, id);
   AppendVarint64(out, VarintSize(value));
   AppendVarint64(out, value);
 }
 
 // Stores one record; false where its value does not decode.
-bool Store(uint64_t tag, std::string_view value, TableProperties* properties) {
+bool Store(uint64_t id, std::string_view value, TableProperties* properties) {
   ByteReader reader(value);
   for (const Field& field : kFields) {
-    if (field.tag != tag) continue;
+    if (field.id != id) continue;
     if (field.bytes != nullptr) {
       properties->*field.bytes = value;
       return true;
@@ -76,21 +76,13 @@ bool Store(uint64_t tag, std::string_view value, TableProperties* properties) {
     properties->*field.number = reader.ReadVarint64();
     return reader.Finished();
   }
-  if (tag != kCompressionTag) return true;
+  if (id != kCompressionId) return true;
   const uint64_t compression = reader.ReadVarint64();
   properties->compression = static_cast<Compression>(compression);
   return reader.Finished() && compression <= static_cast<uint64_t>(Compression::kZstd);
 }
 
 }  // namespace
-
-const char* BlockKindName(BlockKind kind) {
-  static constexpr const char* kNames[] = {"unknown block",   "data block", "filter partition",
-                                           "index partition", "top index",  "properties",
-                                           "range deletes",   "dictionary"};
-  const auto number = static_cast<size_t>(kind);
-  return kNames[number < std::size(kNames) ? number : 0];
-}
 
 void AppendTrailer(const BlockTrailer& trailer, FileNumber number, uint64_t offset,
                    size_t block_begin, std::string* out) {
@@ -182,13 +174,13 @@ absl::StatusOr<Footer> Footer::Decode(std::string_view bytes, uint64_t offset) {
   return footer;
 }
 
-void TableProperties::Count(std::string_view key, Tag tag, std::string_view value) {
-  const SequenceNumber sequence = TagSequence(tag);
+void TableProperties::Count(std::string_view key, Trailer trailer, std::string_view value) {
+  const SequenceNumber sequence = TrailerSequence(trailer);
   if (entries == 0) {
     smallest_key = key;
     smallest_sequence = sequence;
   }
-  const Kind kind = TagKind(tag);
+  const Kind kind = TrailerKind(trailer);
   ++entries;
   tombstones += kind == Kind::kDelete || kind == Kind::kSingleDelete ? 1 : 0;
   raw_key_bytes += key.size();
@@ -201,13 +193,13 @@ std::string TableProperties::Encode() const {
   std::string out;
   for (const Field& field : kFields) {
     if (field.bytes == nullptr) {
-      AppendNumber(field.tag, this->*field.number, &out);
+      AppendNumber(field.id, this->*field.number, &out);
     } else {
-      AppendVarint64(&out, field.tag);
+      AppendVarint64(&out, field.id);
       AppendLengthPrefixed(&out, this->*field.bytes);
     }
   }
-  AppendNumber(kCompressionTag, static_cast<uint64_t>(compression), &out);
+  AppendNumber(kCompressionId, static_cast<uint64_t>(compression), &out);
   return out;
 }
 
@@ -217,13 +209,13 @@ absl::StatusOr<TableProperties> TableProperties::Decode(std::string_view bytes) 
   uint64_t previous = 0;
   while (reader.ok() && !reader.AtEnd()) {
     const size_t offset = reader.offset();
-    const uint64_t tag = reader.ReadVarint64();
+    const uint64_t id = reader.ReadVarint64();
     const std::string_view value = reader.ReadLengthPrefixed();
-    if (!reader.ok() || tag <= previous || !Store(tag, value, &properties)) {
+    if (!reader.ok() || id <= previous || !Store(id, value, &properties)) {
       return absl::DataLossError(absl::StrCat("malformed record at ", offset, " of ", bytes.size(),
                                               " bytes of properties"));
     }
-    previous = tag;
+    previous = id;
   }
   return properties;
 }

@@ -15,21 +15,9 @@
 #include "base/keys.h"
 #include "base/limits.h"
 #include "cambium/options.h"
-#include "sstable/block_format.h"
+#include "sstable/block/block_format.h"
 
 namespace cambium::sstable {
-
-// Numbers are stored in files and never change.
-enum class BlockKind : uint8_t {
-  kData = 1,
-  kFilter = 2,
-  kIndex = 3,
-  kTopIndex = 4,
-  kProperties = 5,
-  kRangeDeletes = 6,  // reserved
-  kDictionary = 7,    // reserved
-};
-const char* BlockKindName(BlockKind kind);
 
 inline constexpr uint64_t kTableMagic = 0x656c'6261'7443'4243;  // "CBCtable" in the file
 inline constexpr uint32_t kTableFormatVersion = 1;
@@ -82,9 +70,9 @@ struct Footer {
   static absl::StatusOr<Footer> Decode(std::string_view bytes, uint64_t offset);
 };
 
-// What a table says about itself: a block of records, ascending by tag (docs/format/sstable.md,
-// "Properties"). A tag that a reader does not know is skipped: what must be understood has a bit in
-// the footer instead. Plain data; thread-compatible.
+// What a table says about itself: a block of records, ascending by id (docs/format/sstable.md,
+// "Properties"). An id that a reader does not know is skipped: what must be understood has a bit
+//  in the footer instead. Plain data; thread-compatible.
 struct TableProperties {
   uint64_t entries = 0;
   uint64_t tombstones = 0;
@@ -100,7 +88,7 @@ struct TableProperties {
   Compression compression = Compression::kNone;
 
   // Takes in the next entry of the table. The largest key is left to who knows the last one.
-  void Count(std::string_view key, Tag tag, std::string_view value);
+  void Count(std::string_view key, Trailer trailer, std::string_view value);
 
   std::string Encode() const;
   // DataLoss, without a file name, where the bytes are no properties of a table.

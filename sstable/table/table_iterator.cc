@@ -3,8 +3,8 @@
 #include <optional>
 #include <string_view>
 
-#include "sstable/block.h"
-#include "sstable/table_reader.h"
+#include "sstable/block/block.h"
+#include "sstable/table/table_reader.h"
 
 namespace cambium::sstable {
 namespace {
@@ -15,9 +15,7 @@ namespace {
 class TableIterator final : public InternalIterator {
  public:
   TableIterator(const TableBlocks* blocks, const TableIteratorOptions& options)
-      : blocks_(blocks),
-        fill_(options.fill_cache ? CacheFill::kYes : CacheFill::kNo),
-        block_(blocks->order()) {
+      : blocks_(blocks), fill_(options.fill), block_(blocks->order()) {
     if (options.readahead_bytes != 0) sequential_.emplace(&blocks->file(), options.readahead_bytes);
   }
 
@@ -36,21 +34,21 @@ class TableIterator final : public InternalIterator {
     TakeEntry();
   }
 
-  void Seek(std::string_view key, Tag tag) override {
+  void Seek(std::string_view key, Trailer trailer) override {
     status_ = absl::OkStatus();
     if (!MoveToBlockOf(key)) return;
     // Versions of one key may fill several blocks, so the block after needs a search too.
-    for (block_.Seek(key, tag); !block_.Valid(); block_.Seek(key, tag)) {
+    for (block_.Seek(key, trailer); !block_.Valid(); block_.Seek(key, trailer)) {
       if (!MoveToNeighbour(Direction::kForward)) return;
     }
     TakeEntry();
   }
 
-  void SeekForPrev(std::string_view key, Tag tag) override {
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
     status_ = absl::OkStatus();
     if (blocks_->top().Find(key) == blocks_->partition_count()) return SeekToLast();
     if (!MoveToBlockOf(key)) return;
-    for (block_.Seek(key, tag); !block_.Valid(); block_.Seek(key, tag)) {
+    for (block_.Seek(key, trailer); !block_.Valid(); block_.Seek(key, trailer)) {
       // The block's entries are all before the target. The next block's are all after it, unless
       // versions of the key go on there.
       const bool goes_on = blocks_->order().Equal(index().separator(place_.index), key);
@@ -63,7 +61,7 @@ class TableIterator final : public InternalIterator {
       if (!MoveToNeighbour(Direction::kForward)) return;
     }
     TakeEntry();
-    if (block_.tag() != tag || !blocks_->order().Equal(block_.key(), key)) Prev();
+    if (block_.trailer() != trailer || !blocks_->order().Equal(block_.key(), key)) Prev();
   }
 
   void Next() override {
@@ -150,7 +148,7 @@ class TableIterator final : public InternalIterator {
     return false;
   }
 
-  void TakeEntry() { SetEntry(block_.key(), block_.tag(), block_.value()); }
+  void TakeEntry() { SetEntry(block_.key(), block_.trailer(), block_.value()); }
   const IndexView& index() const { return index_->index(); }
 
   const TableBlocks* const blocks_;

@@ -2,8 +2,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "sstable/block.h"
-#include "sstable/table_reader.h"
+#include "sstable/block/block.h"
+#include "sstable/table/table_reader.h"
 #include "util/checksum.h"
 #include "util/status_macros.h"
 
@@ -77,15 +77,15 @@ class TableVerifier {
   absl::Status CheckEntry(const Frame* filter) {
     const KeyOrder& order = blocks_->order();
     if (counted_.entries > 0 &&
-        order.CompareEntries(last_key_, last_tag_, entry_.key(), entry_.tag()) >= 0) {
+        order.CompareEntries(last_key_, last_trailer_, entry_.key(), entry_.trailer()) >= 0) {
       return Wrong(absl::StrCat("found entry ", counted_.entries, " out of order"));
     }
     if (filter != nullptr && !filter->filter().MayContain(HashKey(entry_.key()))) {
       return Wrong(absl::StrCat("found entry ", counted_.entries, " denied by the filter"));
     }
-    counted_.Count(entry_.key(), entry_.tag(), entry_.value());
+    counted_.Count(entry_.key(), entry_.trailer(), entry_.value());
     last_key_ = entry_.key();
-    last_tag_ = entry_.tag();
+    last_trailer_ = entry_.trailer();
     return absl::OkStatus();
   }
 
@@ -140,7 +140,7 @@ class TableVerifier {
   TableProperties counted_;  // of what was read so far
   std::string separator_;    // of the block before
   std::string last_key_;     // of the entry before
-  Tag last_tag_ = 0;
+  Trailer last_trailer_ = 0;
 };
 
 }  // namespace

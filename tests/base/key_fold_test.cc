@@ -14,14 +14,14 @@ namespace {
 
 using State = KeyFold::State;
 
-Tag Put(SequenceNumber sequence) { return MakeTag(sequence, Kind::kValue); }
-Tag Del(SequenceNumber sequence) { return MakeTag(sequence, Kind::kDelete); }
-Tag Merge(SequenceNumber sequence) { return MakeTag(sequence, Kind::kMerge); }
+Trailer Put(SequenceNumber sequence) { return MakeTrailer(sequence, Kind::kValue); }
+Trailer Del(SequenceNumber sequence) { return MakeTrailer(sequence, Kind::kDelete); }
+Trailer Merge(SequenceNumber sequence) { return MakeTrailer(sequence, Kind::kMerge); }
 
 TEST(KeyFold, NewestVisibleVersionDecides) {
   struct Case {
     SequenceNumber seen_at;
-    std::vector<Tag> versions;  // newest first
+    std::vector<Trailer> versions;  // newest first
     State state;
     size_t steps;
   };
@@ -32,13 +32,13 @@ TEST(KeyFold, NewestVisibleVersionDecides) {
       {30, {Put(30), Put(25)}, State::kValue, 1},
       {30, {Put(31), Del(30), Put(1)}, State::kDeleted, 2},
       {20, {Put(40), Del(25), Put(20)}, State::kValue, 3},
-      {20, {MakeTag(15, Kind::kSingleDelete)}, State::kDeleted, 1},
+      {20, {MakeTrailer(15, Kind::kSingleDelete)}, State::kDeleted, 1},
       {20, {Merge(15)}, State::kUnsupported, 1},
       {20, {Merge(21), Put(3)}, State::kValue, 2},
-      {20, {MakeTag(15, Kind::kRangeDelete)}, State::kUnsupported, 1},
-      {20, {MakeTag(15, Kind::kValuePointer)}, State::kUnsupported, 1},
-      {20, {MakeTag(15, Kind::kValueWithExpiry)}, State::kUnsupported, 1},
-      {20, {MakeTag(15, static_cast<Kind>(200))}, State::kUnsupported, 1},
+      {20, {MakeTrailer(15, Kind::kRangeDelete)}, State::kUnsupported, 1},
+      {20, {MakeTrailer(15, Kind::kValuePointer)}, State::kUnsupported, 1},
+      {20, {MakeTrailer(15, Kind::kValueWithExpiry)}, State::kUnsupported, 1},
+      {20, {MakeTrailer(15, static_cast<Kind>(200))}, State::kUnsupported, 1},
       {0, {Put(1), Put(0)}, State::kValue, 2},
       {kMaxSequenceNumber, {Put(kMaxSequenceNumber)}, State::kValue, 1},
   };
@@ -78,7 +78,7 @@ std::string Read(const KeyFold& fold) {
 
 // Every walk over the versions sees the same key, at every sequence number.
 TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
-  using Versions = std::vector<std::pair<Tag, std::string>>;  // newest first
+  using Versions = std::vector<std::pair<Trailer, std::string>>;  // newest first
   struct Case {
     Versions versions;
     SequenceNumber seen_at;
@@ -98,15 +98,15 @@ TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
       {all, 25, "a,b"},
       {all, 15, "a"},
       {all, 5, "(none)"},
-      {{{Merge(2), "x"}, {MakeTag(1, Kind::kWideColumns), ""}}, 9, "unsupported"},
-      {{{MakeTag(2, Kind::kWideColumns), ""}, {Merge(1), "x"}}, 9, "unsupported"},
-      {{{Put(3), "v"}, {MakeTag(2, Kind::kWideColumns), ""}}, 9, "v"},
+      {{{Merge(2), "x"}, {MakeTrailer(1, Kind::kWideColumns), ""}}, 9, "unsupported"},
+      {{{MakeTrailer(2, Kind::kWideColumns), ""}, {Merge(1), "x"}}, 9, "unsupported"},
+      {{{Put(3), "v"}, {MakeTrailer(2, Kind::kWideColumns), ""}}, 9, "v"},
   };
   const test::AppendOperator append;
   for (const Case& c : cases) {
     KeyFold forward(c.seen_at, &append);
-    for (const auto& [tag, value] : c.versions) {
-      if (forward.Step(tag, value) != State::kMore) break;
+    for (const auto& [trailer, value] : c.versions) {
+      if (forward.Step(trailer, value) != State::kMore) break;
     }
     if (forward.state() == State::kValue) forward.KeepValue();
     KeyFold backward(1, &append);
@@ -114,7 +114,7 @@ TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
     backward.Reset(c.seen_at);
     for (auto at = c.versions.rbegin(); at != c.versions.rend(); ++at) {
       EXPECT_EQ(backward.StepNewer(at->first, std::string(at->second)),
-                TagSequence(at->first) <= c.seen_at);
+                TrailerSequence(at->first) <= c.seen_at);
     }
     EXPECT_EQ(Read(backward), c.value) << c.seen_at;
     if (forward.state() != State::kValue) {

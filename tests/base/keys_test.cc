@@ -21,18 +21,18 @@ class ByLength final : public Comparator {
   const char* Name() const override { return "by-length"; }
 };
 
-TEST(Tag, PacksSequenceAndKind) {
-  const Tag tag = MakeTag(kMaxSequenceNumber, Kind::kWideColumns);
-  EXPECT_EQ(TagSequence(tag), kMaxSequenceNumber);
-  EXPECT_EQ(TagKind(tag), Kind::kWideColumns);
-  EXPECT_EQ(MakeTag(5, Kind::kValue), 0x501u);
+TEST(Trailer, PacksSequenceAndKind) {
+  const Trailer trailer = MakeTrailer(kMaxSequenceNumber, Kind::kWideColumns);
+  EXPECT_EQ(TrailerSequence(trailer), kMaxSequenceNumber);
+  EXPECT_EQ(TrailerKind(trailer), Kind::kWideColumns);
+  EXPECT_EQ(MakeTrailer(5, Kind::kValue), 0x501u);
   for (uint8_t kind = 0; kind < kKindCount; ++kind) {
-    EXPECT_LT(MakeTag(5, static_cast<Kind>(kind)), SeekTag(5));
-    EXPECT_GT(MakeTag(6, static_cast<Kind>(kind)), SeekTag(5));
+    EXPECT_LT(MakeTrailer(5, static_cast<Kind>(kind)), SeekTrailer(5));
+    EXPECT_GT(MakeTrailer(6, static_cast<Kind>(kind)), SeekTrailer(5));
   }
 }
 
-TEST(KeyOrder, OrdersKeysUpAndTagsDown) {
+TEST(KeyOrder, OrdersKeysUpAndTrailersDown) {
   const KeyOrder order(BytewiseComparator());
   EXPECT_TRUE(order.bytewise());
   EXPECT_LT(order.CompareEntries("a", 1, "b", 9), 0);
@@ -42,7 +42,7 @@ TEST(KeyOrder, OrdersKeysUpAndTagsDown) {
   EXPECT_TRUE(order.Less("a", "b"));
   EXPECT_TRUE(order.Equal("a", "a"));
   EXPECT_FALSE(order.Equal("a", "aa"));
-  EXPECT_EQ(order.Head("abcdefgh!"), KeyHead("abcdefgh"));
+  EXPECT_EQ(order.Abbreviate("abcdefgh!"), AbbreviateKey("abcdefgh"));
 }
 
 TEST(KeyOrder, AsksACustomComparator) {
@@ -52,7 +52,7 @@ TEST(KeyOrder, AsksACustomComparator) {
   EXPECT_FALSE(order.comparator_identical());
   EXPECT_LT(order.Compare("zz", "a"), 0);
   EXPECT_TRUE(order.Equal("x", "x"));
-  EXPECT_EQ(order.Head("abcdefgh"), 0u);
+  EXPECT_EQ(order.Abbreviate("abcdefgh"), 0u);
   EXPECT_EQ(order.comparator(), &by_length);
 }
 
@@ -60,7 +60,7 @@ TEST(LookupKey, HashesOnlyWhereEqualKeysAreIdentical) {
   const ByLength by_length;
   const LookupKey bytewise("key", 7, KeyOrder(BytewiseComparator()));
   EXPECT_EQ(bytewise.hash, HashKey("key"));
-  EXPECT_EQ(bytewise.head, KeyHead("key"));
+  EXPECT_EQ(bytewise.abbreviated, AbbreviateKey("key"));
   EXPECT_EQ(bytewise.sequence, 7u);
   EXPECT_EQ(LookupKey("key", 7, KeyOrder(&by_length)).hash, 0u);
 }

@@ -26,7 +26,7 @@ using Children = std::vector<std::unique_ptr<InternalIterator>>;
 
 void Sort(const KeyOrder& order, Entries* entries) {
   std::stable_sort(entries->begin(), entries->end(), [&](const OwnedEntry& a, const OwnedEntry& b) {
-    return order.CompareEntries(a.key, a.tag, b.key, b.tag) < 0;
+    return order.CompareEntries(a.key, a.trailer, b.key, b.trailer) < 0;
   });
 }
 
@@ -39,7 +39,7 @@ std::unique_ptr<InternalIterator> Merge(const KeyOrder& order,
 
 std::string Describe(const InternalIterator& iterator) {
   if (!iterator.Valid()) return "end: " + iterator.status().ToString();
-  return std::string(iterator.key()) + "@" + std::to_string(iterator.tag()) + "=" +
+  return std::string(iterator.key()) + "@" + std::to_string(iterator.trailer()) + "=" +
          std::string(iterator.value());
 }
 
@@ -66,9 +66,9 @@ class FailingIterator final : public InternalIterator {
 
   void SeekToFirst() override { inner_->SeekToFirst(), Moved(); }
   void SeekToLast() override { inner_->SeekToLast(), Moved(); }
-  void Seek(std::string_view key, Tag tag) override { inner_->Seek(key, tag), Moved(); }
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    inner_->SeekForPrev(key, tag), Moved();
+  void Seek(std::string_view key, Trailer trailer) override { inner_->Seek(key, trailer), Moved(); }
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    inner_->SeekForPrev(key, trailer), Moved();
   }
   void Next() override { inner_->Next(), Moved(); }
   void Prev() override { inner_->Prev(), Moved(); }
@@ -79,7 +79,7 @@ class FailingIterator final : public InternalIterator {
  private:
   void Moved() {
     if (--moves_left_ < 0 || !inner_->Valid()) return SetInvalid();
-    SetEntry(inner_->key(), inner_->tag(), inner_->value());
+    SetEntry(inner_->key(), inner_->trailer(), inner_->value());
   }
 
   const std::unique_ptr<InternalIterator> inner_;
@@ -96,15 +96,15 @@ TEST(EmptyIterator, IsNeverValidAndKeepsItsStatus) {
   EXPECT_TRUE(NewEmptyIterator()->status().ok());
 }
 
-TEST(VectorIterator, SeeksByKeyAndTag) {
+TEST(VectorIterator, SeeksByKeyAndTrailer) {
   const KeyOrder order(BytewiseComparator());
   const auto iterator = NewVectorIterator(order, {{"a", 9, "1"}, {"a", 3, "2"}, {"c", 5, "3"}});
-  const auto seek = [&](std::string_view key, Tag tag) {
-    iterator->Seek(key, tag);
+  const auto seek = [&](std::string_view key, Trailer trailer) {
+    iterator->Seek(key, trailer);
     return Describe(*iterator);
   };
-  const auto seek_for_prev = [&](std::string_view key, Tag tag) {
-    iterator->SeekForPrev(key, tag);
+  const auto seek_for_prev = [&](std::string_view key, Trailer trailer) {
+    iterator->SeekForPrev(key, trailer);
     return Describe(*iterator);
   };
   EXPECT_EQ(seek("a", 9), "a@9=1");
@@ -204,7 +204,7 @@ TEST(MergingIterator, ErrorWhileTurningSurfaces) {
 class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
  protected:
   std::string DrawKey() {
-    // Few letters and lengths about eight, so that heads are often equal.
+    // Few letters and lengths about eight, so that abbreviated keys are often equal.
     std::string key(random_.Uniform(3) == 0 ? "" : "prefix_");
     const uint64_t size = random_.Uniform(5);
     for (uint64_t i = 0; i < size; ++i)
@@ -217,12 +217,12 @@ class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
   // Sources of runs and of scattered entries, all distinct.
   std::vector<Entries> DrawSources(const KeyOrder& order) {
     std::vector<Entries> sources(2 + random_.Uniform(9));
-    Tag tag = 1;
+    Trailer trailer = 1;
     const uint64_t count = random_.Uniform(400);
     size_t source = 0;
     for (uint64_t i = 0; i < count; ++i) {
       if (random_.Uniform(2) == 0) source = random_.Uniform(sources.size());
-      sources[source].push_back({DrawKey(), tag++, std::to_string(i)});
+      sources[source].push_back({DrawKey(), trailer++, std::to_string(i)});
     }
     for (Entries& entries : sources) Sort(order, &entries);
     return sources;
@@ -249,9 +249,9 @@ class MergingIteratorWalk : public testing::TestWithParam<uint64_t> {
       model->SeekToLast(), merged->SeekToLast();
     } else if (choice == 2 || choice == 3) {
       const std::string key = DrawKey();
-      const Tag tag = random_.Uniform(400);
-      choice == 2 ? model->Seek(key, tag) : model->SeekForPrev(key, tag);
-      choice == 2 ? merged->Seek(key, tag) : merged->SeekForPrev(key, tag);
+      const Trailer trailer = random_.Uniform(400);
+      choice == 2 ? model->Seek(key, trailer) : model->SeekForPrev(key, trailer);
+      choice == 2 ? merged->Seek(key, trailer) : merged->SeekForPrev(key, trailer);
     } else {
       if (random_.Uniform(6) == 0) forward_ = !forward_;
       forward_ ? model->Next() : model->Prev();

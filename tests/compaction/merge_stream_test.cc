@@ -34,16 +34,16 @@ std::vector<OwnedEntry> Parse(const std::string& text) {
                       : entry[mark] == '-' ? Kind::kDelete
                                            : Kind::kMerge;
     const SequenceNumber sequence = std::stoull(entry.substr(mark + 1));
-    entries.push_back({entry.substr(0, mark), MakeTag(sequence, kind), entry});
+    entries.push_back({entry.substr(0, mark), MakeTrailer(sequence, kind), entry});
   }
   return entries;
 }
 
-std::string Text(std::string_view key, Tag tag) {
-  const char* const mark = TagKind(tag) == Kind::kValue    ? "@"
-                           : TagKind(tag) == Kind::kDelete ? "-"
-                                                           : "?";
-  return absl::StrCat(std::string(key), mark, TagSequence(tag));
+std::string Text(std::string_view key, Trailer trailer) {
+  const char* const mark = TrailerKind(trailer) == Kind::kValue    ? "@"
+                           : TrailerKind(trailer) == Kind::kDelete ? "-"
+                                                                   : "?";
+  return absl::StrCat(std::string(key), mark, TrailerSequence(trailer));
 }
 
 struct Outcome {
@@ -59,7 +59,7 @@ Outcome Merge(std::vector<OwnedEntry> entries, MergeStreamOptions options = {}) 
   Outcome outcome;
   for (; stream.Valid(); stream.Next()) {
     if (!outcome.text.empty()) outcome.text.push_back(' ');
-    outcome.text += Text(stream.key(), stream.tag());
+    outcome.text += Text(stream.key(), stream.trailer());
     if (stream.starts_key()) outcome.text.push_back('*');
   }
   outcome.counts = stream.counts();
@@ -140,7 +140,7 @@ std::string MergeWithValues(const std::string& text, const MergeStreamOptions& o
   MergeStream stream(input.get(), options);
   std::string out;
   for (; stream.Valid(); stream.Next()) {
-    absl::StrAppend(&out, out.empty() ? "" : " ", Text(stream.key(), stream.tag()),
+    absl::StrAppend(&out, out.empty() ? "" : " ", Text(stream.key(), stream.trailer()),
                     stream.value().empty() ? "" : "=", std::string(stream.value()),
                     stream.starts_key() ? "*" : "");
   }
@@ -260,9 +260,9 @@ std::map<std::string, std::string> ReadAt(const std::vector<OwnedEntry>& entries
   std::map<std::string, std::string> result = below;
   std::set<std::string> decided;
   for (const OwnedEntry& entry : entries) {
-    if (TagSequence(entry.tag) > sequence || !decided.insert(entry.key).second) continue;
+    if (TrailerSequence(entry.trailer) > sequence || !decided.insert(entry.key).second) continue;
     result.erase(entry.key);
-    if (TagKind(entry.tag) == Kind::kValue) result[entry.key] = entry.value;
+    if (TrailerKind(entry.trailer) == Kind::kValue) result[entry.key] = entry.value;
   }
   return result;
 }
@@ -282,7 +282,7 @@ TEST(MergeStream, KeepsWhatEveryReaderSees) {
       for (SequenceNumber sequence = newest; sequence > 0; --sequence) {
         if (random() % 6 != 0) continue;
         const Kind kind = random() % 3 == 0 ? Kind::kDelete : Kind::kValue;
-        entries.push_back({name, MakeTag(sequence, kind), absl::StrCat(name, sequence)});
+        entries.push_back({name, MakeTrailer(sequence, kind), absl::StrCat(name, sequence)});
       }
     }
     std::set<SequenceNumber> snapshots;
@@ -296,7 +296,7 @@ TEST(MergeStream, KeepsWhatEveryReaderSees) {
     MergeStream stream(input.get(), options);
     std::vector<OwnedEntry> kept;
     for (; stream.Valid(); stream.Next()) {
-      kept.push_back({std::string(stream.key()), stream.tag(), std::string(stream.value())});
+      kept.push_back({std::string(stream.key()), stream.trailer(), std::string(stream.value())});
     }
     ASSERT_TRUE(stream.status().ok());
     ASSERT_TRUE(stream.counts().Balanced());
@@ -309,8 +309,9 @@ TEST(MergeStream, KeepsWhatEveryReaderSees) {
           << "round " << round << " at " << snapshot;
     }
     for (size_t i = 1; i < kept.size(); ++i) {
-      ASSERT_LT(
-          Bytewise().CompareEntries(kept[i - 1].key, kept[i - 1].tag, kept[i].key, kept[i].tag), 0);
+      ASSERT_LT(Bytewise().CompareEntries(kept[i - 1].key, kept[i - 1].trailer, kept[i].key,
+                                          kept[i].trailer),
+                0);
     }
     // No more versions of a key than readers that differ.
     std::map<std::string, size_t> versions;

@@ -92,7 +92,7 @@ TEST(Plan, BecomesAnEdit) {
   Plan plan = PlanOf({{0, 9, {File(9, "a", "c")}}, {5, 0, {File(4, "b", "d")}}}, 5);
   const FileRef output = File(12, "a", "d");
   manifest::VersionEdit merge;
-  AppendToEdit(plan, {&output, 1}, &merge.Family());
+  AppendToEdit(plan, {&output, 1}, &merge.Family(0));
   EXPECT_EQ(DebugString(merge),
             "family 0\n"
             "  delete L0 9\n"
@@ -101,7 +101,7 @@ TEST(Plan, BecomesAnEdit) {
   plan.kind = PlanKind::kTrivialMove;
   plan.inputs.pop_back();
   manifest::VersionEdit move;
-  AppendToEdit(plan, {}, &move.Family());
+  AppendToEdit(plan, {}, &move.Family(0));
   EXPECT_EQ(DebugString(move),
             "family 0\n"
             "  delete L0 9\n"

@@ -59,12 +59,12 @@ class Tables {
 
 std::string Position(const InternalIterator& it) {
   if (!it.Valid()) return it.status().ok() ? "end" : "error";
-  return absl::StrCat(std::string(it.key()), "@", TagSequence(it.tag()));
+  return absl::StrCat(std::string(it.key()), "@", TrailerSequence(it.trailer()));
 }
 
 OwnedEntry Entry(std::string key, SequenceNumber sequence) {
   std::string value = "value of " + key;
-  return {std::move(key), MakeTag(sequence, Kind::kValue), std::move(value)};
+  return {std::move(key), MakeTrailer(sequence, Kind::kValue), std::move(value)};
 }
 
 void FillAbcdef(Tables* tables) {
@@ -80,7 +80,7 @@ TEST(RunIterator, IsEmptyWithoutFiles) {
   EXPECT_EQ(Position(*it), "end");
   it->SeekToLast();
   EXPECT_EQ(Position(*it), "end");
-  it->Seek("a", SeekTag(1));
+  it->Seek("a", SeekTrailer(1));
   EXPECT_EQ(Position(*it), "end");
   it->SeekForPrev("a", 0);
   EXPECT_EQ(Position(*it), "end");
@@ -104,11 +104,11 @@ TEST(RunIterator, SeeksIntoAndBetweenFiles) {
   FillAbcdef(&tables);
   const auto it = tables.NewIterator();
   const auto seek = [&it](std::string_view key, SequenceNumber sequence) {
-    it->Seek(key, SeekTag(sequence));
+    it->Seek(key, SeekTrailer(sequence));
     return Position(*it);
   };
   const auto back = [&it](std::string_view key, SequenceNumber sequence) {
-    it->SeekForPrev(key, MakeTag(sequence, Kind::kDelete));
+    it->SeekForPrev(key, MakeTrailer(sequence, Kind::kDelete));
     return Position(*it);
   };
   EXPECT_EQ(seek("", 100), "a@9");
@@ -131,9 +131,9 @@ TEST(RunIterator, OpensATableOnlyWhenItGetsThere) {
   FillAbcdef(&tables);
   const auto it = tables.NewIterator();
   EXPECT_EQ(tables.opened(), 0);
-  it->Seek("d", SeekTag(100));
+  it->Seek("d", SeekTrailer(100));
   EXPECT_EQ(tables.opened(), 1);
-  it->Seek("d", SeekTag(100));
+  it->Seek("d", SeekTrailer(100));
   EXPECT_EQ(tables.opened(), 1);
   it->Next();
   EXPECT_EQ(tables.opened(), 2);
@@ -144,7 +144,7 @@ TEST(RunIterator, StopsAtATableThatDoesNotOpen) {
   FillAbcdef(&tables);
   tables.Break(FileNumber{2});
   const auto it = tables.NewIterator();
-  it->Seek("b", SeekTag(100));
+  it->Seek("b", SeekTrailer(100));
   ASSERT_TRUE(it->Valid());
   it->Next();
   EXPECT_EQ(Position(*it), "error");
@@ -178,10 +178,10 @@ TEST(RunIterator, MovesAsOneSortedSequenceDoes) {
   for (int step = 0; step < 20'000; ++step) {
     const uint32_t move = random() % 20;
     const std::string key = absl::StrCat(998 + random() % 204);
-    const Tag tag = MakeTag(random() % 6, Kind::kValue);
+    const Trailer trailer = MakeTrailer(random() % 6, Kind::kValue);
     for (InternalIterator* i : {it.get(), expected.get()}) {
-      if (move == 0) i->Seek(key, tag);
-      if (move == 1) i->SeekForPrev(key, tag);
+      if (move == 0) i->Seek(key, trailer);
+      if (move == 1) i->SeekForPrev(key, trailer);
       if (move == 2) i->SeekToFirst();
       if (move == 3) i->SeekToLast();
       if (move >= 4 && move < 12 && i->Valid()) i->Next();

@@ -16,8 +16,8 @@
 #include "env/testing/mem_file_system.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sstable/block_cache.h"
-#include "sstable/table_reader.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/table/table_reader.h"
 #include "tests/manifest/manifest_test_util.h"
 #include "tests/support/vector_iterator.h"
 #include "util/status_macros.h"
@@ -38,7 +38,7 @@ using ::testing::IsEmpty;
 std::string Key(int number) { return absl::StrCat("key", 100'000 + number); }
 
 OwnedEntry Put(int key, SequenceNumber sequence, size_t value_size = 100) {
-  return {Key(key), MakeTag(sequence, Kind::kValue),
+  return {Key(key), MakeTrailer(sequence, Kind::kValue),
           std::string(value_size, static_cast<char>('a' + key % 26))};
 }
 
@@ -97,7 +97,7 @@ class Store {
     std::vector<OwnedEntry> entries;
     const auto it = NewIterator(files);
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      entries.push_back({std::string(it->key()), it->tag(), std::string(it->value())});
+      entries.push_back({std::string(it->key()), it->trailer(), std::string(it->value())});
     }
     EXPECT_TRUE(it->status().ok()) << it->status();
     return entries;
@@ -121,7 +121,7 @@ class Store {
 
 bool SameEntries(const std::vector<OwnedEntry>& a, const std::vector<OwnedEntry>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-    return x.key == y.key && x.tag == y.tag && x.value == y.value;
+    return x.key == y.key && x.trailer == y.trailer && x.value == y.value;
   });
 }
 
@@ -145,7 +145,7 @@ TEST(RunMerge, WritesNoFileWhereEveryEntryIsDropped) {
   Store store;
   RunMergeOptions options = store.Options();
   options.stream.key_absent_below = [](std::string_view) { return true; };
-  const auto result = store.Merge({{"a", MakeTag(5, Kind::kDelete), ""}}, options);
+  const auto result = store.Merge({{"a", MakeTrailer(5, Kind::kDelete), ""}}, options);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(result->files, IsEmpty());
   EXPECT_EQ(result->counts.tombstones_dropped, 1u);
@@ -154,7 +154,7 @@ TEST(RunMerge, WritesNoFileWhereEveryEntryIsDropped) {
 TEST(RunMerge, DescribesTheFileThatItWrote) {
   Store store;
   const std::vector<OwnedEntry> entries = {
-      Put(1, 7), Put(2, 9), {Key(3), MakeTag(4, Kind::kDelete), ""}, Put(4, 5)};
+      Put(1, 7), Put(2, 9), {Key(3), MakeTrailer(4, Kind::kDelete), ""}, Put(4, 5)};
   const auto result = store.Merge(entries, store.Options());
   ASSERT_TRUE(result.ok()) << result.status();
   ASSERT_EQ(result->files.size(), 1u);
@@ -313,7 +313,7 @@ class PlanRun : public ::testing::Test {
     std::vector<OwnedEntry> entries;
     for (int key = 0; key < 1000; key += 1 + static_cast<int>(random_() % step)) {
       entries.push_back(Put(key, ++sequence_, 20));
-      if (random_() % 4 == 0) entries.back().tag = MakeTag(sequence_, Kind::kDelete);
+      if (random_() % 4 == 0) entries.back().trailer = MakeTrailer(sequence_, Kind::kDelete);
     }
     const auto result = store_.Merge(std::move(entries), small_);
     ASSERT_TRUE(result.ok()) << result.status();

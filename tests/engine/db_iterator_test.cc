@@ -37,10 +37,10 @@ class NoCase final : public Comparator {
 };
 
 OwnedEntry Put(std::string key, SequenceNumber sequence, std::string value) {
-  return {std::move(key), MakeTag(sequence, Kind::kValue), std::move(value)};
+  return {std::move(key), MakeTrailer(sequence, Kind::kValue), std::move(value)};
 }
 OwnedEntry Del(std::string key, SequenceNumber sequence) {
-  return {std::move(key), MakeTag(sequence, Kind::kDelete), ""};
+  return {std::move(key), MakeTrailer(sequence, Kind::kDelete), ""};
 }
 
 // Counts the moves of what it wraps, and fails the move whose number is `fail_at`.
@@ -57,9 +57,11 @@ class WatchedIterator final : public InternalIterator {
 
   void SeekToFirst() override { inner_->SeekToFirst(), Moved(&log_->seeks); }
   void SeekToLast() override { inner_->SeekToLast(), Moved(&log_->seeks); }
-  void Seek(std::string_view key, Tag tag) override { inner_->Seek(key, tag), Moved(&log_->seeks); }
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    inner_->SeekForPrev(key, tag), Moved(&log_->seeks);
+  void Seek(std::string_view key, Trailer trailer) override {
+    inner_->Seek(key, trailer), Moved(&log_->seeks);
+  }
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    inner_->SeekForPrev(key, trailer), Moved(&log_->seeks);
   }
   void Next() override { inner_->Next(), Moved(&log_->steps); }
   void Prev() override { inner_->Prev(), Moved(&log_->steps); }
@@ -71,7 +73,7 @@ class WatchedIterator final : public InternalIterator {
     ++*count;
     status_ = failed ? absl::DataLossError("block 7") : absl::OkStatus();
     if (failed || !inner_->Valid()) return SetInvalid();
-    SetEntry(inner_->key(), inner_->tag(), inner_->value());
+    SetEntry(inner_->key(), inner_->trailer(), inner_->value());
   }
 
   const std::unique_ptr<InternalIterator> inner_;
@@ -146,7 +148,7 @@ TEST(DBIterator, EmptyInputAndEmptyKey) {
 
 TEST(DBIterator, SequenceZeroIsSeenByAll) {
   const auto iterator =
-      Over({Put("a", 0, "0"), {"b", MakeTag(0, Kind::kDelete), ""}, Put("c", 0, "0")}, 0);
+      Over({Put("a", 0, "0"), {"b", MakeTrailer(0, Kind::kDelete), ""}, Put("c", 0, "0")}, 0);
   EXPECT_EQ(Forward(iterator.get()), "a=0 c=0 ");
   EXPECT_EQ(Backward(iterator.get()), "c=0 a=0 ");
 }
@@ -210,7 +212,7 @@ TEST(DBIterator, SeekToItsOwnKeyAndValue) {
 
 TEST(DBIterator, UnknownKindIsUnimplementedUntilTheNextSeek) {
   const auto iterator = Over({Put("a", 1, "1"),
-                              {"b", MakeTag(9, Kind::kWideColumns), "operand"},
+                              {"b", MakeTrailer(9, Kind::kWideColumns), "operand"},
                               Put("b", 2, "2"),
                               Put("c", 3, "3")},
                              10);
@@ -223,15 +225,16 @@ TEST(DBIterator, UnknownKindIsUnimplementedUntilTheNextSeek) {
   EXPECT_EQ(Describe(*iterator), "c=3");
   EXPECT_TRUE(iterator->status().ok());
   // Where it may not be seen, or is shadowed, it does no harm.
-  EXPECT_EQ(Forward(Over({{"b", MakeTag(9, Kind::kWideColumns), ""}, Put("b", 2, "2")}, 5).get()),
-            "b=2 ");
-  const Entries shadowed = {Put("b", 12, "3"), {"b", MakeTag(9, Kind::kWideColumns), ""}};
+  EXPECT_EQ(
+      Forward(Over({{"b", MakeTrailer(9, Kind::kWideColumns), ""}, Put("b", 2, "2")}, 5).get()),
+      "b=2 ");
+  const Entries shadowed = {Put("b", 12, "3"), {"b", MakeTrailer(9, Kind::kWideColumns), ""}};
   EXPECT_EQ(Forward(Over(shadowed, 20).get()), "b=3 ");
   EXPECT_EQ(Backward(Over(shadowed, 20).get()), "b=3 ");
 }
 
 TEST(DBIterator, OperandWithoutAnOperatorIsAFailedPrecondition) {
-  const auto iterator = Over({{"b", MakeTag(9, Kind::kMerge), "operand"}}, 10);
+  const auto iterator = Over({{"b", MakeTrailer(9, Kind::kMerge), "operand"}}, 10);
   iterator->SeekToFirst();
   EXPECT_EQ(iterator->status().code(), absl::StatusCode::kFailedPrecondition);
   iterator->SeekToLast();
@@ -242,7 +245,7 @@ TEST(DBIterator, OperandWithoutAnOperatorIsAFailedPrecondition) {
 TEST(DBIterator, ErrorBetweenOperandsIsNoValue) {
   Entries entries = {Put("a", 1, "1")};
   for (SequenceNumber sequence = 30; sequence > 1; --sequence) {
-    entries.push_back({"b", MakeTag(sequence, Kind::kMerge), std::to_string(sequence)});
+    entries.push_back({"b", MakeTrailer(sequence, Kind::kMerge), std::to_string(sequence)});
   }
   entries.push_back(Put("b", 1, "base"));
   entries.push_back(Put("c", 1, "3"));
@@ -277,8 +280,8 @@ TEST(DBIterator, MergedKeyIsSpeltAsItsNewestOperand) {
   for (const bool forward : {true, false}) {
     DBIteratorArgs args{.order = order};
     args.input = NewVectorIterator(order, {Put("KEY", 20, "too new"),
-                                           {"kEY", MakeTag(9, Kind::kMerge), "b"},
-                                           {"keY", MakeTag(8, Kind::kMerge), "a"},
+                                           {"kEY", MakeTrailer(9, Kind::kMerge), "b"},
+                                           {"keY", MakeTrailer(8, Kind::kMerge), "a"},
                                            Put("key", 5, "v")});
     args.sequence = 10;
     args.merge_operator = &append;
@@ -371,8 +374,8 @@ TEST(DBIterator, LetsGoOfTheInputBeforeThePin) {
     ~Noting() override { *log_ += "input "; }
     void SeekToFirst() override {}
     void SeekToLast() override {}
-    void Seek(std::string_view, Tag) override {}
-    void SeekForPrev(std::string_view, Tag) override {}
+    void Seek(std::string_view, Trailer) override {}
+    void SeekForPrev(std::string_view, Trailer) override {}
     void Next() override {}
     void Prev() override {}
     absl::Status status() const override { return absl::OkStatus(); }
@@ -439,7 +442,7 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
                                                 : Put(key, sequence, std::to_string(sequence)));
     }
     std::sort(entries.begin(), entries.end(), [&](const OwnedEntry& a, const OwnedEntry& b) {
-      return order.CompareEntries(a.key, a.tag, b.key, b.tag) < 0;
+      return order.CompareEntries(a.key, a.trailer, b.key, b.trailer) < 0;
     });
     return entries;
   }
@@ -448,8 +451,9 @@ class DBIteratorWalk : public testing::TestWithParam<uint64_t> {
     Model model{Less{args.order.comparator()}};
     Model seen = model;
     for (const OwnedEntry& entry : entries) {
-      if (TagSequence(entry.tag) > args.sequence) continue;
-      if (!seen.try_emplace(entry.key).second || TagKind(entry.tag) == Kind::kDelete) continue;
+      if (TrailerSequence(entry.trailer) > args.sequence) continue;
+      if (!seen.try_emplace(entry.key).second || TrailerKind(entry.trailer) == Kind::kDelete)
+        continue;
       if (args.lower_bound && args.order.Less(entry.key, *args.lower_bound)) continue;
       if (args.upper_bound && !args.order.Less(entry.key, *args.upper_bound)) continue;
       model[entry.key] = entry.value;

@@ -61,7 +61,7 @@ absl::Status AddTables(FileSystem* files, const std::string& path) {
   state.next_file_number += 1000;  // above the files that are there
   std::vector<OwnedEntry> entries;
   for (int i = 0; i < kTables; ++i) {
-    entries.push_back({Key(i), MakeTag(1, Kind::kValue), absl::StrCat("value ", i)});
+    entries.push_back({Key(i), MakeTrailer(1, Kind::kValue), absl::StrCat("value ", i)});
   }
   compaction::RunMergeOptions options;
   options.stream.order = order;
@@ -84,7 +84,7 @@ absl::Status AddTables(FileSystem* files, const std::string& path) {
   manifest::VersionEdit edit;
   state.last_sequence += 1;
   for (const manifest::FileRef& file : merged.files) {
-    edit.Family().added.push_back({kLevelCount - 1, compaction::kLeveledRun, *file});
+    edit.Family(0).added.push_back({kLevelCount - 1, compaction::kLeveledRun, *file});
   }
   const FileNumber number{state.next_file_number++};
   ASSIGN_OR_RETURN(state, manifest::ApplyEdit(state, edit, order));

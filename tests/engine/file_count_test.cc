@@ -39,7 +39,7 @@ class BigTree {
     manifest::VersionEdit edit;
     for (uint64_t i = 0; i < files; ++i) {
       const int level = i % 10 == 0 ? kLastLevel - 1 : kLastLevel;
-      edit.Family().added.push_back({level, compaction::kLeveledRun, File(10 * i)});
+      edit.Family(0).added.push_back({level, compaction::kLeveledRun, File(10 * i)});
     }
     Apply(std::move(edit));
     tree_.Start({context_.memory.no_memtable}, version());
@@ -51,9 +51,9 @@ class BigTree {
     const manifest::FileRef old = run.files[index % run.files.size()];
     const uint64_t key = std::stoull(old->smallest_key.substr(3));
     manifest::VersionEdit edit;
-    edit.Family().deleted.push_back({kLastLevel, old->number});
-    edit.Family().added.push_back({kLastLevel, run.id, File(key)});
-    edit.Family().added.push_back({kLastLevel, run.id, File(key + 4)});
+    edit.Family(0).deleted.push_back({kLastLevel, old->number});
+    edit.Family(0).added.push_back({kLastLevel, run.id, File(key)});
+    edit.Family(0).added.push_back({kLastLevel, run.id, File(key + 4)});
     Apply(std::move(edit));
     tree_.Install(tree_.Prepare(version()), 0, nullptr);
   }
@@ -62,8 +62,8 @@ class BigTree {
   void Move(uint64_t index) {
     const manifest::FileRef file = version()->runs(kLastLevel - 1).front().files[index];
     manifest::VersionEdit edit;
-    edit.Family().deleted.push_back({kLastLevel - 1, file->number});
-    edit.Family().added.push_back({kLastLevel, compaction::kLeveledRun, *file});
+    edit.Family(0).deleted.push_back({kLastLevel - 1, file->number});
+    edit.Family(0).added.push_back({kLastLevel, compaction::kLeveledRun, *file});
     Apply(std::move(edit));
     tree_.Install(tree_.Prepare(version()), 0, nullptr);
   }

@@ -121,7 +121,7 @@ class TreesTest : public testing::Test {
     if (!at.ok()) return at.status();
     PinnedValue value;
     const absl::Status status =
-        PointRead({&from.options(), &guard, at->view->get(), at->sequence, true}, key, &value);
+        PointRead({&from.options(), &guard, at->view->get(), at->sequence}, key, &value);
     if (!status.ok()) return status;
     return value.ToString();
   }

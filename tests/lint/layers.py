@@ -75,12 +75,16 @@ def check(tree, findings):
     rules_file = tree.root / "docs" / "layers.txt"
     rules = read_rules(rules_file.read_text(encoding="utf-8"), findings)
     for folder in sorted(p.name for p in tree.root.iterdir() if p.is_dir()):
-        if folder not in rules and any(tree.files((folder,))) and not folder.startswith("build"):
+        has_row = any(name == folder or name.startswith(folder + "/") for name in rules)
+        if not has_row and any(tree.files((folder,))) and not folder.startswith("build"):
             findings.add("docs/layers.txt", 0, f"folder '{folder}' has sources and no row")
     tops = sorted({folder.split("/")[0] for folder in rules})
     sources = tree.sources(tops)
     for source in sources:
         folder = folder_of(tree.name(source.path), rules)
+        if folder not in rules:
+            findings.add(tree.name(source.path), 0, f"it lies in {folder}/, which has no row of its own")
+            continue
         row, allowed = rules[folder]
         for line, name, _ in source.includes:
             target = target_folder(name, tree, rules)

@@ -211,7 +211,7 @@ TEST(ManifestLog, RollsOverWhenItIsMostlyHistory) {
   ASSERT_TRUE(editor.Create());
   VersionEdit edit = ParseEdit("quarantine L0 3 \"\"");
   ASSERT_TRUE(editor.Append(ParseEdit("next-file 4\nadd L0 file 3 keys \"a\"..\"b\"")));
-  edit.Family().quarantined[0].reason.assign(size_t{1} << 20, 'x');
+  edit.Family(0).quarantined[0].reason.assign(size_t{1} << 20, 'x');
   for (int i = 0; i < 4; ++i) {
     EXPECT_FALSE(editor.log()->ShouldRollOver());
     ASSERT_TRUE(editor.Append(edit));

@@ -27,7 +27,7 @@ inline absl::StatusOr<std::shared_ptr<const Version>> TryVersion(
     std::string_view text, std::shared_ptr<const Version> base = nullptr,
     const KeyOrder& order = Bytewise()) {
   VersionBuilder builder(std::move(base), order);
-  const absl::Status applied = builder.Apply(ParseEdit(text).Family());
+  const absl::Status applied = builder.Apply(ParseEdit(text).Family(0));
   if (!applied.ok()) return applied;
   return builder.Build();
 }

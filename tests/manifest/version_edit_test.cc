@@ -156,7 +156,7 @@ TEST(VersionEdit, DecodeAnswersForEachFlippedBit) {
 
 TEST(VersionEdit, DecodeRefusesNumbersOutOfRange) {
   VersionEdit edit;
-  edit.Family().added.push_back({kLevelCount, 0, FileMetadata()});
+  edit.Family(0).added.push_back({kLevelCount, 0, FileMetadata()});
   EXPECT_TRUE(absl::IsDataLoss(VersionEdit::Decode(edit.Encode()).status()));
   edit = VersionEdit();
   edit.last_sequence = kMaxSequenceNumber + 1;

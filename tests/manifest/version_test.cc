@@ -66,7 +66,7 @@ TEST(Version, FindsTheFileOfARunThatEndsAtOrAfterAKey) {
   const auto version = MakeVersion(kTree);
   const manifest::Run& run = version->runs(5).front();
   const auto find = [&run](std::string_view key) -> uint64_t {
-    const size_t index = FindFileIndex(run, key, Bytewise().Head(key), Bytewise());
+    const size_t index = FindFileIndex(run, key, Bytewise().Abbreviate(key), Bytewise());
     return index == run.files.size() ? 0 : ToInteger(run.files[index]->number);
   };
   EXPECT_EQ(find(""), 3u);
@@ -85,7 +85,7 @@ TEST(Version, FindsFilesWhoseKeysShareTheirFirstBytes) {
       "add L1 file 1 keys \"prefix-prefix-a\"..\"prefix-prefix-c\"\n"
       "add L1 file 2 keys \"prefix-prefix-d\"..\"prefix-prefix-f\"\n");
   const auto find = [&run = version->runs(1).front()](std::string_view key) {
-    return FindFileIndex(run, key, Bytewise().Head(key), Bytewise());
+    return FindFileIndex(run, key, Bytewise().Abbreviate(key), Bytewise());
   };
   EXPECT_EQ(find("prefix-prefix-b"), 0u);
   EXPECT_EQ(find("prefix-prefix-c"), 0u);
@@ -285,7 +285,7 @@ TEST(VersionBuilder, BuildsFromTheBaseWhatItBuildsFromAllFiles) {
           ASSERT_EQ(run.numbers.size(), run.files.size());
           for (size_t i = 0; i < run.files.size(); ++i) {
             ASSERT_EQ(run.numbers[i], run.files[i]->number);
-            ASSERT_EQ(run.largest_heads[i], Bytewise().Head(run.files[i]->largest_key));
+            ASSERT_EQ(run.largest_abbreviated[i], Bytewise().Abbreviate(run.files[i]->largest_key));
           }
         }
       }

@@ -20,25 +20,25 @@ constexpr int kWriters = 8;
 // How the writers' keys lie.
 enum class Pattern { kRandom, kAscending, kDescending, kFewKeys };
 
-// The key and tag of the i-th entry of a writer. Each sequence number is used once.
-std::pair<std::string, Tag> EntryOf(Pattern pattern, int writer, int i) {
+// The key and trailer of the i-th entry of a writer. Each sequence number is used once.
+std::pair<std::string, Trailer> EntryOf(Pattern pattern, int writer, int i) {
   const auto number = static_cast<uint64_t>(i) * kWriters + static_cast<uint64_t>(writer);
-  const Tag tag = MakeTag(number + 1, Kind::kValue);
+  const Trailer trailer = MakeTrailer(number + 1, Kind::kValue);
   switch (pattern) {
     case Pattern::kAscending:
-      return {ShapedKey(4, number), tag};
+      return {ShapedKey(4, number), trailer};
     case Pattern::kDescending:
-      return {ShapedKey(4, 1'000'000 - number), tag};
+      return {ShapedKey(4, 1'000'000 - number), trailer};
     case Pattern::kFewKeys:
-      return {"key" + std::to_string(MixBits(number) % 20), tag};
+      return {"key" + std::to_string(MixBits(number) % 20), trailer};
     case Pattern::kRandom:
       break;
   }
-  return {ShapedKey(MixBits(number) % kKeyShapes, MixBits(number) % 100'000), tag};
+  return {ShapedKey(MixBits(number) % kKeyShapes, MixBits(number) % 100'000), trailer};
 }
 
-std::string ValueOf(std::string_view key, Tag tag) {
-  return std::string(key.substr(0, 20)) + std::to_string(tag);
+std::string ValueOf(std::string_view key, Trailer trailer) {
+  return std::string(key.substr(0, 20)) + std::to_string(trailer);
 }
 
 // A memtable, its writers, and how far each has come. Confined to one test.
@@ -58,8 +58,8 @@ class Scene {
     for (int writer = 0; writer < kWriters; ++writer) {
       threads_.emplace_back([this, writer] {
         for (int i = 0; i < entries_; ++i) {
-          const auto [key, tag] = EntryOf(pattern_, writer, i);
-          memtable_.Add(key, tag, ValueOf(key, tag), Hash(key));
+          const auto [key, trailer] = EntryOf(pattern_, writer, i);
+          memtable_.Add(key, trailer, ValueOf(key, trailer), Hash(key));
           Done(writer).store(i + 1, std::memory_order_release);
         }
       });
@@ -81,18 +81,18 @@ class Scene {
     const int done = Done(writer).load(std::memory_order_acquire);
     if (done == 0) return;
     const auto pick = static_cast<int>(random->Uniform(static_cast<uint64_t>(done)));
-    const auto [key, tag] = EntryOf(pattern_, writer, pick);
-    const LookupKey lookup(key, TagSequence(tag), order_);
+    const auto [key, trailer] = EntryOf(pattern_, writer, pick);
+    const LookupKey lookup(key, TrailerSequence(trailer), order_);
     KeyFold fold(lookup.sequence);
     ASSERT_EQ(memtable_.Get(lookup, &fold), KeyFold::State::kValue);
-    ASSERT_EQ(fold.value(), ValueOf(key, tag));
+    ASSERT_EQ(fold.value(), ValueOf(key, trailer));
     const auto iterator = memtable_.NewIterator();
-    iterator->Seek(key, tag);
+    iterator->Seek(key, trailer);
     ASSERT_TRUE(iterator->Valid());
-    ASSERT_EQ(iterator->tag(), tag);
-    iterator->SeekForPrev(key, tag);
+    ASSERT_EQ(iterator->trailer(), trailer);
+    iterator->SeekForPrev(key, trailer);
     ASSERT_TRUE(iterator->Valid());
-    ASSERT_EQ(iterator->tag(), tag);
+    ASSERT_EQ(iterator->trailer(), trailer);
   }
 
   // A whole walk is in order, and sees at least what was there when it began.
@@ -104,16 +104,16 @@ class Scene {
     const auto iterator = memtable_.NewIterator();
     uint64_t seen = 0;
     std::string_view last_key;
-    Tag last_tag = 0;
+    Trailer last_trailer = 0;
     forward ? iterator->SeekToFirst() : iterator->SeekToLast();
     for (; iterator->Valid(); forward ? iterator->Next() : iterator->Prev()) {
       if (seen > 0) {
         const int order =
-            order_.CompareEntries(last_key, last_tag, iterator->key(), iterator->tag());
+            order_.CompareEntries(last_key, last_trailer, iterator->key(), iterator->trailer());
         ASSERT_TRUE(forward ? order < 0 : order > 0);
       }
       last_key = iterator->key();
-      last_tag = iterator->tag();
+      last_trailer = iterator->trailer();
       ++seen;
     }
     ASSERT_GE(seen, at_least);
@@ -124,12 +124,12 @@ class Scene {
     CheckWalk(false);
     for (int writer = 0; writer < kWriters; ++writer) {
       for (int i = 0; i < entries_; ++i) {
-        const auto [key, tag] = EntryOf(pattern_, writer, i);
-        const LookupKey lookup(key, TagSequence(tag), order_);
+        const auto [key, trailer] = EntryOf(pattern_, writer, i);
+        const LookupKey lookup(key, TrailerSequence(trailer), order_);
         KeyFold fold(lookup.sequence);
         ASSERT_TRUE(memtable_.MayContain(lookup.hash));
         ASSERT_EQ(memtable_.Get(lookup, &fold), KeyFold::State::kValue);
-        ASSERT_EQ(fold.value(), ValueOf(key, tag));
+        ASSERT_EQ(fold.value(), ValueOf(key, trailer));
       }
     }
   }

@@ -31,14 +31,14 @@ class StartLine {
 struct Round {
   explicit Round(ChunkPool* pool) : arena(pool), list(KeyOrder(BytewiseComparator()), &arena) {}
 
-  void Insert(std::string_view key, Tag tag) {
-    list.Insert(Entry::Make(&arena, key, tag, ""), [] {});
+  void Insert(std::string_view key, Trailer trailer) {
+    list.Insert(Entry::Make(&arena, key, trailer, ""), [] {});
   }
   // Whether a search for the entry comes out right behind it.
-  bool Finds(std::string_view key, Tag tag) const {
+  bool Finds(std::string_view key, Trailer trailer) const {
     LeafCopy leaf;
-    const size_t position = list.Find({key, tag}, Bias::kAtOrBelow, &leaf);
-    return position > 0 && leaf.entries[position - 1]->tag() == tag &&
+    const size_t position = list.Find({key, trailer}, Bias::kAtOrBelow, &leaf);
+    return position > 0 && leaf.entries[position - 1]->trailer() == trailer &&
            leaf.entries[position - 1]->key() == key;
   }
   size_t Size() const {

@@ -12,26 +12,27 @@ namespace cambium::memtable {
 namespace {
 
 using State = HashIndex::Versions::State;
-constexpr Tag kNewest = SeekTag(kMaxSequenceNumber);
+constexpr Trailer kNewest = SeekTrailer(kMaxSequenceNumber);
 
 // An index over entries of its own. Confined to one test.
 class Index {
  public:
   explicit Index(size_t capacity) : pool_(8192, 0), arena_(&pool_), index_(&pool_, capacity) {}
 
-  void Insert(std::string_view key, Tag tag, uint64_t hash) {
-    index_.Insert(Entry::Make(&arena_, key, tag, ""), hash);
+  void Insert(std::string_view key, Trailer trailer, uint64_t hash) {
+    index_.Insert(Entry::Make(&arena_, key, trailer, ""), hash);
   }
-  // The tags of a key's versions from the index; ends with 0 where the index does not know.
-  std::vector<Tag> Tags(std::string_view key, uint64_t hash, Tag newest = kNewest) const {
-    std::vector<Tag> tags;
+  // The trailers of a key's versions from the index; ends with 0 where the index does not know.
+  std::vector<Trailer> Trailers(std::string_view key, uint64_t hash,
+                                Trailer newest = kNewest) const {
+    std::vector<Trailer> trailers;
     HashIndex::Versions versions(index_, key, hash, newest);
     for (; versions.state() == State::kEntry; versions.Next()) {
       EXPECT_EQ(versions.entry().key(), key);
-      tags.push_back(versions.entry().tag());
+      trailers.push_back(versions.entry().trailer());
     }
-    if (versions.state() == State::kUnknown) tags.push_back(0);
-    return tags;
+    if (versions.state() == State::kUnknown) trailers.push_back(0);
+    return trailers;
   }
   const HashIndex& index() const { return index_; }
 
@@ -41,42 +42,42 @@ class Index {
   HashIndex index_;
 };
 
-TEST(HashIndex, OrdersVersionsByTagWhateverTheOrderOfInsertion) {
+TEST(HashIndex, OrdersVersionsByTrailerWhateverTheOrderOfInsertion) {
   Index index(1 << 20);
-  for (const Tag tag : {5, 9, 7, 1, 8}) index.Insert("k", tag, 42);
+  for (const Trailer trailer : {5, 9, 7, 1, 8}) index.Insert("k", trailer, 42);
   index.Insert("other", 6, 42);  // of the same hash: in the same bucket
-  EXPECT_EQ(index.Tags("k", 42), (std::vector<Tag>{9, 8, 7, 5, 1}));
-  EXPECT_EQ(index.Tags("k", 42, 7), (std::vector<Tag>{7, 5, 1}));
-  EXPECT_EQ(index.Tags("k", 42, 6), (std::vector<Tag>{5, 1}));
-  EXPECT_EQ(index.Tags("other", 42), (std::vector<Tag>{6}));
-  EXPECT_TRUE(index.Tags("absent", 42).empty());
+  EXPECT_EQ(index.Trailers("k", 42), (std::vector<Trailer>{9, 8, 7, 5, 1}));
+  EXPECT_EQ(index.Trailers("k", 42, 7), (std::vector<Trailer>{7, 5, 1}));
+  EXPECT_EQ(index.Trailers("k", 42, 6), (std::vector<Trailer>{5, 1}));
+  EXPECT_EQ(index.Trailers("other", 42), (std::vector<Trailer>{6}));
+  EXPECT_TRUE(index.Trailers("absent", 42).empty());
 }
 
 TEST(HashIndex, SaysUnknownPastManyVersions) {
   Index index(1 << 20);
-  for (Tag tag = 1; tag <= 1000; ++tag) index.Insert("k", tag, 42);
-  const std::vector<Tag> tags = index.Tags("k", 42);
-  ASSERT_EQ(tags.size(), static_cast<size_t>(HashIndex::kMaxSteps) + 1);
-  EXPECT_EQ(tags.front(), 1000U);
-  EXPECT_EQ(tags.back(), 0U);
-  EXPECT_EQ(index.Tags("k", 42, 10), std::vector<Tag>{0});
+  for (Trailer trailer = 1; trailer <= 1000; ++trailer) index.Insert("k", trailer, 42);
+  const std::vector<Trailer> trailers = index.Trailers("k", 42);
+  ASSERT_EQ(trailers.size(), static_cast<size_t>(HashIndex::kMaxSteps) + 1);
+  EXPECT_EQ(trailers.front(), 1000U);
+  EXPECT_EQ(trailers.back(), 0U);
+  EXPECT_EQ(index.Trailers("k", 42, 10), std::vector<Trailer>{0});
 }
 
 TEST(HashIndex, SaysUnknownForABucketInWhichAnEntryFoundNoPlace) {
   Index index(1 << 20);
-  for (Tag tag = 100; tag < 200; ++tag) index.Insert("new", tag, 42);
-  EXPECT_EQ(index.Tags("new", 42).front(), 199U);
+  for (Trailer trailer = 100; trailer < 200; ++trailer) index.Insert("new", trailer, 42);
+  EXPECT_EQ(index.Trailers("new", 42).front(), 199U);
   index.Insert("old", 1, 42);
-  EXPECT_EQ(index.Tags("old", 42), std::vector<Tag>{0});
-  EXPECT_EQ(index.Tags("new", 42), std::vector<Tag>{0});
+  EXPECT_EQ(index.Trailers("old", 42), std::vector<Trailer>{0});
+  EXPECT_EQ(index.Trailers("new", 42), std::vector<Trailer>{0});
   EXPECT_TRUE(index.index().MayContain(42));
   EXPECT_FALSE(index.index().MayContain(42ULL << 50));
 }
 
 TEST(HashIndex, RarelyMistakesAnAbsentHash) {
   Index index(8 << 20);  // 65,536 buckets
-  for (Tag i = 1; i <= 40'000; ++i) index.Insert("k", i, MixBits(i));
-  for (Tag i = 1; i <= 40'000; ++i) ASSERT_TRUE(index.index().MayContain(MixBits(i)));
+  for (Trailer i = 1; i <= 40'000; ++i) index.Insert("k", i, MixBits(i));
+  for (Trailer i = 1; i <= 40'000; ++i) ASSERT_TRUE(index.index().MayContain(MixBits(i)));
   int mistaken = 0;
   for (uint64_t i = 0; i < 100'000; ++i) {
     mistaken += index.index().MayContain(MixBits(i + (1ULL << 40))) ? 1 : 0;

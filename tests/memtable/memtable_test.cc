@@ -20,7 +20,7 @@ TEST(MemTable, FindsNothingWhenEmpty) {
   EXPECT_EQ(checked.Get("", kNow), "?");
   EXPECT_FALSE(checked.memtable().MayContain(HashKey("a")));
   checked.CheckWalks();
-  checked.CheckSeeks("a", SeekTag(kNow));
+  checked.CheckSeeks("a", SeekTrailer(kNow));
 }
 
 TEST(MemTable, AnswersAsOfASequenceNumber) {
@@ -43,7 +43,7 @@ TEST(MemTable, AnswersAsOfASequenceNumber) {
 
 TEST(MemTable, SaysUnsupportedWhenTheKindIsUnknown) {
   Checked checked;
-  checked.Add("k", MakeTag(7, Kind::kMerge), "operand");
+  checked.Add("k", MakeTrailer(7, Kind::kMerge), "operand");
   const KeyOrder order(BytewiseComparator());
   const LookupKey lookup("k", kNow, order);
   KeyFold fold(lookup.sequence);
@@ -70,7 +70,7 @@ TEST(MemTable, EqualsTheModelWhenKeysAscend) {
   checked.CheckWalks();
   for (uint64_t i = 0; i < 5001; i += 7) {
     EXPECT_EQ(checked.Get(ShapedKey(4, i), kNow), checked.ModelGet(ShapedKey(4, i), kNow));
-    checked.CheckSeeks(ShapedKey(4, i), SeekTag(kNow));
+    checked.CheckSeeks(ShapedKey(4, i), SeekTrailer(kNow));
   }
 }
 
@@ -78,7 +78,7 @@ TEST(MemTable, EqualsTheModelWhenKeysDescend) {
   Checked checked;
   for (uint64_t i = 5000; i > 0; --i) checked.Put(ShapedKey(4, i), "v");
   checked.CheckWalks();
-  for (uint64_t i = 0; i < 5001; i += 7) checked.CheckSeeks(ShapedKey(4, i), SeekTag(kNow));
+  for (uint64_t i = 0; i < 5001; i += 7) checked.CheckSeeks(ShapedKey(4, i), SeekTrailer(kNow));
 }
 
 TEST(MemTable, AscendingAndDescendingKeysFillNodes) {
@@ -104,16 +104,16 @@ TEST(MemTable, EqualsTheModelWhenOneKeyHasManyVersions) {
   for (SequenceNumber sequence = 0; sequence <= checked.sequence() + 1; sequence += 13) {
     ASSERT_EQ(checked.Get("hot", sequence), checked.ModelGet("hot", sequence)) << sequence;
     ASSERT_EQ(checked.Get("cold100", sequence), checked.ModelGet("cold100", sequence));
-    checked.CheckSeeks("hot", SeekTag(sequence));
+    checked.CheckSeeks("hot", SeekTrailer(sequence));
   }
   checked.CheckWalks();
 }
 
-TEST(MemTable, EqualsTheModelWhenTagsDescend) {
+TEST(MemTable, EqualsTheModelWhenTrailersDescend) {
   Checked checked;
   for (SequenceNumber sequence = 2000; sequence > 0; --sequence) {
-    checked.Add("hot", MakeTag(sequence, Kind::kValue), std::to_string(sequence));
-    checked.Add("k" + std::to_string(sequence % 50), MakeTag(sequence, Kind::kValue), "v");
+    checked.Add("hot", MakeTrailer(sequence, Kind::kValue), std::to_string(sequence));
+    checked.Add("k" + std::to_string(sequence % 50), MakeTrailer(sequence, Kind::kValue), "v");
   }
   for (SequenceNumber sequence = 0; sequence <= 2001; sequence += 9) {
     ASSERT_EQ(checked.Get("hot", sequence), checked.ModelGet("hot", sequence)) << sequence;
@@ -155,8 +155,9 @@ void CheckRandomly(const Comparator* comparator, uint64_t seed, int operations) 
       ASSERT_EQ(checked.Get(other, sequence), checked.ModelGet(other, sequence)) << seed;
     }
     if (i % 16 == 0) {
-      const Tag tag = random.Uniform(4) == 0 ? 0 : SeekTag(random.Uniform(checked.sequence() + 2));
-      ASSERT_NO_FATAL_FAILURE(checked.CheckSeeks(draw(), tag)) << seed;
+      const Trailer trailer =
+          random.Uniform(4) == 0 ? 0 : SeekTrailer(random.Uniform(checked.sequence() + 2));
+      ASSERT_NO_FATAL_FAILURE(checked.CheckSeeks(draw(), trailer)) << seed;
     }
   }
   ASSERT_NO_FATAL_FAILURE(checked.CheckWalks()) << seed;
@@ -193,7 +194,7 @@ TEST(MemTable, IteratorSeesWhatIsAddedBeforeItsSeek) {
   checked.Put("a", "2");
   checked.Put("c", "3");
   EXPECT_EQ(iterator->key(), "b");
-  iterator->Seek("a", SeekTag(kNow));
+  iterator->Seek("a", SeekTrailer(kNow));
   EXPECT_EQ(iterator->key(), "a");
   iterator->Next();
   iterator->Next();
@@ -232,7 +233,7 @@ TEST(MemTable, GivesItsChunksBack) {
     MemTable memtable(order, &pool, kCapacity);
     for (uint64_t i = 0; i < 5000; ++i) {
       const std::string key = ShapedKey(0, i) + std::to_string(i);
-      memtable.Add(key, MakeTag(i + 1, Kind::kValue), "value", HashKey(key));
+      memtable.Add(key, MakeTrailer(i + 1, Kind::kValue), "value", HashKey(key));
     }
     used = memtable.MemoryUsage();
     EXPECT_EQ(pool.bytes_in_use(), used);

@@ -46,11 +46,11 @@ class CaselessComparator final : public Comparator {
   }
 };
 
-// Orders (key, tag) as the memtable must.
+// Orders (key, trailer) as the memtable must.
 struct EntryLess {
   const KeyOrder* order;
-  bool operator()(const std::pair<std::string, Tag>& a,
-                  const std::pair<std::string, Tag>& b) const {
+  bool operator()(const std::pair<std::string, Trailer>& a,
+                  const std::pair<std::string, Trailer>& b) const {
     return order->CompareEntries(a.first, a.second, b.first, b.second) < 0;
   }
 };
@@ -58,7 +58,7 @@ struct EntryLess {
 // A memtable beside the std::map that it must equal. Confined to one test.
 class Checked {
  public:
-  using Model = std::map<std::pair<std::string, Tag>, std::string, EntryLess>;
+  using Model = std::map<std::pair<std::string, Trailer>, std::string, EntryLess>;
 
   explicit Checked(const Comparator* comparator = BytewiseComparator(),
                    size_t capacity = size_t{1} << 20)
@@ -67,14 +67,14 @@ class Checked {
         memtable_(order_, &pool_, capacity),
         model_(EntryLess{&order_}) {}
 
-  void Add(std::string_view key, Tag tag, std::string_view value) {
-    memtable_.Add(key, tag, value, order_.comparator_identical() ? HashKey(key) : 0);
-    model_.emplace(std::pair(std::string(key), tag), value);
+  void Add(std::string_view key, Trailer trailer, std::string_view value) {
+    memtable_.Add(key, trailer, value, order_.comparator_identical() ? HashKey(key) : 0);
+    model_.emplace(std::pair(std::string(key), trailer), value);
   }
   void Put(std::string_view key, std::string_view value) {
-    Add(key, MakeTag(++sequence_, Kind::kValue), value);
+    Add(key, MakeTrailer(++sequence_, Kind::kValue), value);
   }
-  void Delete(std::string_view key) { Add(key, MakeTag(++sequence_, Kind::kDelete), ""); }
+  void Delete(std::string_view key) { Add(key, MakeTrailer(++sequence_, Kind::kDelete), ""); }
 
   // What a Get at `sequence` says: the value, "-" where deleted, "?" where there is no version.
   std::string Get(std::string_view key, SequenceNumber sequence) const {
@@ -90,9 +90,9 @@ class Checked {
     return state == KeyFold::State::kDeleted ? "-" : "?";
   }
   std::string ModelGet(std::string_view key, SequenceNumber sequence) const {
-    const auto found = model_.lower_bound({std::string(key), SeekTag(sequence)});
+    const auto found = model_.lower_bound({std::string(key), SeekTrailer(sequence)});
     if (found == model_.end() || !order_.Equal(found->first.first, key)) return "?";
-    return TagKind(found->first.second) == Kind::kDelete ? "-" : found->second;
+    return TrailerKind(found->first.second) == Kind::kDelete ? "-" : found->second;
   }
 
   // Every entry of both, both ways.
@@ -114,18 +114,18 @@ class Checked {
     EXPECT_TRUE(iterator->status().ok());
   }
 
-  // Seeks to (key, tag) both ways, then a few steps there and back.
-  void CheckSeeks(std::string_view key, Tag tag) const {
+  // Seeks to (key, trailer) both ways, then a few steps there and back.
+  void CheckSeeks(std::string_view key, Trailer trailer) const {
     const auto iterator = memtable_.NewIterator();
-    auto expected = model_.lower_bound({std::string(key), tag});
-    iterator->Seek(key, tag);
+    auto expected = model_.lower_bound({std::string(key), trailer});
+    iterator->Seek(key, trailer);
     ASSERT_NO_FATAL_FAILURE(ExpectAt(*iterator, expected));
     for (int i = 0; i < 3 && expected != model_.end(); ++i) {
       iterator->Next();
       ASSERT_NO_FATAL_FAILURE(ExpectAt(*iterator, ++expected));
     }
-    expected = model_.upper_bound({std::string(key), tag});
-    iterator->SeekForPrev(key, tag);
+    expected = model_.upper_bound({std::string(key), trailer});
+    iterator->SeekForPrev(key, trailer);
     if (expected == model_.begin()) {
       ASSERT_FALSE(iterator->Valid());
       return;
@@ -149,7 +149,7 @@ class Checked {
     ASSERT_EQ(iterator.Valid(), expected != model_.end());
     if (expected == model_.end()) return;
     ASSERT_EQ(iterator.key(), expected->first.first);
-    ASSERT_EQ(iterator.tag(), expected->first.second);
+    ASSERT_EQ(iterator.trailer(), expected->first.second);
     ASSERT_EQ(iterator.value(), expected->second);
   }
 

@@ -17,8 +17,8 @@ class List {
  public:
   List() : pool_(65536, 0), arena_(&pool_), list_(KeyOrder(BytewiseComparator()), &arena_) {}
 
-  void Insert(std::string_view key, Tag tag = 1) {
-    list_.Insert(Entry::Make(&arena_, key, tag, ""), [] {});
+  void Insert(std::string_view key, Trailer trailer = 1) {
+    list_.Insert(Entry::Make(&arena_, key, trailer, ""), [] {});
   }
   std::vector<size_t> LeafSizes() const {
     std::vector<size_t> sizes;
@@ -98,14 +98,14 @@ TEST(SkipList, FindsKeysThatDifferFarBehind) {
         key.push_back(static_cast<char>(random.Uniform(2) * 255));
       }
       keys.push_back(key);
-      list.Insert(key, static_cast<Tag>(i) + 1);
+      list.Insert(key, static_cast<Trailer>(i) + 1);
     }
     for (size_t i = 0; i < keys.size(); ++i) {
       LeafCopy leaf;
       const size_t position = list.list().Find({keys[i], i + 1}, Bias::kAtOrBelow, &leaf);
       ASSERT_GT(position, 0U);
       ASSERT_EQ(leaf.entries[position - 1]->key(), keys[i]);
-      ASSERT_EQ(leaf.entries[position - 1]->tag(), i + 1);
+      ASSERT_EQ(leaf.entries[position - 1]->trailer(), i + 1);
     }
   }
 }

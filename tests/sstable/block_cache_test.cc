@@ -1,5 +1,5 @@
 // The block cache: its bound, its clock, and readers under eviction.
-#include "sstable/block_cache.h"
+#include "sstable/cache/block_cache.h"
 
 #include <atomic>
 #include <thread>

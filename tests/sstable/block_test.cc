@@ -1,6 +1,6 @@
 // Data blocks: every search and walk against a sorted vector, over many shapes of keys and values;
 // and bytes that are not blocks.
-#include "sstable/block.h"
+#include "sstable/block/block.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "sstable/block_builder.h"
-#include "sstable/block_simd.h"
+#include "sstable/block/block_builder.h"
+#include "sstable/block/block_simd.h"
 #include "util/checksum.h"
 
 namespace cambium::sstable {
@@ -22,7 +22,7 @@ namespace {
 
 struct Entry {
   std::string key;
-  Tag tag;
+  Trailer trailer;
   std::string value;
 };
 
@@ -59,7 +59,7 @@ const CaselessComparator kCaseless;
 std::string Build(const std::vector<Entry>& entries, const KeyOrder& order) {
   BlockBuilder builder(order);
   for (const Entry& entry : entries) {
-    builder.Add(entry.key, entry.tag, entry.value, HashKey(entry.key));
+    builder.Add(entry.key, entry.trailer, entry.value, HashKey(entry.key));
   }
   return std::string(builder.Finish());
 }
@@ -83,7 +83,7 @@ class Model {
   Model(std::vector<Entry> entries, const KeyOrder& order)
       : entries_(std::move(entries)), order_(order) {
     const auto less = [&](const Entry& a, const Entry& b) {
-      return order_.CompareEntries(a.key, a.tag, b.key, b.tag) < 0;
+      return order_.CompareEntries(a.key, a.trailer, b.key, b.trailer) < 0;
     };
     const auto same = [&](const Entry& a, const Entry& b) { return !less(a, b) && !less(b, a); };
     std::sort(entries_.begin(), entries_.end(), less);
@@ -104,15 +104,15 @@ class Model {
     CheckWalks();
     std::mt19937_64 random(seed);
     for (int i = 0; i < 100; ++i) {
-      const auto [key, tag] = RandomTarget(random);
-      ASSERT_NO_FATAL_FAILURE(CheckSeeks(key, tag));
-      ASSERT_NO_FATAL_FAILURE(CheckGet(key, TagSequence(tag)));
+      const auto [key, trailer] = RandomTarget(random);
+      ASSERT_NO_FATAL_FAILURE(CheckSeeks(key, trailer));
+      ASSERT_NO_FATAL_FAILURE(CheckGet(key, TrailerSequence(trailer)));
     }
   }
 
-  size_t LowerBound(std::string_view key, Tag tag) const {
+  size_t LowerBound(std::string_view key, Trailer trailer) const {
     const auto before = [&](const Entry& entry, int) {
-      return order_.CompareEntries(entry.key, entry.tag, key, tag) < 0;
+      return order_.CompareEntries(entry.key, entry.trailer, key, trailer) < 0;
     };
     return static_cast<size_t>(std::lower_bound(entries_.begin(), entries_.end(), 0, before) -
                                entries_.begin());
@@ -123,7 +123,7 @@ class Model {
     std::string buffer;
     for (size_t i = 0; i < entries_.size(); ++i) {
       ASSERT_EQ(block_.KeyAt(i, &buffer), entries_[i].key) << i;
-      ASSERT_EQ(block_.TagAt(i), entries_[i].tag) << i;
+      ASSERT_EQ(block_.TrailerAt(i), entries_[i].trailer) << i;
       ASSERT_EQ(block_.ValueAt(i), entries_[i].value) << i;
     }
   }
@@ -131,10 +131,10 @@ class Model {
   void CheckFlags() const {
     bool tombstones = false, duplicates = false, zero = true, pointers = false;
     for (size_t i = 0; i < entries_.size(); ++i) {
-      const Kind kind = TagKind(entries_[i].tag);
+      const Kind kind = TrailerKind(entries_[i].trailer);
       tombstones |= kind == Kind::kDelete || kind == Kind::kSingleDelete;
       pointers |= kind == Kind::kValuePointer;
-      zero &= TagSequence(entries_[i].tag) == 0;
+      zero &= TrailerSequence(entries_[i].trailer) == 0;
       duplicates |= i > 0 && order_.Equal(entries_[i].key, entries_[i - 1].key);
     }
     EXPECT_EQ((block_.flags() & kBlockHasTombstones) != 0, tombstones);
@@ -163,23 +163,24 @@ class Model {
     ASSERT_LT(i, entries_.size());
     ASSERT_TRUE(it.Valid());
     ASSERT_EQ(it.key(), entries_[i].key) << i;
-    ASSERT_EQ(it.tag(), entries_[i].tag) << i;
+    ASSERT_EQ(it.trailer(), entries_[i].trailer) << i;
     ASSERT_EQ(it.value(), entries_[i].value) << i;
   }
 
-  void CheckSeeks(const std::string& key, Tag tag) const {
-    const size_t at = LowerBound(key, tag);
-    ASSERT_EQ(block_.LowerBound(key, tag, order_), at) << testing::PrintToString(key) << "@" << tag;
+  void CheckSeeks(const std::string& key, Trailer trailer) const {
+    const size_t at = LowerBound(key, trailer);
+    ASSERT_EQ(block_.LowerBound(key, trailer, order_), at)
+        << testing::PrintToString(key) << "@" << trailer;
     BlockIterator it(order_);
     it.SetBlock(block_);
-    it.Seek(key, tag);
+    it.Seek(key, trailer);
     ASSERT_EQ(it.Valid(), at < entries_.size());
     if (it.Valid()) {
       ASSERT_NO_FATAL_FAILURE(ExpectAt(it, at));
     }
-    it.SeekForPrev(key, tag);
-    const bool exact =
-        at < entries_.size() && entries_[at].tag == tag && order_.Equal(entries_[at].key, key);
+    it.SeekForPrev(key, trailer);
+    const bool exact = at < entries_.size() && entries_[at].trailer == trailer &&
+                       order_.Equal(entries_[at].key, key);
     const size_t before = exact ? at : at - 1;  // wraps where there is none
     ASSERT_EQ(it.Valid(), before < entries_.size());
     if (it.Valid()) {
@@ -194,7 +195,7 @@ class Model {
     for (const Entry& entry : entries_) {
       if (!order_.Equal(entry.key, key)) continue;
       continues = &entry == &entries_.back();
-      if (expected.Step(entry.tag, entry.value) == KeyFold::State::kMore) continue;
+      if (expected.Step(entry.trailer, entry.value) == KeyFold::State::kMore) continue;
       decided = &entry;
       continues = false;
       break;
@@ -205,14 +206,14 @@ class Model {
         << testing::PrintToString(key) << " at " << sequence;
     ASSERT_EQ(fold.state(), expected.state());
     if (decided == nullptr) return;
-    ASSERT_EQ(fold.kind(), TagKind(decided->tag));
+    ASSERT_EQ(fold.kind(), TrailerKind(decided->trailer));
     if (fold.state() == KeyFold::State::kValue) {
       ASSERT_EQ(fold.value(), decided->value);
     }
   }
 
-  // An entry's key or something near it; a tag at or beside the entry's, or at an end.
-  std::pair<std::string, Tag> RandomTarget(std::mt19937_64& random) const {
+  // An entry's key or something near it; a trailer at or beside the entry's, or at an end.
+  std::pair<std::string, Trailer> RandomTarget(std::mt19937_64& random) const {
     const Entry& entry = entries_[random() % entries_.size()];
     std::string key = entry.key;
     switch (random() % 8) {
@@ -234,10 +235,14 @@ class Model {
       default:
         break;
     }
-    const Tag tags[] = {entry.tag, entry.tag + 1, entry.tag == 0 ? 0 : entry.tag - 1,
-                        0,         ~Tag{0},       SeekTag(TagSequence(entry.tag)),
-                        random()};
-    return {key, tags[random() % std::size(tags)]};
+    const Trailer trailers[] = {entry.trailer,
+                                entry.trailer + 1,
+                                entry.trailer == 0 ? 0 : entry.trailer - 1,
+                                0,
+                                ~Trailer{0},
+                                SeekTrailer(TrailerSequence(entry.trailer)),
+                                random()};
+    return {key, trailers[random() % std::size(trailers)]};
   }
 
   std::vector<Entry> entries_;
@@ -258,18 +263,20 @@ struct Shape {
   std::string name;
   size_t count;
   std::function<std::string(std::mt19937_64&)> key;
-  std::function<Tag(std::mt19937_64&)> tag;
+  std::function<Trailer(std::mt19937_64&)> trailer;
   std::function<std::string(std::mt19937_64&)> value;
 };
 
-Tag AnyTag(std::mt19937_64& random) {
-  return MakeTag(1 + random() % 1000, random() % 4 == 0 ? Kind::kDelete : Kind::kValue);
+Trailer AnyTrailer(std::mt19937_64& random) {
+  return MakeTrailer(1 + random() % 1000, random() % 4 == 0 ? Kind::kDelete : Kind::kValue);
 }
-Tag PutTag(std::mt19937_64& random) { return MakeTag(1 + random() % 100'000, Kind::kValue); }
-Tag ZeroTag(std::mt19937_64&) { return MakeTag(0, Kind::kValue); }
-Tag DeleteTag(std::mt19937_64& random) { return MakeTag(random() % 3, Kind::kDelete); }
-Tag WideTag(std::mt19937_64& random) {
-  return MakeTag(random() & kMaxSequenceNumber, static_cast<Kind>(random() % kKindCount));
+Trailer PutTrailer(std::mt19937_64& random) {
+  return MakeTrailer(1 + random() % 100'000, Kind::kValue);
+}
+Trailer ZeroTrailer(std::mt19937_64&) { return MakeTrailer(0, Kind::kValue); }
+Trailer DeleteTrailer(std::mt19937_64& random) { return MakeTrailer(random() % 3, Kind::kDelete); }
+Trailer WideTrailer(std::mt19937_64& random) {
+  return MakeTrailer(random() & kMaxSequenceNumber, static_cast<Kind>(random() % kKindCount));
 }
 
 std::vector<Shape> Shapes() {
@@ -282,46 +289,52 @@ std::vector<Shape> Shapes() {
     return std::string(16 - digits.size(), '0') + digits;
   };
   return {
-      {"fixed 16-byte keys", 70, key16, PutTag, fixed_value},
-      {"fixed keys, last level", 300, key16, ZeroTag, fixed_value},
-      {"random 16-byte keys", 70, [](R& r) { return RandomString(r, 16, ""); }, AnyTag, any_value},
-      {"one-byte keys", 200, [](R& r) { return RandomString(r, 1, ""); }, AnyTag, any_value},
-      {"empty key alone", 1, [](R&) { return std::string(); }, AnyTag, any_value},
-      {"empty key, many versions", 40, [](R&) { return std::string(); }, AnyTag, any_value},
-      {"empty and short keys", 60, [](R& r) { return RandomString(r, r() % 4, "ab"); }, AnyTag,
+      {"fixed 16-byte keys", 70, key16, PutTrailer, fixed_value},
+      {"fixed keys, last level", 300, key16, ZeroTrailer, fixed_value},
+      {"random 16-byte keys", 70, [](R& r) { return RandomString(r, 16, ""); }, AnyTrailer,
        any_value},
-      {"keys of zeros", 60, [](R& r) { return std::string(r() % 30, '\0'); }, AnyTag, any_value},
-      {"keys of 0xff", 60, [](R& r) { return std::string(r() % 30, '\xff'); }, AnyTag, any_value},
-      {"variable keys", 150, [](R& r) { return RandomString(r, r() % 40, ""); }, AnyTag, any_value},
+      {"one-byte keys", 200, [](R& r) { return RandomString(r, 1, ""); }, AnyTrailer, any_value},
+      {"empty key alone", 1, [](R&) { return std::string(); }, AnyTrailer, any_value},
+      {"empty key, many versions", 40, [](R&) { return std::string(); }, AnyTrailer, any_value},
+      {"empty and short keys", 60, [](R& r) { return RandomString(r, r() % 4, "ab"); }, AnyTrailer,
+       any_value},
+      {"keys of zeros", 60, [](R& r) { return std::string(r() % 30, '\0'); }, AnyTrailer,
+       any_value},
+      {"keys of 0xff", 60, [](R& r) { return std::string(r() % 30, '\xff'); }, AnyTrailer,
+       any_value},
+      {"variable keys", 150, [](R& r) { return RandomString(r, r() % 40, ""); }, AnyTrailer,
+       any_value},
       {"variable keys, long prefix", 150,
-       [](R& r) { return "tenant/42/users/" + RandomString(r, r() % 20, "abc"); }, AnyTag,
+       [](R& r) { return "tenant/42/users/" + RandomString(r, r() % 20, "abc"); }, AnyTrailer,
        any_value},
       {"common prefix and suffix", 150,
-       [](R& r) { return "user" + RandomString(r, 5, "0123") + "@example.com"; }, AnyTag,
+       [](R& r) { return "user" + RandomString(r, 5, "0123") + "@example.com"; }, AnyTrailer,
        any_value},
-      {"long equal heads", 150,
+      {"long equal abbreviated_keys", 150,
        [](R& r) { return RandomString(r, 1, "ab") + "........" + RandomString(r, 3, "01"); },
-       AnyTag, any_value},
-      {"variable keys, equal heads", 150,
+       AnyTrailer, any_value},
+      {"variable keys, equal abbreviated_keys", 150,
        [](R& r) { return RandomString(r, 1, "ab") + "........" + RandomString(r, r() % 9, "01"); },
-       AnyTag, any_value},
+       AnyTrailer, any_value},
       {"overlapping prefix and suffix", 2,
-       [](R& r) { return std::string(r() % 2 == 0 ? "aaa" : "aba"); }, AnyTag, any_value},
-      {"one key, many versions", 250, [](R&) { return std::string("counter"); }, AnyTag, any_value},
-      {"few keys, many versions", 250, [](R& r) { return RandomString(r, 2, "xyz"); }, AnyTag,
+       [](R& r) { return std::string(r() % 2 == 0 ? "aaa" : "aba"); }, AnyTrailer, any_value},
+      {"one key, many versions", 250, [](R&) { return std::string("counter"); }, AnyTrailer,
        any_value},
-      {"all deleted, no values", 60, key16, DeleteTag, no_value},
-      {"no values", 60, key16, PutTag, no_value},
-      {"every kind, wide sequences", 100, key16, WideTag, any_value},
+      {"few keys, many versions", 250, [](R& r) { return RandomString(r, 2, "xyz"); }, AnyTrailer,
+       any_value},
+      {"all deleted, no values", 60, key16, DeleteTrailer, no_value},
+      {"no values", 60, key16, PutTrailer, no_value},
+      {"every kind, wide sequences", 100, key16, WideTrailer, any_value},
       {"64 KiB keys", 6,
-       [](R& r) { return std::string(65'530, 'k') + RandomString(r, r() % 7, "pq"); }, AnyTag,
+       [](R& r) { return std::string(65'530, 'k') + RandomString(r, r() % 7, "pq"); }, AnyTrailer,
        any_value},
-      {"64 KiB keys without prefix", 6, [](R& r) { return RandomString(r, 65'536, ""); }, AnyTag,
-       any_value},
-      {"big values", 4, key16, PutTag, [](R& r) { return RandomString(r, r() % 300'000, "v"); }},
-      {"many small entries", 1000, [](R& r) { return RandomString(r, 3, ""); }, AnyTag,
+      {"64 KiB keys without prefix", 6, [](R& r) { return RandomString(r, 65'536, ""); },
+       AnyTrailer, any_value},
+      {"big values", 4, key16, PutTrailer,
+       [](R& r) { return RandomString(r, r() % 300'000, "v"); }},
+      {"many small entries", 1000, [](R& r) { return RandomString(r, 3, ""); }, AnyTrailer,
        [](R& r) { return RandomString(r, 1, ""); }},
-      {"a giant value alone", 1, key16, PutTag, [](R&) { return std::string(2'000'000, 'G'); }},
+      {"a giant value alone", 1, key16, PutTrailer, [](R&) { return std::string(2'000'000, 'G'); }},
   };
 }
 
@@ -334,12 +347,12 @@ void CheckShapes(const KeyOrder& order) {
       std::vector<Entry> entries;
       for (size_t i = 0; i < shape.count; ++i) {
         std::string key = shape.key(random);
-        const Tag tag = shape.tag(random);
-        entries.push_back({std::move(key), tag, shape.value(random)});
+        const Trailer trailer = shape.trailer(random);
+        entries.push_back({std::move(key), trailer, shape.value(random)});
       }
       // No two entries of a tree have the same key and sequence number.
       std::map<std::pair<std::string, SequenceNumber>, Entry> distinct;
-      for (Entry& entry : entries) distinct[{entry.key, TagSequence(entry.tag)}] = entry;
+      for (Entry& entry : entries) distinct[{entry.key, TrailerSequence(entry.trailer)}] = entry;
       entries.clear();
       for (auto& [unused, entry] : distinct) entries.push_back(entry);
       const Model model(std::move(entries), order);
@@ -356,9 +369,9 @@ TEST(Block, AgreesWithAVectorWhereDifferentBytesAreEqual) { CheckShapes(KeyOrder
 
 TEST(Block, FindsAnotherSpellingWhereDifferentBytesAreEqual) {
   const KeyOrder order(&kCaseless);
-  const std::string bytes = Build(
-      {{"Alpha", MakeTag(7, Kind::kValue), "new"}, {"aLPHA", MakeTag(5, Kind::kValue), "old"}},
-      order);
+  const std::string bytes = Build({{"Alpha", MakeTrailer(7, Kind::kValue), "new"},
+                                   {"aLPHA", MakeTrailer(5, Kind::kValue), "old"}},
+                                  order);
   const Block block = *Block::Parse(bytes);
   EXPECT_TRUE(block.has_duplicates());
   KeyFold fold(6);
@@ -377,9 +390,9 @@ TEST(Block, StoresKeysWholeWhenTheOrderIsNotBytewise) {
 
 TEST(Block, SaysThatVersionsMayContinueWhenTheLastEntryIsTheKeysAndTooNew) {
   const KeyOrder order(BytewiseComparator());
-  const std::string bytes = Build({{"a", MakeTag(3, Kind::kValue), "1"},
-                                   {"b", MakeTag(9, Kind::kValue), "2"},
-                                   {"b", MakeTag(8, Kind::kValue), "3"}},
+  const std::string bytes = Build({{"a", MakeTrailer(3, Kind::kValue), "1"},
+                                   {"b", MakeTrailer(9, Kind::kValue), "2"},
+                                   {"b", MakeTrailer(8, Kind::kValue), "3"}},
                                   order);
   const Block block = *Block::Parse(bytes);
   KeyFold too_new(7);
@@ -398,7 +411,7 @@ TEST(Block, SaysThatVersionsMayContinueWhenTheLastEntryIsTheKeysAndTooNew) {
 
 TEST(Block, AnswersUnsupportedForAKindOfALaterRelease) {
   const KeyOrder order(BytewiseComparator());
-  const std::string bytes = Build({{"k", MakeTag(3, Kind::kMerge), "operand"}}, order);
+  const std::string bytes = Build({{"k", MakeTrailer(3, Kind::kMerge), "operand"}}, order);
   const Block block = *Block::Parse(bytes);
   KeyFold fold(9);
   EXPECT_FALSE(block.Get(LookupKey("k", 9, order), order, &fold));
@@ -411,7 +424,7 @@ TEST(Block, TakesFewBytesBesideKeysAndValues) {
   std::vector<Entry> entries;
   for (int i = 0; i < 70; ++i) {
     entries.push_back({"key000000" + std::to_string(1'000'000 + 37 * i),
-                       MakeTag(static_cast<SequenceNumber>(1'000'000 + i * 100), Kind::kValue),
+                       MakeTrailer(static_cast<SequenceNumber>(1'000'000 + i * 100), Kind::kValue),
                        std::string(100, 'v')});
   }
   // Header and prefix once; an entry is a fingerprint, 4 bytes of key, 2 of sequence, its value.
@@ -425,9 +438,9 @@ TEST(Block, LooksAsTheExampleInTheFormatSays) {
       0x02, 0,   0,   0,   0x10, 1,    0,    1,   0x01, 0, 0, 0, 0x05, 0, 0,   0,   0,  0, 0, 0,
       0x01, 0,   0,   0,   0x03, 0,    0,    0,   0,    0, 0, 0, 0x05, 0, 0,   0,   0,  0, 0, 0,
       'u',  's', 'e', 'r', '1',  0x36, 0xdf, '0', '2',  2, 0, 0, 1,    3, 'x', 'y', 'z'};
-  const std::string bytes =
-      Build({{"user10", MakeTag(7, Kind::kValue), "x"}, {"user12", MakeTag(5, Kind::kValue), "yz"}},
-            KeyOrder(BytewiseComparator()));
+  const std::string bytes = Build({{"user10", MakeTrailer(7, Kind::kValue), "x"},
+                                   {"user12", MakeTrailer(5, Kind::kValue), "yz"}},
+                                  KeyOrder(BytewiseComparator()));
   EXPECT_EQ(bytes, std::string(std::begin(kExample), std::end(kExample)));
 }
 
@@ -446,8 +459,8 @@ TEST(BlockBuilder, StartsAfreshAfterReset) {
   for (int round = 0; round < 3; ++round) {
     EXPECT_TRUE(builder.empty());
     const std::string big(round == 1 ? 3'000'000 : 10, 'x');
-    builder.Add("first" + std::to_string(round), MakeTag(2, Kind::kDelete), "", 1);
-    builder.Add("second", MakeTag(1, Kind::kValue), big, 2);
+    builder.Add("first" + std::to_string(round), MakeTrailer(2, Kind::kDelete), "", 1);
+    builder.Add("second", MakeTrailer(1, Kind::kValue), big, 2);
     EXPECT_EQ(builder.first_key(), "first" + std::to_string(round));
     EXPECT_EQ(builder.last_key(), "second");
     EXPECT_GE(builder.EstimatedSize(), big.size());
@@ -457,7 +470,7 @@ TEST(BlockBuilder, StartsAfreshAfterReset) {
     EXPECT_EQ(builder.flags(), kBlockHasTombstones | kBlockHasFingerprints | kBlockHasKinds);
     builder.Reset();
   }
-  builder.Add("k", MakeTag(0, Kind::kValue), "v", 1);
+  builder.Add("k", MakeTrailer(0, Kind::kValue), "v", 1);
   builder.Finish();
   EXPECT_EQ(builder.flags(), kBlockSequencesZero | kBlockHasFingerprints);
 }
@@ -467,7 +480,7 @@ TEST(BlockBuilder, EstimatesTheSizeWithinATenth) {
   BlockBuilder builder(order);
   for (int i = 0; i < 70; ++i) {
     const std::string key = "key000000" + std::to_string(1'000'000 + 37 * i);
-    builder.Add(key, MakeTag(100, Kind::kValue), std::string(100, 'v'), HashKey(key));
+    builder.Add(key, MakeTrailer(100, Kind::kValue), std::string(100, 'v'), HashKey(key));
   }
   const auto estimate = static_cast<double>(builder.EstimatedSize());
   const auto size = static_cast<double>(builder.Finish().size());
@@ -535,13 +548,13 @@ size_t Exercise(const Block& block, const KeyOrder& order) {
   for (it.SeekToFirst(); it.Valid(); it.Next()) {
     take(it.key());
     take(it.value());
-    sum += it.tag();
+    sum += it.trailer();
   }
   for (const std::string_view key : {"", "a", "key", "key05", "key05zzzzzzzzzzzzzz", "\xff\xff"}) {
-    for (const Tag tag : {Tag{0}, MakeTag(5, Kind::kValue), ~Tag{0}}) {
-      it.Seek(key, tag);
+    for (const Trailer trailer : {Trailer{0}, MakeTrailer(5, Kind::kValue), ~Trailer{0}}) {
+      it.Seek(key, trailer);
       if (it.Valid()) take(it.key());
-      it.SeekForPrev(key, tag);
+      it.SeekForPrev(key, trailer);
       if (it.Valid()) take(it.value());
     }
     KeyFold fold(6);
@@ -553,14 +566,14 @@ size_t Exercise(const Block& block, const KeyOrder& order) {
 
 std::vector<std::string> SmallBlocks() {
   const KeyOrder order(BytewiseComparator());
-  const auto put = [](SequenceNumber sequence) { return MakeTag(sequence, Kind::kValue); };
+  const auto put = [](SequenceNumber sequence) { return MakeTrailer(sequence, Kind::kValue); };
   std::vector<Entry> fixed, variable, versions;
   for (int i = 0; i < 12; ++i) {
     const std::string number = std::to_string(10 + i);
     fixed.push_back({"key" + number + "end", put(static_cast<uint64_t>(i) * 40), "value"});
     variable.push_back(
         {"key" + number + std::string(static_cast<size_t>(i), '-'),
-         MakeTag(static_cast<uint64_t>(i), i % 3 == 0 ? Kind::kDelete : Kind::kValue),
+         MakeTrailer(static_cast<uint64_t>(i), i % 3 == 0 ? Kind::kDelete : Kind::kValue),
          std::string(static_cast<size_t>(i) * 2, 'v')});
     versions.push_back({"key", put(static_cast<uint64_t>(1'000'000 - i * 70'000)), ""});
   }
@@ -646,7 +659,8 @@ TEST(BlockParse, RejectsMoreEntriesThanBytes) {
 TEST(BlockParse, RejectsBoundsThatDoNotReachTheEnd) {
   const KeyOrder order(BytewiseComparator());
   std::string bytes =
-      Build({{"a", MakeTag(1, Kind::kValue), "12"}, {"b", MakeTag(1, Kind::kValue), "345"}}, order);
+      Build({{"a", MakeTrailer(1, Kind::kValue), "12"}, {"b", MakeTrailer(1, Kind::kValue), "345"}},
+            order);
   char& last_bound = bytes[bytes.size() - 6];
   ASSERT_EQ(last_bound, 5);
   last_bound = 4;
@@ -655,8 +669,8 @@ TEST(BlockParse, RejectsBoundsThatDoNotReachTheEnd) {
 
 TEST(BlockParse, RejectsASequenceNumberAbove56Bits) {
   const KeyOrder order(BytewiseComparator());
-  std::string bytes =
-      Build({{"a", MakeTag(1, Kind::kValue), ""}, {"b", MakeTag(200, Kind::kValue), ""}}, order);
+  std::string bytes = Build(
+      {{"a", MakeTrailer(1, Kind::kValue), ""}, {"b", MakeTrailer(200, Kind::kValue), ""}}, order);
   ASSERT_TRUE(Block::Parse(bytes).ok());
   StoreFixed64(bytes.data() + 32, kMaxSequenceNumber - 198);
   EXPECT_EQ(Block::Parse(bytes).status().code(), absl::StatusCode::kDataLoss);

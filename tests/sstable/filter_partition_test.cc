@@ -1,4 +1,4 @@
-#include "sstable/filter_partition.h"
+#include "sstable/block/filter_partition.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "sstable/index_partition.h"
+#include "sstable/block/index_partition.h"
 
 #include <gtest/gtest.h>
 
@@ -94,9 +94,9 @@ std::vector<Shape> Shapes() {
       {"random bytes", [](R& r) { return RandomString(r, 16, ""); }},
       {"short", [](R& r) { return RandomString(r, r() % 4, "ab"); }},
       {"zeros", [](R& r) { return std::string(r() % 20, '\0'); }},
-      {"largest heads", [](R& r) { return std::string(r() % 20, '\xff'); }},
+      {"largest abbreviated_keys", [](R& r) { return std::string(r() % 20, '\xff'); }},
       {"common prefix", [](R& r) { return "tenant/1/" + RandomString(r, r() % 12, "xyz"); }},
-      {"equal heads",
+      {"equal abbreviated_keys",
        [](R& r) { return RandomString(r, 1, "ab") + "-------" + RandomString(r, r() % 5, "01"); }},
       {"long", [](R& r) { return RandomString(r, 2'000 + r() % 100, "q"); }},
       {"all equal", [](R&) { return std::string("same"); }},
@@ -169,11 +169,11 @@ TEST(IndexBuilder, StartsAfreshAfterFinish) {
 std::vector<std::string> SmallIndexes() {
   std::vector<std::string> keys;
   for (int i = 0; i < 20; ++i) keys.push_back("key" + std::to_string(100 + i * 7));
-  std::vector<std::string> equal_heads;
-  for (int i = 0; i < 20; ++i) equal_heads.push_back("a-------" + std::to_string(i));
-  equal_heads.push_back("b");
+  std::vector<std::string> equal_abbreviated;
+  for (int i = 0; i < 20; ++i) equal_abbreviated.push_back("a-------" + std::to_string(i));
+  equal_abbreviated.push_back("b");
   std::vector<std::string> one = {""};
-  return {Build(&keys, kBytewiseOrder), Build(&equal_heads, kBytewiseOrder),
+  return {Build(&keys, kBytewiseOrder), Build(&equal_abbreviated, kBytewiseOrder),
           Build(&one, kBytewiseOrder)};
 }
 

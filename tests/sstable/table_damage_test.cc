@@ -1,7 +1,7 @@
 // Damaged, hostile and failing files: a right answer or an error that names the file, and nothing
 // else, ever.
 #include "env/testing/fault_file_system.h"
-#include "sstable/index_partition.h"
+#include "sstable/block/index_partition.h"
 #include "sstable/table/table_file.h"
 #include "sstable/table/table_format.h"
 #include "tests/sstable/table_support.h"
@@ -43,7 +43,7 @@ void ReadAll(TestTable* table, const std::vector<OwnedEntry>& entries, Answers a
     return;
   }
   for (const OwnedEntry& entry : entries) {
-    const SequenceNumber sequence = TagSequence(entry.tag);
+    const SequenceNumber sequence = TrailerSequence(entry.trailer);
     const auto found = FindInTable(**reader, table->order(), entry.key, sequence);
     ASSERT_TRUE(RightOrDamaged(found.status()));
     if (!found.ok()) {
@@ -145,7 +145,7 @@ TEST(TableDamage, SwappedBlocksAreCaughtWithTheKeysThatTheyHide) {
   table.options().block_size = 400;
   std::vector<OwnedEntry> entries;
   for (int i = 100; i < 200; ++i) {
-    entries.push_back({"key" + std::to_string(i), MakeTag(3, Kind::kValue), "value"});
+    entries.push_back({"key" + std::to_string(i), MakeTrailer(3, Kind::kValue), "value"});
   }
   ASSERT_TRUE(table.Write(entries).ok());
   size_t second = 0;
@@ -344,10 +344,10 @@ TEST(TableDamage, ABuilderStopsAtTheFirstErrorOfItsFile) {
     TableBuilderOptions options;
     options.path = kTestPath;
     TableBuilder builder(options, faults.CreateWritable(kTestPath).value());
-    ASSERT_TRUE(builder.Add("a", MakeTag(1, Kind::kValue), "").ok());
+    ASSERT_TRUE(builder.Add("a", MakeTrailer(1, Kind::kValue), "").ok());
     EXPECT_TRUE(absl::IsUnavailable(builder.Finish().status()));
     EXPECT_TRUE(absl::IsUnavailable(builder.Finish().status()));
-    EXPECT_TRUE(absl::IsUnavailable(builder.Add("b", MakeTag(1, Kind::kValue), "")));
+    EXPECT_TRUE(absl::IsUnavailable(builder.Add("b", MakeTrailer(1, Kind::kValue), "")));
     EXPECT_LE(faults.Calls(env::OperationKind::kAppend), 1u);
     EXPECT_LE(faults.Calls(env::OperationKind::kSync), 1u);
   }

@@ -18,14 +18,15 @@ namespace {
 // Written out, not drawn: these must be the same for ever.
 std::vector<OwnedEntry> GoldenEntries() {
   std::vector<OwnedEntry> entries;
-  entries.push_back({"", MakeTag(1, Kind::kValue), "the empty key"});
+  entries.push_back({"", MakeTrailer(1, Kind::kValue), "the empty key"});
   for (uint64_t i = 0; i < 300; ++i) {
     const std::string key = "key" + std::to_string(1000 + i);
-    if (i % 7 == 0) entries.push_back({key, MakeTag(2000 + i, Kind::kDelete), ""});
-    entries.push_back({key, MakeTag(1000 + i, Kind::kValue), std::string(i % 50, 'v')});
-    if (i % 5 == 0) entries.push_back({key, MakeTag(i + 1, Kind::kValue), "older"});
+    if (i % 7 == 0) entries.push_back({key, MakeTrailer(2000 + i, Kind::kDelete), ""});
+    entries.push_back({key, MakeTrailer(1000 + i, Kind::kValue), std::string(i % 50, 'v')});
+    if (i % 5 == 0) entries.push_back({key, MakeTrailer(i + 1, Kind::kValue), "older"});
   }
-  entries.push_back({std::string(1000, 'z'), MakeTag(77, Kind::kValue), std::string(5000, 'Z')});
+  entries.push_back(
+      {std::string(1000, 'z'), MakeTrailer(77, Kind::kValue), std::string(5000, 'Z')});
   return entries;
 }
 
@@ -56,7 +57,7 @@ void WriteGolden(const Golden& golden) {
   ASSERT_TRUE(file.ok()) << file.status();
   TableBuilder builder(options, std::move(*file));
   for (const OwnedEntry& entry : GoldenEntries()) {
-    ASSERT_TRUE(builder.Add(entry.key, entry.tag, entry.value).ok());
+    ASSERT_TRUE(builder.Add(entry.key, entry.trailer, entry.value).ok());
   }
   const auto summary = builder.Finish();
   ASSERT_TRUE(summary.ok()) << summary.status();

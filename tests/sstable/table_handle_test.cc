@@ -1,5 +1,5 @@
 // Table handles: tables opened once, at their first use, by whoever comes first.
-#include "sstable/table_handle.h"
+#include "sstable/table/table_handle.h"
 
 #include <atomic>
 #include <cerrno>
@@ -14,7 +14,7 @@ namespace {
 class TableHandleTest : public ::testing::Test {
  protected:
   TableHandleTest() : base_(&table_.file_system(), [](FileSystem*) {}), faults_(base_) {
-    EXPECT_TRUE(table_.Write({{"a", MakeTag(1, Kind::kValue), "1"}}).ok());
+    EXPECT_TRUE(table_.Write({{"a", MakeTrailer(1, Kind::kValue), "1"}}).ok());
     directory_.file_system = &faults_;
     directory_.path = "/";
     directory_.cache = &table_.cache();

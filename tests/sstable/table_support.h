@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "env/testing/mem_file_system.h"
-#include "sstable/block_cache.h"
-#include "sstable/table_builder.h"
-#include "sstable/table_reader.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/table/table_builder.h"
+#include "sstable/table/table_reader.h"
 #include "tests/support/vector_iterator.h"
 #include "util/epoch.h"
 
@@ -52,7 +52,7 @@ class CaselessOrder final : public Comparator {
 
 inline void SortEntries(const KeyOrder& order, std::vector<OwnedEntry>* entries) {
   const auto compare = [&order](const OwnedEntry& a, const OwnedEntry& b) {
-    return order.CompareEntries(a.key, a.tag, b.key, b.tag);
+    return order.CompareEntries(a.key, a.trailer, b.key, b.trailer);
   };
   std::sort(entries->begin(), entries->end(),
             [&](const OwnedEntry& a, const OwnedEntry& b) { return compare(a, b) < 0; });
@@ -88,7 +88,8 @@ inline std::vector<OwnedEntry> RandomEntries(const Shape& shape, const KeyOrder&
   for (OwnedEntry& entry : entries) {
     entry.key = RandomKey(shape, random() % shape.keys);
     const bool is_delete = double(random() % 1000) < shape.tombstones * 1000;
-    entry.tag = MakeTag(1 + random() % (4 * shape.count), is_delete ? Kind::kDelete : Kind::kValue);
+    entry.trailer =
+        MakeTrailer(1 + random() % (4 * shape.count), is_delete ? Kind::kDelete : Kind::kValue);
     if (!is_delete) {
       entry.value = std::to_string(random());
       entry.value.resize(random() % (shape.value_size + 1), 'v');
@@ -99,7 +100,7 @@ inline std::vector<OwnedEntry> RandomEntries(const Shape& shape, const KeyOrder&
   std::vector<OwnedEntry> unique;
   for (OwnedEntry& entry : entries) {
     if (!unique.empty() && order.Equal(unique.back().key, entry.key) &&
-        TagSequence(unique.back().tag) == TagSequence(entry.tag)) {
+        TrailerSequence(unique.back().trailer) == TrailerSequence(entry.trailer)) {
       continue;
     }
     unique.push_back(std::move(entry));
@@ -127,7 +128,7 @@ class TestTable {
     if (!file.ok()) return file.status();
     TableBuilder builder(options_, std::move(*file));
     for (const OwnedEntry& entry : entries) {
-      const absl::Status status = builder.Add(entry.key, entry.tag, entry.value);
+      const absl::Status status = builder.Add(entry.key, entry.trailer, entry.value);
       if (!status.ok()) return status;
     }
     auto summary = builder.Finish();
@@ -190,26 +191,26 @@ inline Found FindInEntries(const std::vector<OwnedEntry>& entries, const KeyOrde
                            std::string_view key, SequenceNumber sequence) {
   const auto at =
       std::partition_point(entries.begin(), entries.end(), [&](const OwnedEntry& entry) {
-        return order.CompareEntries(entry.key, entry.tag, key, SeekTag(sequence)) < 0;
+        return order.CompareEntries(entry.key, entry.trailer, key, SeekTrailer(sequence)) < 0;
       });
   if (at == entries.end() || !order.Equal(at->key, key)) return {};
-  if (TagKind(at->tag) == Kind::kDelete) return {KeyFold::State::kDeleted, ""};
+  if (TrailerKind(at->trailer) == Kind::kDelete) return {KeyFold::State::kDeleted, ""};
   return {KeyFold::State::kValue, at->value};
 }
 
 inline absl::StatusOr<Found> FindInTable(const TableReader& reader, const KeyOrder& order,
                                          std::string_view key, SequenceNumber sequence,
-                                         const TableReadOptions& options = {}) {
+                                         CacheFill fill = CacheFill::kYes) {
   const LookupKey lookup(key, sequence, order);
   KeyFold fold(sequence);
   PinnedValue value;
-  const absl::Status status = reader.Get(lookup, options, &fold, &value);
+  const absl::Status status = reader.Get(lookup, fill, &fold, &value);
   if (!status.ok()) return status;
   return Found{fold.state(), value.ToString()};
 }
 
 inline OwnedEntry EntryOf(const InternalIterator& iterator) {
-  return {std::string(iterator.key()), iterator.tag(), std::string(iterator.value())};
+  return {std::string(iterator.key()), iterator.trailer(), std::string(iterator.value())};
 }
 
 inline ::testing::AssertionResult StandsAt(const InternalIterator& iterator,
@@ -221,12 +222,13 @@ inline ::testing::AssertionResult StandsAt(const InternalIterator& iterator,
   }
   if (!iterator.Valid()) return ::testing::AssertionFailure() << "stands nowhere";
   const OwnedEntry& expected = entries[index];
-  if (iterator.key() == expected.key && iterator.tag() == expected.tag &&
+  if (iterator.key() == expected.key && iterator.trailer() == expected.trailer &&
       iterator.value() == expected.value) {
     return ::testing::AssertionSuccess();
   }
-  return ::testing::AssertionFailure() << "stands at " << iterator.key() << "@" << iterator.tag()
-                                       << ", expected " << expected.key << "@" << expected.tag;
+  return ::testing::AssertionFailure()
+         << "stands at " << iterator.key() << "@" << iterator.trailer() << ", expected "
+         << expected.key << "@" << expected.trailer;
 }
 
 // Every kind of move, against the entries.
@@ -247,23 +249,25 @@ inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEnt
   std::mt19937_64 random(seed);
   for (int round = 0; round < rounds; ++round) {
     std::string key = entries[random() % entries.size()].key;
-    Tag tag = entries[random() % entries.size()].tag;
+    Trailer trailer = entries[random() % entries.size()].trailer;
     if (random() % 4 == 0) key.push_back(static_cast<char>(random()));
     if (random() % 4 == 0 && !key.empty()) key.back() = static_cast<char>(random());
-    if (random() % 4 == 0) tag = random() % 2 == 0 ? 0 : ~Tag{0};
-    const auto at = static_cast<size_t>(
-        std::partition_point(entries.begin(), entries.end(),
-                             [&](const OwnedEntry& entry) {
-                               return order.CompareEntries(entry.key, entry.tag, key, tag) < 0;
-                             }) -
-        entries.begin());
+    if (random() % 4 == 0) trailer = random() % 2 == 0 ? 0 : ~Trailer{0};
+    const auto at = static_cast<size_t>(std::partition_point(entries.begin(), entries.end(),
+                                                             [&](const OwnedEntry& entry) {
+                                                               return order.CompareEntries(
+                                                                          entry.key, entry.trailer,
+                                                                          key, trailer) < 0;
+                                                             }) -
+                                        entries.begin());
     if (random() % 2 == 0) {
-      iterator->Seek(key, tag);
+      iterator->Seek(key, trailer);
       index = at;
     } else {
-      iterator->SeekForPrev(key, tag);
-      const bool hit = at < entries.size() &&
-                       order.CompareEntries(entries[at].key, entries[at].tag, key, tag) == 0;
+      iterator->SeekForPrev(key, trailer);
+      const bool hit =
+          at < entries.size() &&
+          order.CompareEntries(entries[at].key, entries[at].trailer, key, trailer) == 0;
       index = hit ? at : at - 1;  // before the first entry: SIZE_MAX, nowhere
     }
     ASSERT_TRUE(StandsAt(*iterator, entries, index)) << "round " << round;
@@ -282,17 +286,17 @@ inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEnt
 
 // Point reads of present and absent keys at many sequence numbers, against the entries.
 inline void CheckReads(const TableReader& reader, const std::vector<OwnedEntry>& entries,
-                       const KeyOrder& order, const TableReadOptions& options = {}) {
+                       const KeyOrder& order, CacheFill fill = CacheFill::kYes) {
   for (size_t i = 0; i < entries.size(); ++i) {
-    const SequenceNumber sequence = TagSequence(entries[i].tag);
+    const SequenceNumber sequence = TrailerSequence(entries[i].trailer);
     for (const SequenceNumber at : {kMaxSequenceNumber, sequence, sequence - 1}) {
-      const absl::StatusOr<Found> found = FindInTable(reader, order, entries[i].key, at, options);
+      const absl::StatusOr<Found> found = FindInTable(reader, order, entries[i].key, at, fill);
       ASSERT_TRUE(found.ok()) << found.status();
       ASSERT_EQ(*found, FindInEntries(entries, order, entries[i].key, at)) << entries[i].key;
     }
     const std::string absent = entries[i].key + '\x01';
     const absl::StatusOr<Found> found =
-        FindInTable(reader, order, absent, kMaxSequenceNumber, options);
+        FindInTable(reader, order, absent, kMaxSequenceNumber, fill);
     ASSERT_TRUE(found.ok()) << found.status();
     ASSERT_EQ(*found, FindInEntries(entries, order, absent, kMaxSequenceNumber)) << absent;
   }

@@ -13,7 +13,7 @@ const ReverseOrder kReverse;
 const CaselessOrder kCaseless;
 
 void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& entries,
-                   const KeyOrder& order, const TableReadOptions& options) {
+                   const KeyOrder& order, CacheFill fill) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 20; ++round) {
     std::vector<std::string> keys(40);
@@ -21,9 +21,9 @@ void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& ent
       key = entries[random() % entries.size()].key;
       if (random() % 4 == 0) key.push_back('!');
     }
-    const SequenceNumber sequence = random() % 2 == 0
-                                        ? kMaxSequenceNumber
-                                        : TagSequence(entries[random() % entries.size()].tag);
+    const SequenceNumber sequence =
+        random() % 2 == 0 ? kMaxSequenceNumber
+                          : TrailerSequence(entries[random() % entries.size()].trailer);
     std::vector<LookupKey> lookups;
     std::vector<KeyFold> folds;
     std::vector<PinnedValue> values(keys.size());
@@ -37,7 +37,7 @@ void CheckMultiGet(const TableReader& reader, const std::vector<OwnedEntry>& ent
       requests[i].fold = &folds[i];
       requests[i].value = &values[i];
     }
-    reader.MultiGet(requests, options);
+    reader.MultiGet(requests, fill);
     for (size_t i = 0; i < keys.size(); ++i) {
       ASSERT_TRUE(requests[i].status.ok()) << requests[i].status;
       const Found found = {folds[i].state(), values[i].ToString()};
@@ -55,13 +55,13 @@ void CheckTable(TestTable* table, const std::vector<OwnedEntry>& entries) {
   {
     SCOPED_TRACE("iterator");
     CheckIterator(reader.NewIterator({}).get(), entries, order, 2);
-    CheckIterator(reader.NewIterator({.fill_cache = false}).get(), entries, order, 3);
+    CheckIterator(reader.NewIterator({.fill = CacheFill::kNo}).get(), entries, order, 3);
     CheckIterator(reader.NewIterator({.readahead_bytes = 40'000}).get(), entries, order, 4);
   }
   CheckReads(reader, entries, order);
-  CheckReads(reader, entries, order, {.fill_cache = false});
+  CheckReads(reader, entries, order, CacheFill::kNo);
   CheckMultiGet(reader, entries, order, {});
-  CheckMultiGet(reader, entries, order, {.fill_cache = false});
+  CheckMultiGet(reader, entries, order, CacheFill::kNo);
   const absl::Status verified = reader.Verify(table->summary().digest);
   ASSERT_TRUE(verified.ok()) << verified;
 
@@ -78,9 +78,9 @@ void CheckTable(TestTable* table, const std::vector<OwnedEntry>& entries) {
   SequenceNumber smallest = kMaxSequenceNumber, largest = 0;
   uint64_t tombstones = 0;
   for (const OwnedEntry& entry : entries) {
-    smallest = std::min(smallest, TagSequence(entry.tag));
-    largest = std::max(largest, TagSequence(entry.tag));
-    tombstones += TagKind(entry.tag) == Kind::kDelete ? 1 : 0;
+    smallest = std::min(smallest, TrailerSequence(entry.trailer));
+    largest = std::max(largest, TrailerSequence(entry.trailer));
+    tombstones += TrailerKind(entry.trailer) == Kind::kDelete ? 1 : 0;
   }
   EXPECT_EQ(summary.smallest_sequence, smallest);
   EXPECT_EQ(summary.largest_sequence, largest);
@@ -137,9 +137,10 @@ TEST(Table, HoldsEntriesInOtherOrders) {
 TEST(Table, FindsKeysOfOtherBytesWhereTheOrderSaysEqual) {
   TestTable table;
   table.options().order = KeyOrder(&kCaseless);
-  ASSERT_TRUE(
-      table.Write({{"Ant", MakeTag(1, Kind::kValue), "1"}, {"bee", MakeTag(2, Kind::kValue), "2"}})
-          .ok());
+  ASSERT_TRUE(table
+                  .Write({{"Ant", MakeTrailer(1, Kind::kValue), "1"},
+                          {"bee", MakeTrailer(2, Kind::kValue), "2"}})
+                  .ok());
   auto reader = table.Open();
   ASSERT_TRUE(reader.ok()) << reader.status();
   EXPECT_EQ(FindInTable(**reader, table.order(), "aNT", 9)->value, "1");
@@ -158,7 +159,7 @@ TEST(Table, HoldsLargeValuesAndPinsThem) {
   TestTable table;
   std::vector<OwnedEntry> entries;
   for (int i = 0; i < 6; ++i) {
-    entries.push_back({std::string(1, static_cast<char>('a' + i)), MakeTag(5, Kind::kValue),
+    entries.push_back({std::string(1, static_cast<char>('a' + i)), MakeTrailer(5, Kind::kValue),
                        std::string(i % 2 == 0 ? 10 : 5 << 20, static_cast<char>('A' + i))});
   }
   ASSERT_TRUE(table.Write(entries).ok());
@@ -191,7 +192,7 @@ TEST(Table, HoldsTheLargestKeys) {
   for (int i = 0; i < 5; ++i) {
     std::string key(kMaxKeySize, 'x');
     key.back() = static_cast<char>('a' + i);
-    entries.push_back({std::move(key), MakeTag(5, Kind::kValue), "v"});
+    entries.push_back({std::move(key), MakeTrailer(5, Kind::kValue), "v"});
   }
   CheckTable(&table, entries);
 }
@@ -292,7 +293,7 @@ TEST(Table, FilterKeepsMostMissesFromTheBlocks) {
   const uint64_t before = table.cache().Stats().misses;
   for (uint64_t i = 0; i < 10'000; ++i) {
     const std::string key = RandomKey(shape, (uint64_t{1} << 20) + i);
-    const auto found = FindInTable(**reader, table.order(), key, 9, {.fill_cache = false});
+    const auto found = FindInTable(**reader, table.order(), key, 9, CacheFill::kNo);
     ASSERT_EQ(found->state, KeyFold::State::kMore);
   }
   // A data block for each key that a filter lets through.
@@ -306,7 +307,7 @@ TEST(Table, EstimatesSizeAndOffsets) {
       RandomEntries({.count = 20'000, .keys = 1 << 20, .key_size = 16}, table.order());
   TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
   for (const OwnedEntry& entry : entries) {
-    ASSERT_TRUE(builder.Add(entry.key, entry.tag, entry.value).ok());
+    ASSERT_TRUE(builder.Add(entry.key, entry.trailer, entry.value).ok());
   }
   const double estimate = double(builder.EstimatedFileSize());
   const double size = double(builder.Finish()->file_size);
@@ -340,15 +341,17 @@ TEST(Table, IsReadByManyWhoShareOneRead) {
 }
 
 TEST(TableBuilder, RefusesEntriesOutOfOrder) {
-  for (const auto& [key, tag] : {std::pair<std::string, Tag>{"a", MakeTag(9, Kind::kValue)},
-                                 {"b", MakeTag(5, Kind::kValue)},
-                                 {"b", MakeTag(6, Kind::kValue)}}) {
+  for (const auto& [key, trailer] :
+       {std::pair<std::string, Trailer>{"a", MakeTrailer(9, Kind::kValue)},
+        {"b", MakeTrailer(5, Kind::kValue)},
+        {"b", MakeTrailer(6, Kind::kValue)}}) {
     TestTable table;
     TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
-    ASSERT_TRUE(builder.Add("b", MakeTag(5, Kind::kValue), "").ok());
-    EXPECT_EQ(builder.Add(key, tag, "").code(), absl::StatusCode::kInternal);
+    ASSERT_TRUE(builder.Add("b", MakeTrailer(5, Kind::kValue), "").ok());
+    EXPECT_EQ(builder.Add(key, trailer, "").code(), absl::StatusCode::kInternal);
     // It stays failed.
-    EXPECT_EQ(builder.Add("c", MakeTag(5, Kind::kValue), "").code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(builder.Add("c", MakeTrailer(5, Kind::kValue), "").code(),
+              absl::StatusCode::kInternal);
     EXPECT_EQ(builder.Finish().status().code(), absl::StatusCode::kInternal);
   }
 }
@@ -357,7 +360,7 @@ TEST(TableBuilder, RefusesKeysPastTheLimit) {
   TestTable table;
   TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
   EXPECT_TRUE(absl::IsInvalidArgument(
-      builder.Add(std::string(kMaxKeySize + 1, 'k'), MakeTag(5, Kind::kValue), "")));
+      builder.Add(std::string(kMaxKeySize + 1, 'k'), MakeTrailer(5, Kind::kValue), "")));
 }
 
 TEST(TableBuilder, WritesNoTableWithoutEntriesAndNothingAfterFinish) {
@@ -367,15 +370,15 @@ TEST(TableBuilder, WritesNoTableWithoutEntriesAndNothingAfterFinish) {
 
   ASSERT_TRUE(table.file_system().Remove(kTestPath).ok());
   TableBuilder builder(table.options(), table.file_system().CreateWritable(kTestPath).value());
-  ASSERT_TRUE(builder.Add("a", MakeTag(5, Kind::kValue), "").ok());
+  ASSERT_TRUE(builder.Add("a", MakeTrailer(5, Kind::kValue), "").ok());
   ASSERT_TRUE(builder.Finish().ok());
-  EXPECT_TRUE(absl::IsFailedPrecondition(builder.Add("b", MakeTag(5, Kind::kValue), "")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(builder.Add("b", MakeTrailer(5, Kind::kValue), "")));
   EXPECT_TRUE(absl::IsFailedPrecondition(builder.Finish().status()));
 }
 
 TEST(TableBuilder, LeavesASyncedFile) {
   TestTable table;
-  ASSERT_TRUE(table.Write({{"a", MakeTag(5, Kind::kValue), "1"}}).ok());
+  ASSERT_TRUE(table.Write({{"a", MakeTrailer(5, Kind::kValue), "1"}}).ok());
   ASSERT_TRUE(table.file_system().SyncDirectory("/").ok());
   const auto after = table.file_system().CrashClone(env::CrashPolicy::kSyncedOnly, 1);
   EXPECT_EQ(after->FileSize(kTestPath).value(), table.summary().file_size);

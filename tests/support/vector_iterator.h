@@ -18,12 +18,12 @@ namespace cambium {
 // One entry, owned. Plain data.
 struct OwnedEntry {
   std::string key;
-  Tag tag = 0;
+  Trailer trailer = 0;
   std::string value;
 };
 
 // Seeks require that the entries are in the order of base/keys.h under `order`, no two with the
-// same key and tag; a walk gives them as they are, so that tests can feed a wrong order.
+// same key and trailer; a walk gives them as they are, so that tests can feed a wrong order.
 // Thread-compatible.
 class VectorIterator final : public InternalIterator {
  public:
@@ -32,10 +32,10 @@ class VectorIterator final : public InternalIterator {
 
   void SeekToFirst() override { StandAt(0); }
   void SeekToLast() override { StandAt(entries_.size() - 1); }
-  void Seek(std::string_view key, Tag tag) override { StandAt(CountBefore(key, tag)); }
-  void SeekForPrev(std::string_view key, Tag tag) override {
-    const size_t at = CountBefore(key, tag);
-    const bool found = at < entries_.size() && Compare(entries_[at], key, tag) == 0;
+  void Seek(std::string_view key, Trailer trailer) override { StandAt(CountBefore(key, trailer)); }
+  void SeekForPrev(std::string_view key, Trailer trailer) override {
+    const size_t at = CountBefore(key, trailer);
+    const bool found = at < entries_.size() && Compare(entries_[at], key, trailer) == 0;
     StandAt(found ? at : at - 1);
   }
   void Next() override { StandAt(index_ + 1); }
@@ -43,15 +43,15 @@ class VectorIterator final : public InternalIterator {
   absl::Status status() const override { return absl::OkStatus(); }
 
  private:
-  int Compare(const OwnedEntry& entry, std::string_view key, Tag tag) const {
-    return order_.CompareEntries(entry.key, entry.tag, key, tag);
+  int Compare(const OwnedEntry& entry, std::string_view key, Trailer trailer) const {
+    return order_.CompareEntries(entry.key, entry.trailer, key, trailer);
   }
 
-  // How many entries are before (key, tag).
-  size_t CountBefore(std::string_view key, Tag tag) const {
-    const auto at =
-        std::partition_point(entries_.begin(), entries_.end(),
-                             [&](const OwnedEntry& entry) { return Compare(entry, key, tag) < 0; });
+  // How many entries are before (key, trailer).
+  size_t CountBefore(std::string_view key, Trailer trailer) const {
+    const auto at = std::partition_point(
+        entries_.begin(), entries_.end(),
+        [&](const OwnedEntry& entry) { return Compare(entry, key, trailer) < 0; });
     return static_cast<size_t>(at - entries_.begin());
   }
 
@@ -61,7 +61,7 @@ class VectorIterator final : public InternalIterator {
     if (index >= entries_.size()) {
       SetInvalid();
     } else {
-      SetEntry(entries_[index].key, entries_[index].tag, entries_[index].value);
+      SetEntry(entries_[index].key, entries_[index].trailer, entries_[index].value);
     }
   }
 

@@ -51,7 +51,7 @@ TEST(Coding, VarintRoundTripsInTheSizeForetold) {
   }
 }
 
-TEST(Coding, KeyHeadsOrderAsKeysWhereTheyDiffer) {
+TEST(Coding, AbbreviatedKeysOrderAsKeysThatDiffer) {
   Random random(2);
   std::vector<std::string> keys = {"", std::string(1, '\0'), "a", "abcdefgh", "abcdefghi"};
   for (int i = 0; i < 300; ++i) {
@@ -62,15 +62,15 @@ TEST(Coding, KeyHeadsOrderAsKeysWhereTheyDiffer) {
   }
   for (const std::string& a : keys) {
     for (const std::string& b : keys) {
-      if (KeyHead(a) < KeyHead(b)) {
+      if (AbbreviateKey(a) < AbbreviateKey(b)) {
         EXPECT_LT(a, b);
       }
-      if (KeyHead(a) > KeyHead(b)) {
+      if (AbbreviateKey(a) > AbbreviateKey(b)) {
         EXPECT_GT(a, b);
       }
     }
   }
-  EXPECT_EQ(KeyHead("\x01\x02\x03\x04\x05\x06\x07\x08 and more"), 0x0102030405060708u);
+  EXPECT_EQ(AbbreviateKey("\x01\x02\x03\x04\x05\x06\x07\x08 and more"), 0x0102030405060708u);
 }
 
 TEST(ByteReader, ReadsInOrder) {

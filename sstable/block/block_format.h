@@ -1,12 +1,12 @@
-// What data blocks and index partitions have in common: the handle of a stored block, columns of
-// integers of one width, and how sorted things are searched.
+// What blocks have in common: their kinds, the handle of a stored one, columns of integers of one
+// width, and how sorted things are searched.
 //
 // A column of width w (0, 1, 2, 4 or 8 bytes) holds integers back to back, little-endian,
 // unaligned; width 0 is a column of zeros that takes no bytes. A "bounds" column of n variable-size
 // pieces has n + 1 integers, the first 0 and none below the one before: piece i of the bytes that
 // follow reaches from bounds[i] to bounds[i + 1].
-#ifndef CAMBIUM_SSTABLE_BLOCK_FORMAT_H_
-#define CAMBIUM_SSTABLE_BLOCK_FORMAT_H_
+#ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_FORMAT_H_
+#define CAMBIUM_SSTABLE_BLOCK_BLOCK_FORMAT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,18 @@
 #include "util/coding.h"
 
 namespace cambium::sstable {
+
+// Numbers are stored in files and never change.
+enum class BlockKind : uint8_t {
+  kData = 1,
+  kFilter = 2,
+  kIndex = 3,
+  kTopIndex = 4,
+  kProperties = 5,
+  kRangeDeletes = 6,  // reserved
+  kDictionary = 7,    // reserved
+};
+const char* BlockKindName(BlockKind kind);
 
 // Where a block lies in its file: its stored bytes, without the trailer that follows them.
 struct BlockHandle {
@@ -67,4 +79,4 @@ inline size_t PartitionPoint(size_t begin, size_t end, const Before& before) {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_BLOCK_FORMAT_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_BLOCK_FORMAT_H_

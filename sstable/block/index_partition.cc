@@ -1,4 +1,4 @@
-#include "sstable/index_partition.h"
+#include "sstable/block/index_partition.h"
 
 #include <algorithm>
 #include <cassert>
@@ -155,9 +155,10 @@ absl::Status IndexView::CheckHandles() const {
   return absl::OkStatus();
 }
 
-// The leaves are the heads in order, padded to whole nodes; an inner node holds the last head of
-// each node below it, so that the first one >= h leads to the first head >= h. For the last node of
-// a level stands the padding, the largest integer: every search ends in a leaf that exists.
+// The leaves are the abbreviated keys in order, padded to whole nodes; an inner node holds the last
+// abbreviated key of each node below it, so that the first one >= h leads to the first abbreviated
+// key >= h. For the last node of a level stands the padding, the largest integer: every search ends
+// in a leaf that exists.
 absl::Status IndexView::BuildTree() {
   std::array<size_t, kMaxLevels> sizes{};  // in nodes, leaves first
   size_t total = 0;
@@ -168,7 +169,7 @@ absl::Status IndexView::BuildTree() {
     if (sizes[level_count - 1] == 1) break;
   }
   Node padding;
-  padding.heads.fill(std::numeric_limits<uint64_t>::max());
+  padding.abbreviated_keys.fill(std::numeric_limits<uint64_t>::max());
   tree_.assign(total, padding);
   level_count_ = static_cast<uint32_t>(level_count);
   size_t begin = 0;
@@ -180,31 +181,31 @@ absl::Status IndexView::BuildTree() {
   uint64_t previous = 0;
   Node* const leaves = &tree_[level_begin_[level_count - 1]];
   for (size_t i = 0; i < count(); ++i) {
-    const uint64_t head = KeyHead(RestAt(i));
-    if (head < previous) return Damaged("separators out of order, at entry", i);
-    leaves[i / kFanout].heads[i % kFanout] = previous = head;
+    const uint64_t abbreviated = AbbreviateKey(RestAt(i));
+    if (abbreviated < previous) return Damaged("separators out of order, at entry", i);
+    leaves[i / kFanout].abbreviated_keys[i % kFanout] = previous = abbreviated;
   }
   for (size_t level = level_count - 1; level > 0; --level) {
     const Node* const below = &tree_[level_begin_[level]];
     Node* const nodes = &tree_[level_begin_[level - 1]];
     const size_t below_size = sizes[level_count - 1 - level];
     for (size_t i = 0; i + 1 < below_size; ++i) {
-      nodes[i / kFanout].heads[i % kFanout] = below[i].heads.back();
+      nodes[i / kFanout].abbreviated_keys[i % kFanout] = below[i].abbreviated_keys.back();
     }
   }
   return absl::OkStatus();
 }
 
-// The first entry whose head is >= `head`.
-size_t IndexView::LowerBoundHead(uint64_t head) const {
-  size_t index = 0;  // of the node in its level; in the end, of the head
+// The first entry whose abbreviated key is >= `abbreviated key`.
+size_t IndexView::LowerBoundAbbreviated(uint64_t abbreviated) const {
+  size_t index = 0;  // of the node in its level; in the end, of the abbreviated key
   for (size_t level = 0; level < level_count_; ++level) {
     const Node& node = tree_[level_begin_[level] + index];
     size_t rank = 0;
-    for (const uint64_t other : node.heads) rank += other < head ? 1 : 0;
+    for (const uint64_t other : node.abbreviated_keys) rank += other < abbreviated ? 1 : 0;
     index = index * kFanout + rank;
   }
-  // Above every head it comes to the end of the last leaf, padding included.
+  // Above every abbreviated key it comes to the end of the last leaf, padding included.
   return std::min(index, count());
 }
 
@@ -216,13 +217,14 @@ size_t IndexView::Find(std::string_view key) const {
   if (order < 0) return 0;
   if (order > 0) return count();
   const std::string_view rest = key.substr(layout_.prefix_size);
-  const uint64_t head = KeyHead(rest);
+  const uint64_t abbreviated = AbbreviateKey(rest);
   const auto below = [&](size_t i) { return RestAt(i) < rest; };
-  const size_t first = LowerBoundHead(head);
-  // Mostly one separator has this head, or none.
-  if (first == count() || HeadAt(first) != head || !below(first)) return first;
-  const bool last_head = head == std::numeric_limits<uint64_t>::max();
-  return PartitionPoint(first + 1, last_head ? count() : LowerBoundHead(head + 1), below);
+  const size_t first = LowerBoundAbbreviated(abbreviated);
+  // Mostly one separator has this abbreviated key, or none.
+  if (first == count() || AbbreviateAt(first) != abbreviated || !below(first)) return first;
+  const bool last_abbreviated = abbreviated == std::numeric_limits<uint64_t>::max();
+  return PartitionPoint(first + 1,
+                        last_abbreviated ? count() : LowerBoundAbbreviated(abbreviated + 1), below);
 }
 
 BlockHandle IndexView::handle(size_t index) const {

@@ -18,8 +18,8 @@
 // exceed the bound, for they are in use. An insertion evicts, and so retires, about as much as it
 // brings. So while more than an eighth of the capacity is retired and not yet freed, because a
 // reader does not close its guard, nothing is inserted: new frames stay private to their readers.
-#ifndef CAMBIUM_SSTABLE_BLOCK_CACHE_H_
-#define CAMBIUM_SSTABLE_BLOCK_CACHE_H_
+#ifndef CAMBIUM_SSTABLE_CACHE_BLOCK_CACHE_H_
+#define CAMBIUM_SSTABLE_CACHE_BLOCK_CACHE_H_
 
 #include <atomic>
 #include <cstddef>
@@ -28,12 +28,15 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "sstable/table/frame.h"
+#include "sstable/cache/frame.h"
 #include "util/epoch.h"
 #include "util/mutex.h"
 #include "util/sharded_counter.h"
 
 namespace cambium::sstable {
+
+// Whether data blocks that had to be read stay in the cache.
+enum class CacheFill : uint8_t { kYes, kNo };
 
 // A moment's figures. Plain data.
 struct BlockCacheStats {
@@ -135,4 +138,4 @@ class BlockCache {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_BLOCK_CACHE_H_
+#endif  // CAMBIUM_SSTABLE_CACHE_BLOCK_CACHE_H_

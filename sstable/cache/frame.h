@@ -17,8 +17,8 @@
 // The frame of an index partition holds the slots of the data blocks that the partition lists. A
 // data block is in the cache only while its index partition is: who takes the index out of the
 // clock takes its data blocks out too. So a slot lives at least as long as a frame points to it.
-#ifndef CAMBIUM_SSTABLE_TABLE_FRAME_H_
-#define CAMBIUM_SSTABLE_TABLE_FRAME_H_
+#ifndef CAMBIUM_SSTABLE_CACHE_FRAME_H_
+#define CAMBIUM_SSTABLE_CACHE_FRAME_H_
 
 #include <atomic>
 #include <cassert>
@@ -31,10 +31,10 @@
 
 #include "absl/status/status.h"
 #include "base/keys.h"
-#include "sstable/block.h"
-#include "sstable/filter_partition.h"
-#include "sstable/index_partition.h"
-#include "sstable/table/table_format.h"
+#include "sstable/block/block.h"
+#include "sstable/block/block_format.h"
+#include "sstable/block/filter_partition.h"
+#include "sstable/block/index_partition.h"
 #include "util/epoch.h"
 
 namespace cambium::sstable {
@@ -219,4 +219,4 @@ class FrameLease {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_TABLE_FRAME_H_
+#endif  // CAMBIUM_SSTABLE_CACHE_FRAME_H_

@@ -5,14 +5,14 @@
 // entry by entry, so an entry can be reached without walking to it.
 //
 // Format: docs/format/sstable-blocks.md, "Data block". Entries are in the order of base/keys.h:
-// user key ascending, then tag descending. The versions of one key may go on in the next block of
-// the file.
+// user key ascending, then trailer descending. The versions of one key may go on in the next block
+// of the file.
 //
 // Parse() checks, in time linear in the count, everything that a later access relies on: after it
 // no bytes, however made, lead an access out of the block. What it does not check is the order of
 // the keys: in a block whose order is wrong searches give wrong answers, and no worse.
-#ifndef CAMBIUM_SSTABLE_BLOCK_H_
-#define CAMBIUM_SSTABLE_BLOCK_H_
+#ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_H_
+#define CAMBIUM_SSTABLE_BLOCK_BLOCK_H_
 
 #include <cassert>
 #include <cstddef>
@@ -27,7 +27,7 @@
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
-#include "sstable/block_format.h"
+#include "sstable/block/block_format.h"
 #include "util/coding.h"
 
 namespace cambium::sstable {
@@ -98,7 +98,7 @@ class Block {
     }
     return Piece(layout_.key_bounds, layout_.middles, index, layout_.key_width);
   }
-  Tag TagAt(size_t index) const {
+  Trailer TrailerAt(size_t index) const {
     assert(index < count());
     const uint64_t sequence = layout_.least_sequence +
                               LoadColumn(data_ + layout_.sequences, index, layout_.sequence_width);
@@ -114,8 +114,9 @@ class Block {
   // The whole key, in the block where it lies there whole, else put together in `*buffer`.
   std::string_view KeyAt(size_t index, std::string* buffer) const;
 
-  // The first entry at or after (key, tag) in the order of entries; count() where there is none.
-  size_t LowerBound(std::string_view key, Tag tag, const KeyOrder& order) const;
+  // The first entry at or after (key, trailer) in the order of entries; count() where there is
+  // none.
+  size_t LowerBound(std::string_view key, Trailer trailer, const KeyOrder& order) const;
 
   // Steps `fold` over the key's versions in this block, newest first, until it is decided; it is
   // undecided at the call. Returns true if it is not decided and the block's last entry is a
@@ -138,10 +139,11 @@ class Block {
 
   bool HasKey(size_t index, std::string_view key) const;
   size_t FindByFingerprint(std::string_view key, uint64_t hash) const;
-  size_t LowerBoundByOrder(std::string_view key, Tag tag, const KeyOrder& order) const;
+  size_t LowerBoundByOrder(std::string_view key, Trailer trailer, const KeyOrder& order) const;
   size_t LowerBoundKey(std::string_view key) const;
-  template <typename HeadAt>
-  size_t LowerBoundRest(std::string_view rest, uint64_t head, const HeadAt& head_at) const;
+  template <typename AbbreviateAt>
+  size_t LowerBoundRest(std::string_view rest, uint64_t abbreviated,
+                        const AbbreviateAt& abbreviated_at) const;
 
   const char* data_ = nullptr;
   BlockLayout layout_;
@@ -162,8 +164,10 @@ class BlockIterator final : public InternalIterator {
 
   void SeekToFirst() override { MoveTo(0); }
   void SeekToLast() override { MoveTo(block_.count() - 1); }
-  void Seek(std::string_view key, Tag tag) override { MoveTo(block_.LowerBound(key, tag, order_)); }
-  void SeekForPrev(std::string_view key, Tag tag) override;
+  void Seek(std::string_view key, Trailer trailer) override {
+    MoveTo(block_.LowerBound(key, trailer, order_));
+  }
+  void SeekForPrev(std::string_view key, Trailer trailer) override;
   void Next() override {
     assert(Valid());
     MoveTo(index_ + 1);
@@ -181,7 +185,7 @@ class BlockIterator final : public InternalIterator {
       SetInvalid();
       return;
     }
-    SetEntry(KeyAt(index), block_.TagAt(index), block_.ValueAt(index));
+    SetEntry(KeyAt(index), block_.TrailerAt(index), block_.ValueAt(index));
   }
 
  private:
@@ -222,4 +226,4 @@ class BlockIterator final : public InternalIterator {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_BLOCK_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_BLOCK_H_

@@ -1,11 +1,11 @@
-#include "sstable/table_builder.h"
+#include "sstable/table/table_builder.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "sstable/index_partition.h"
+#include "sstable/block/index_partition.h"
 #include "sstable/table/table_format.h"
 #include "util/checksum.h"
 #include "util/compression.h"
@@ -96,9 +96,9 @@ TableBuilder::TableBuilder(const TableBuilderOptions& options, std::unique_ptr<W
 
 TableBuilder::~TableBuilder() = default;
 
-absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view value) {
+absl::Status TableBuilder::Add(std::string_view key, Trailer trailer, std::string_view value) {
   RETURN_IF_ERROR(ended_);
-  ended_ = CheckAdd(key, tag, value);
+  ended_ = CheckAdd(key, trailer, value);
   RETURN_IF_ERROR(ended_);
   // A large value gets a block of its own, so that its neighbours stay cheap to read.
   if (!data_.empty() && data_.EstimatedSize() + key.size() + value.size() >
@@ -107,10 +107,10 @@ absl::Status TableBuilder::Add(std::string_view key, Tag tag, std::string_view v
   }
   if (last_handle_.size != 0) IndexLastBlock(SeparatorBefore(key));
   const uint64_t hash = options_.order.comparator_identical() ? HashKey(key) : 0;
-  data_.Add(key, tag, value, hash);
+  data_.Add(key, trailer, value, hash);
   if (filter_ != nullptr) filter_->AddHash(hash);
-  properties_.Count(key, tag, value);
-  last_tag_ = tag;
+  properties_.Count(key, trailer, value);
+  last_trailer_ = trailer;
   return data_.EstimatedSize() >= options_.block_size ? CloseBlock() : absl::OkStatus();
 }
 
@@ -119,18 +119,19 @@ uint64_t TableBuilder::EstimatedFileSize() const {
          (filter_ != nullptr ? filter_->EstimatedSize() : 0) + index_.EstimatedSize() + kFooterSize;
 }
 
-absl::Status TableBuilder::CheckAdd(std::string_view key, Tag tag, std::string_view value) const {
+absl::Status TableBuilder::CheckAdd(std::string_view key, Trailer trailer,
+                                    std::string_view value) const {
   if (key.size() > kMaxKeySize || value.size() > kMaxValueSize) {
     return absl::InvalidArgumentError(absl::StrCat(
         "add to ", options_.path, ": found a key of ", key.size(), " and a value of ", value.size(),
         " bytes, expected at most ", kMaxKeySize, " and ", kMaxValueSize));
   }
   if (properties_.entries == 0 ||
-      options_.order.CompareEntries(LastKey(), last_tag_, key, tag) < 0) {
+      options_.order.CompareEntries(LastKey(), last_trailer_, key, trailer) < 0) {
     return absl::OkStatus();
   }
   return absl::InternalError(absl::StrCat("add to ", options_.path, ": entry ", properties_.entries,
-                                          " (sequence number ", TagSequence(tag),
+                                          " (sequence number ", TrailerSequence(trailer),
                                           ") is not after the one before it"));
 }
 

@@ -9,8 +9,8 @@
 // States:   open ── Add ──▶ open ── Finish ──▶ finished
 //             └── an error ──▶ failed     (every later call answers the first error)
 // Destroying a builder that is not finished abandons the file; the caller removes it.
-#ifndef CAMBIUM_SSTABLE_TABLE_BUILDER_H_
-#define CAMBIUM_SSTABLE_TABLE_BUILDER_H_
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BUILDER_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_BUILDER_H_
 
 #include <cstdint>
 #include <memory>
@@ -24,9 +24,9 @@
 #include "base/limits.h"
 #include "cambium/file_system.h"
 #include "cambium/options.h"
-#include "sstable/block_builder.h"
-#include "sstable/filter_partition.h"
-#include "sstable/index_partition.h"
+#include "sstable/block/block_builder.h"
+#include "sstable/block/filter_partition.h"
+#include "sstable/block/index_partition.h"
 #include "sstable/table/table_format.h"
 
 namespace cambium::sstable {
@@ -64,7 +64,7 @@ class TableBuilder {
   // Adds an entry after all that were added before. Open only. Internal (D18) where it does not
   // come after the last one in the order of entries; InvalidArgument past the limits on key and
   // value; else an error of the file. The bytes are copied.
-  absl::Status Add(std::string_view key, Tag tag, std::string_view value);
+  absl::Status Add(std::string_view key, Trailer trailer, std::string_view value);
 
   // Any state. Bytes of the file if it were finished now, within a block or so.
   uint64_t EstimatedFileSize() const;
@@ -83,7 +83,7 @@ class TableBuilder {
     uint32_t block_count;
   };
 
-  absl::Status CheckAdd(std::string_view key, Tag tag, std::string_view value) const;
+  absl::Status CheckAdd(std::string_view key, Trailer trailer, std::string_view value) const;
   // Where the block in the making ends, or the one before it.
   std::string_view LastKey() const { return data_.empty() ? last_key_ : data_.last_key(); }
   // Writes the block in the making.
@@ -103,9 +103,9 @@ class TableBuilder {
   std::vector<WaitingPartition> waiting_;
   uint64_t waiting_bytes_ = 0;
   TableProperties properties_;
-  std::string last_key_;     // of the block written last
-  Tag last_tag_ = 0;         // of the entry added last
-  BlockHandle last_handle_;  // of a block that the index has not yet; size 0: none
+  std::string last_key_;      // of the block written last
+  Trailer last_trailer_ = 0;  // of the entry added last
+  BlockHandle last_handle_;   // of a block that the index has not yet; size 0: none
   uint8_t last_flags_ = 0;
   std::string compressed_;
   absl::Status ended_;  // not ok: why nothing more can be added
@@ -113,4 +113,4 @@ class TableBuilder {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_TABLE_BUILDER_H_
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_BUILDER_H_

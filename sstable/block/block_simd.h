@@ -3,8 +3,8 @@
 //
 // Kernels come in a portable version and in versions for wider registers; the widest that the
 // processor has is chosen once and called through a pointer. All give the same answers.
-#ifndef CAMBIUM_SSTABLE_BLOCK_SIMD_H_
-#define CAMBIUM_SSTABLE_BLOCK_SIMD_H_
+#ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_SIMD_H_
+#define CAMBIUM_SSTABLE_BLOCK_BLOCK_SIMD_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -33,4 +33,4 @@ FingerprintMatcher FingerprintMatcherFor(Simd simd);
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_BLOCK_SIMD_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_BLOCK_SIMD_H_

@@ -2,8 +2,8 @@
 //
 // Columns are gathered apart and laid one after the other by Finish(). The builder is used again
 // after Reset() and keeps its memory.
-#ifndef CAMBIUM_SSTABLE_BLOCK_BUILDER_H_
-#define CAMBIUM_SSTABLE_BLOCK_BUILDER_H_
+#ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_BUILDER_H_
+#define CAMBIUM_SSTABLE_BLOCK_BLOCK_BUILDER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/keys.h"
-#include "sstable/block.h"
+#include "sstable/block/block.h"
 
 namespace cambium::sstable {
 
@@ -23,12 +23,12 @@ class BlockBuilder {
   BlockBuilder(const BlockBuilder&) = delete;
   BlockBuilder& operator=(const BlockBuilder&) = delete;
 
-  // Requires: (key, tag) is after every entry added since the last Reset(), key and value are
+  // Requires: (key, trailer) is after every entry added since the last Reset(), key and value are
   // within the limits of base/limits.h, `hash` is HashKey(key). After Finish(): only after Reset().
-  void Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash);
+  void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash);
 
-  bool empty() const { return tags_.empty(); }
-  size_t count() const { return tags_.size(); }
+  bool empty() const { return trailers_.empty(); }
+  size_t count() const { return trailers_.size(); }
   // About the size that Finish() would give; a caller closes the block before it passes 2 GiB.
   size_t EstimatedSize() const;
 
@@ -55,7 +55,7 @@ class BlockBuilder {
   std::vector<uint32_t> key_ends_;  // in keys_
   std::string values_;              // back to back
   std::vector<uint32_t> value_ends_;
-  std::vector<Tag> tags_;
+  std::vector<Trailer> trailers_;
   std::string fingerprints_;
   size_t prefix_size_ = 0;  // common to all keys so far
   size_t suffix_size_ = 0;  // common to all keys so far, which are of one size; else 0
@@ -65,4 +65,4 @@ class BlockBuilder {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_BLOCK_BUILDER_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_BLOCK_BUILDER_H_

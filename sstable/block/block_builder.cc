@@ -1,12 +1,12 @@
-#include "sstable/block_builder.h"
+#include "sstable/block/block_builder.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 
-#include "sstable/block.h"
-#include "sstable/block_format.h"
-#include "sstable/block_simd.h"
+#include "sstable/block/block.h"
+#include "sstable/block/block_format.h"
+#include "sstable/block/block_simd.h"
 #include "util/coding.h"
 
 namespace cambium::sstable {
@@ -80,16 +80,17 @@ void BlockBuilder::NarrowCommon(std::string_view key) {
   suffix_size_ = key.size() == first.size() ? CommonSuffix(first, key, suffix_size_) : 0;
 }
 
-void BlockBuilder::Add(std::string_view key, Tag tag, std::string_view value, uint64_t hash) {
+void BlockBuilder::Add(std::string_view key, Trailer trailer, std::string_view value,
+                       uint64_t hash) {
   if (empty()) {
     // Keys of an order that needs them whole to compare them are stored whole.
     prefix_size_ = suffix_size_ = order_.bytewise() ? key.size() : 0;
   } else {
-    assert(order_.CompareEntries(last_key(), tags_.back(), key, tag) < 0);
+    assert(order_.CompareEntries(last_key(), trailers_.back(), key, trailer) < 0);
     if (order_.Equal(last_key(), key)) flags_ |= kBlockHasDuplicates;
     NarrowCommon(key);
   }
-  switch (TagKind(tag)) {
+  switch (TrailerKind(trailer)) {
     case Kind::kDelete:
     case Kind::kSingleDelete:
       flags_ |= kBlockHasTombstones;
@@ -104,7 +105,7 @@ void BlockBuilder::Add(std::string_view key, Tag tag, std::string_view value, ui
   key_ends_.push_back(static_cast<uint32_t>(keys_.size()));
   values_.append(value);
   value_ends_.push_back(static_cast<uint32_t>(values_.size()));
-  tags_.push_back(tag);
+  trailers_.push_back(trailer);
   fingerprints_.push_back(static_cast<char>(Fingerprint(hash)));
 }
 
@@ -133,22 +134,22 @@ BlockLayout BlockBuilder::MakeLayout() const {
     layout.value_width = static_cast<uint8_t>(BoundsWidth(values_.size()));
   }
 
-  Tag least = tags_[0];
-  Tag greatest = tags_[0];
+  Trailer least = trailers_[0];
+  Trailer greatest = trailers_[0];
   bool one_kind = true;
-  for (const Tag tag : tags_) {
-    least = std::min(least, tag);
-    greatest = std::max(greatest, tag);
-    one_kind = one_kind && TagKind(tag) == TagKind(tags_[0]);
+  for (const Trailer trailer : trailers_) {
+    least = std::min(least, trailer);
+    greatest = std::max(greatest, trailer);
+    one_kind = one_kind && TrailerKind(trailer) == TrailerKind(trailers_[0]);
   }
-  layout.least_sequence = TagSequence(least);
+  layout.least_sequence = TrailerSequence(least);
   layout.sequence_width =
-      static_cast<uint8_t>(ColumnWidthFor(TagSequence(greatest) - TagSequence(least)));
-  layout.kind = one_kind ? static_cast<uint8_t>(TagKind(tags_[0])) : 0;
+      static_cast<uint8_t>(ColumnWidthFor(TrailerSequence(greatest) - TrailerSequence(least)));
+  layout.kind = one_kind ? static_cast<uint8_t>(TrailerKind(trailers_[0])) : 0;
 
   layout.flags = flags_;
   if (!one_kind) layout.flags |= kBlockHasKinds;
-  if (TagSequence(greatest) == 0) layout.flags |= kBlockSequencesZero;
+  if (TrailerSequence(greatest) == 0) layout.flags |= kBlockSequencesZero;
   if (order_.comparator_identical()) layout.flags |= kBlockHasFingerprints;
   return layout;
 }
@@ -182,9 +183,9 @@ std::string_view BlockBuilder::Finish() {
   WriteHeader(begin, layout);
   char* to = WriteKeys(begin + kBlockHeaderSize, layout);
   to = WriteColumn(to, count(), layout.sequence_width,
-                   [&](size_t i) { return TagSequence(tags_[i]) - layout.least_sequence; });
+                   [&](size_t i) { return TrailerSequence(trailers_[i]) - layout.least_sequence; });
   if ((layout.flags & kBlockHasKinds) != 0) {
-    to = WriteColumn(to, count(), 1, [&](size_t i) { return tags_[i] & 0xff; });
+    to = WriteColumn(to, count(), 1, [&](size_t i) { return trailers_[i] & 0xff; });
   }
   if (layout.value_width != 0) {
     to = WriteColumn(to, count_in_bounds, layout.value_width,
@@ -207,7 +208,7 @@ void BlockBuilder::Reset() {
   key_ends_.clear();
   values_.clear();
   value_ends_.clear();
-  tags_.clear();
+  trailers_.clear();
   fingerprints_.clear();
   flags_ = 0;
 }

@@ -1,11 +1,11 @@
-#include "sstable/filter_partition.h"
+#include "sstable/block/filter_partition.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "sstable/block_simd.h"
+#include "sstable/block/block_simd.h"
 #include "util/byte_reader.h"
 #include "util/coding.h"
 

@@ -5,7 +5,7 @@
 // gives the first block whose separator is >= key: the first that can hold an entry of `key`, and
 // the one that holds the first entry at or after it. A reader who comes to the end of that block
 // goes on in the next: the versions of a key may span any number of blocks. Separators hold user
-// keys alone, no tags.
+// keys alone, no trailers.
 //
 // The same format serves the index over data blocks and the top index over index partitions.
 //
@@ -13,9 +13,10 @@
 //
 // In memory the first eight bytes of each rest stand as an integer in a static tree of nodes of
 // eight (one cache line): a search costs one line a level, and compares whole rests only where
-// heads are equal. The heads are not stored: they are made when a partition is loaded.
-#ifndef CAMBIUM_SSTABLE_INDEX_PARTITION_H_
-#define CAMBIUM_SSTABLE_INDEX_PARTITION_H_
+// abbreviated keys are equal. The abbreviated keys are not stored: they are made when a partition
+// is loaded.
+#ifndef CAMBIUM_SSTABLE_BLOCK_INDEX_PARTITION_H_
+#define CAMBIUM_SSTABLE_BLOCK_INDEX_PARTITION_H_
 
 #include <array>
 #include <cstddef>
@@ -28,7 +29,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "sstable/block_format.h"
+#include "sstable/block/block_format.h"
 
 namespace cambium::sstable {
 
@@ -86,7 +87,7 @@ class IndexView {
   static constexpr size_t kFanout = 8;
   static constexpr size_t kMaxLevels = 11;  // 8^11 > 2^32
   struct alignas(64) Node {
-    std::array<uint64_t, kFanout> heads;
+    std::array<uint64_t, kFanout> abbreviated_keys;
   };
 
   // The header, decoded, and where each column begins.
@@ -109,11 +110,12 @@ class IndexView {
   absl::Status CheckHandles() const;
   absl::Status BuildTree();
 
-  size_t LowerBoundHead(uint64_t head) const;
+  size_t LowerBoundAbbreviated(uint64_t abbreviated) const;
   std::string_view prefix() const { return {data_ + kIndexHeaderSize, layout_.prefix_size}; }
   std::string_view RestAt(size_t index) const;
-  uint64_t HeadAt(size_t index) const {
-    return tree_[level_begin_[level_count_ - 1] + index / kFanout].heads[index % kFanout];
+  uint64_t AbbreviateAt(size_t index) const {
+    return tree_[level_begin_[level_count_ - 1] + index / kFanout]
+        .abbreviated_keys[index % kFanout];
   }
 
   KeyOrder order_;
@@ -184,4 +186,4 @@ class TopIndex {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_INDEX_PARTITION_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_INDEX_PARTITION_H_

@@ -1,4 +1,4 @@
-#include "sstable/block.h"
+#include "sstable/block/block.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "sstable/block_simd.h"
+#include "sstable/block/block_simd.h"
 #include "util/absl_view.h"
 #include "util/byte_reader.h"
 #include "util/status_macros.h"
@@ -140,19 +140,20 @@ inline bool SameBytes(const char* a, const char* b, size_t size) {
 }
 
 // The eight bytes of `bytes` that order as it does wherever two differ, a short one padded with
-// zeros: KeyHead() for bytes inside a block. Loads the eight bytes that end where the head ends,
-// which lie in the block whatever the size, and shifts out what is not the head's.
-inline uint64_t HeadInBlock(const char* bytes, size_t size) {
+// zeros: AbbreviateKey() for bytes inside a block. Loads the eight bytes that end where the
+// abbreviated key ends, which lie in the block whatever the size, and shifts out what is not the
+// abbreviated key's.
+inline uint64_t AbbreviatedInBlock(const char* bytes, size_t size) {
   const size_t used = std::min<size_t>(size, 8);
   const uint64_t word = __builtin_bswap64(LoadFixed64(bytes + used - 8));
   const size_t half = 32 - 4 * used;
   return word << half << half;
 }
 
-// `head` less what lies beyond the first `size` bytes.
-inline uint64_t TruncateHead(uint64_t head, size_t size) {
+// `abbreviated key` less what lies beyond the first `size` bytes.
+inline uint64_t TruncateHead(uint64_t abbreviated, size_t size) {
   const size_t half = 32 - 4 * std::min<size_t>(size, 8);
-  return head >> half >> half << half << half;
+  return abbreviated >> half >> half << half << half;
 }
 
 // How `rest` (a key without the block's prefix) and middle + suffix order: negative where the
@@ -211,22 +212,26 @@ std::string_view Block::KeyAt(size_t index, std::string* buffer) const {
 }
 
 // Where the keys of an order other than bytewise are: nothing is known of their bytes.
-size_t Block::LowerBoundByOrder(std::string_view key, Tag tag, const KeyOrder& order) const {
+size_t Block::LowerBoundByOrder(std::string_view key, Trailer trailer,
+                                const KeyOrder& order) const {
   std::string buffer;
   return PartitionPoint(0, count(), [&](size_t i) {
-    return order.CompareEntries(KeyAt(i, &buffer), TagAt(i), key, tag) < 0;
+    return order.CompareEntries(KeyAt(i, &buffer), TrailerAt(i), key, trailer) < 0;
   });
 }
 
-// The first entry whose rest is not below `rest`, by heads and then, among equal heads, by bytes.
-template <typename HeadAt>
-size_t Block::LowerBoundRest(std::string_view rest, uint64_t head, const HeadAt& head_at) const {
-  const size_t first = PartitionPoint(0, count(), [&](size_t i) { return head_at(i) < head; });
+// The first entry whose rest is not below `rest`, by abbreviated keys and then, among equal
+// abbreviated keys, by bytes.
+template <typename AbbreviateAt>
+size_t Block::LowerBoundRest(std::string_view rest, uint64_t abbreviated,
+                             const AbbreviateAt& abbreviated_at) const {
+  const size_t first =
+      PartitionPoint(0, count(), [&](size_t i) { return abbreviated_at(i) < abbreviated; });
   const auto below = [&](size_t i) { return CompareToRest(MiddleAt(i), suffix(), rest) < 0; };
-  // Mostly one entry has this head, or none.
-  if (first == count() || head_at(first) != head || !below(first)) return first;
-  const size_t end =
-      PartitionPoint(first + 1, count(), [&](size_t i) { return head_at(i) <= head; });
+  // Mostly one entry has this abbreviated key, or none.
+  if (first == count() || abbreviated_at(first) != abbreviated || !below(first)) return first;
+  const size_t end = PartitionPoint(first + 1, count(),
+                                    [&](size_t i) { return abbreviated_at(i) <= abbreviated; });
   return PartitionPoint(first + 1, end, below);
 }
 
@@ -236,28 +241,29 @@ size_t Block::LowerBoundKey(std::string_view key) const {
   if (order < 0) return 0;
   if (order > 0) return count();
   const std::string_view rest = key.substr(layout_.prefix_size);
-  const uint64_t head = KeyHead(rest);
+  const uint64_t abbreviated = AbbreviateKey(rest);
   const char* const middles = data_ + layout_.middles;
   if (layout_.key_width == 0) {
-    // The suffix goes on where a middle ends: of the head, compare what the middles have.
+    // The suffix goes on where a middle ends: of the abbreviated key, compare what the middles
+    // have.
     const size_t size = layout_.middle_size;
-    return LowerBoundRest(rest, TruncateHead(head, size),
-                          [&](size_t i) { return HeadInBlock(middles + i * size, size); });
+    return LowerBoundRest(rest, TruncateHead(abbreviated, size),
+                          [&](size_t i) { return AbbreviatedInBlock(middles + i * size, size); });
   }
-  return LowerBoundRest(rest, head, [&](size_t i) {
+  return LowerBoundRest(rest, abbreviated, [&](size_t i) {
     const std::string_view middle = MiddleAt(i);
-    return HeadInBlock(middle.data(), middle.size());
+    return AbbreviatedInBlock(middle.data(), middle.size());
   });
 }
 
-size_t Block::LowerBound(std::string_view key, Tag tag, const KeyOrder& order) const {
-  if (!order.bytewise()) return LowerBoundByOrder(key, tag, order);
+size_t Block::LowerBound(std::string_view key, Trailer trailer, const KeyOrder& order) const {
+  if (!order.bytewise()) return LowerBoundByOrder(key, trailer, order);
   const size_t first = LowerBoundKey(key);
-  if (first == count() || TagAt(first) <= tag || !HasKey(first, key)) return first;
+  if (first == count() || TrailerAt(first) <= trailer || !HasKey(first, key)) return first;
   if (!has_duplicates()) return first + 1;
   // From here on keys are not below `key`: only versions of it that are too new come before.
   return PartitionPoint(first + 1, count(),
-                        [&](size_t i) { return TagAt(i) > tag && HasKey(i, key); });
+                        [&](size_t i) { return TrailerAt(i) > trailer && HasKey(i, key); });
 }
 
 inline bool Block::HasKey(size_t index, std::string_view key) const {
@@ -289,7 +295,7 @@ size_t Block::FindByFingerprint(std::string_view key, uint64_t hash) const {
 bool Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) const {
   const bool by_fingerprint = has_fingerprints() && order.comparator_identical();
   size_t index = by_fingerprint ? FindByFingerprint(lookup.key, lookup.hash)
-                                : LowerBound(lookup.key, ~Tag{0}, order);
+                                : LowerBound(lookup.key, ~Trailer{0}, order);
   std::string buffer;
   bool continues = false;
   // Versions of one key stand together, newest first.
@@ -300,7 +306,7 @@ bool Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) c
                             : order.Equal(KeyAt(index, &buffer), lookup.key);
       if (!same) return false;
     }
-    if (fold->Step(TagAt(index), ValueAt(index)) != KeyFold::State::kMore) return false;
+    if (fold->Step(TrailerAt(index), ValueAt(index)) != KeyFold::State::kMore) return false;
     continues = true;
   }
   return continues;
@@ -323,10 +329,10 @@ void BlockIterator::SetBlock(const Block& block) {
     std::memcpy(key_.data() + room - suffix_size_, suffix.data(), suffix_size_);
 }
 
-void BlockIterator::SeekForPrev(std::string_view key, Tag tag) {
-  const size_t at = block_.LowerBound(key, tag, order_);
+void BlockIterator::SeekForPrev(std::string_view key, Trailer trailer) {
+  const size_t at = block_.LowerBound(key, trailer, order_);
   MoveTo(at);
-  if (!Valid() || this->tag() != tag || !order_.Equal(this->key(), key)) MoveTo(at - 1);
+  if (!Valid() || this->trailer() != trailer || !order_.Equal(this->key(), key)) MoveTo(at - 1);
 }
 
 }  // namespace cambium::sstable

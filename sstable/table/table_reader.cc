@@ -1,9 +1,10 @@
-#include "sstable/table_reader.h"
+#include "sstable/table/table_reader.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/copy_or_pin.h"
 #include "util/epoch.h"
 #include "util/file_status.h"
 #include "util/status_macros.h"
@@ -13,20 +14,6 @@ namespace {
 
 // MultiGet reads about so many bytes of blocks at a time, and holds as many in memory.
 constexpr size_t kMaxReadRound = size_t{256} << 10;
-
-CacheFill FillOf(const TableReadOptions& options) {
-  return options.fill_cache ? CacheFill::kYes : CacheFill::kNo;
-}
-
-void Deliver(std::string_view found, Frame* frame, PinnedValue* value) {
-  if (found.size() <= kMaxCopiedValueSize) {
-    value->Copy(found);
-    return;
-  }
-  frame->Ref();
-  value->Pin(
-      found, [](void* pinned) { static_cast<Frame*>(pinned)->Unref(); }, frame);
-}
 
 absl::StatusOr<Footer> ReadFooter(const TableFile& file) {
   const TableReaderOptions& options = file.options();
@@ -124,7 +111,10 @@ inline TableReader::Presence TableReader::LocateCached(const LookupKey& key, Dat
 inline bool TableReader::SearchBlock(const Sought& sought, Frame* data) const {
   const bool continues = data->block().Get(sought.key, blocks_.order(), sought.fold);
   if (sought.fold->state() == KeyFold::State::kValue) {
-    Deliver(sought.fold->value(), data, sought.value);
+    CopyOrPin(sought.fold->value(), sought.value, [data] {
+      data->Ref();
+      return ValuePin{[](void* frame) { static_cast<Frame*>(frame)->Unref(); }, data};
+    });
   }
   return continues;
 }
@@ -165,24 +155,23 @@ bool TableReader::GetCached(const LookupKey& key, KeyFold* fold, PinnedValue* va
   return false;
 }
 
-absl::Status TableReader::Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
+absl::Status TableReader::Get(const LookupKey& key, CacheFill fill, KeyFold* fold,
                               PinnedValue* value) const {
   TablePosition reached;
   {
     const EpochGuard guard(blocks_.file().options().cache->epochs());
     if (GetCached(key, fold, value, &reached)) return absl::OkStatus();
   }
-  return GetFrom(std::move(reached), key, options, fold, value);
+  return GetFrom(std::move(reached), key, fill, fold, value);
 }
 
-absl::Status TableReader::GetFrom(TablePosition from, const LookupKey& key,
-                                  const TableReadOptions& options, KeyFold* fold,
-                                  PinnedValue* value) const {
+absl::Status TableReader::GetFrom(TablePosition from, const LookupKey& key, CacheFill fill,
+                                  KeyFold* fold, PinnedValue* value) const {
   if (!from.index) RETURN_IF_ERROR(Locate(key, &from));
   if (!from.index) return absl::OkStatus();
   FrameLease data;
-  RETURN_IF_ERROR(blocks_.PinData(from.place, from.index.get(), FillOf(options), &data));
-  return Search({key, fold, value}, std::move(from), std::move(data), FillOf(options));
+  RETURN_IF_ERROR(blocks_.PinData(from.place, from.index.get(), fill, &data));
+  return Search({key, fold, value}, std::move(from), std::move(data), fill);
 }
 
 absl::Status TableReader::Locate(const LookupKey& key, TablePosition* at) const {
@@ -224,8 +213,7 @@ struct TableReader::Lookup {
   TablePosition reached;
 };
 
-void TableReader::MultiGet(std::span<LookupRequest> requests,
-                           const TableReadOptions& options) const {
+void TableReader::MultiGet(std::span<LookupRequest> requests, CacheFill fill) const {
   std::vector<Lookup> lookups = LookUpCached(requests);
   std::erase_if(lookups, [this](Lookup& lookup) {
     if (lookup.reached.index) return false;
@@ -242,7 +230,7 @@ void TableReader::MultiGet(std::span<LookupRequest> requests,
       const TablePosition& at = left[count].reached;
       bytes += at.index->index().handle(at.place.index).size;
     }
-    ReadAndSearch(left.first(count), FillOf(options));
+    ReadAndSearch(left.first(count), fill);
     left = left.subspan(count);
   }
 }

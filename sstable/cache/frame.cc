@@ -1,8 +1,8 @@
-#include "sstable/table/frame.h"
+#include "sstable/cache/frame.h"
 
 #include <new>
 
-#include "sstable/block_cache.h"
+#include "sstable/cache/block_cache.h"
 #include "util/status_macros.h"
 
 namespace cambium::sstable {

@@ -1,9 +1,19 @@
-#include "sstable/block_format.h"
+#include "sstable/block/block_format.h"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace cambium::sstable {
+
+const char* BlockKindName(BlockKind kind) {
+  static constexpr const char* kNames[] = {"unknown block",   "data block", "filter partition",
+                                           "index partition", "top index",  "properties",
+                                           "range deletes",   "dictionary"};
+  const auto number = static_cast<size_t>(kind);
+  return kNames[number < std::size(kNames) ? number : 0];
+}
+
 namespace {
 
 template <typename T>

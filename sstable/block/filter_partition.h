@@ -6,8 +6,8 @@
 // a Bloom filter without lines: about 1.0 % instead of 0.8 % at 10 bits.
 //
 // Format: docs/format/sstable-blocks.md, "Filter partition".
-#ifndef CAMBIUM_SSTABLE_FILTER_PARTITION_H_
-#define CAMBIUM_SSTABLE_FILTER_PARTITION_H_
+#ifndef CAMBIUM_SSTABLE_BLOCK_FILTER_PARTITION_H_
+#define CAMBIUM_SSTABLE_BLOCK_FILTER_PARTITION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -71,4 +71,4 @@ class FilterView {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_FILTER_PARTITION_H_
+#endif  // CAMBIUM_SSTABLE_BLOCK_FILTER_PARTITION_H_

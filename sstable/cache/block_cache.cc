@@ -1,4 +1,4 @@
-#include "sstable/block_cache.h"
+#include "sstable/cache/block_cache.h"
 
 #include <algorithm>
 #include <cassert>

@@ -15,8 +15,8 @@
 // Every block is verified when it comes from the file (D8); sizes are bounded by the file's before
 // anything is allocated (D17). Damage is DataLoss with path, offset, found and expected, and the
 // key range of the block where it is known (D15); an error of the file system keeps its code.
-#ifndef CAMBIUM_SSTABLE_TABLE_READER_H_
-#define CAMBIUM_SSTABLE_TABLE_READER_H_
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_READER_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_READER_H_
 
 #include <cstdint>
 #include <memory>
@@ -37,15 +37,8 @@
 
 namespace cambium::sstable {
 
-// Values up to this size are copied out of a block; longer ones pin it.
-inline constexpr size_t kMaxCopiedValueSize = 1024;
-
-struct TableReadOptions {
-  bool fill_cache = true;
-};
-
 struct TableIteratorOptions {
-  bool fill_cache = true;
+  CacheFill fill = CacheFill::kYes;
   // Not 0: the walk is forward and long (a compaction): blocks are read in pieces of about this
   // many bytes into a buffer of the iterator's own, and the cache is neither asked nor filled with
   // data blocks.
@@ -81,20 +74,19 @@ class TableReader {
   // Steps `fold` over the versions of `key`, newest first, until it is decided; if it comes to
   // kValue, sets `*value`. A key that is not here leaves the fold as it was, with ok. The caller
   // has no EpochGuard open.
-  absl::Status Get(const LookupKey& key, const TableReadOptions& options, KeyFold* fold,
-                   PinnedValue* value) const;
+  absl::Status Get(const LookupKey& key, CacheFill fill, KeyFold* fold, PinnedValue* value) const;
 
   // Get() in two parts, for callers that are inside an EpochGuard. GetCached() uses cached blocks
   // alone. It returns false if one is missing; then the caller closes its guard and goes on with
   // GetFrom() at what GetCached() left in `*reached`.
   bool GetCached(const LookupKey& key, KeyFold* fold, PinnedValue* value,
                  TablePosition* reached) const;
-  absl::Status GetFrom(TablePosition from, const LookupKey& key, const TableReadOptions& options,
-                       KeyFold* fold, PinnedValue* value) const;
+  absl::Status GetFrom(TablePosition from, const LookupKey& key, CacheFill fill, KeyFold* fold,
+                       PinnedValue* value) const;
 
   // Get() for many keys in any order; requests whose fold is decided are left alone. Blocks that
   // are not cached are read many by one call of the file. The caller has no EpochGuard open.
-  void MultiGet(std::span<LookupRequest> requests, const TableReadOptions& options) const;
+  void MultiGet(std::span<LookupRequest> requests, CacheFill fill) const;
 
   // The reader must outlive the iterator. Both directions; one block pinned at a time.
   std::unique_ptr<InternalIterator> NewIterator(const TableIteratorOptions& options) const;
@@ -154,4 +146,4 @@ class TableReader {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_TABLE_READER_H_
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_READER_H_

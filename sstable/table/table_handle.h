@@ -3,8 +3,8 @@
 // Each live table has one handle, which its owner in the read view holds: nothing finds a table by
 // its number, so a table that left the tree cannot be opened again by accident. The hot path is one
 // load of the handle's pointer; opening happens at the first use.
-#ifndef CAMBIUM_SSTABLE_TABLE_HANDLE_H_
-#define CAMBIUM_SSTABLE_TABLE_HANDLE_H_
+#ifndef CAMBIUM_SSTABLE_TABLE_TABLE_HANDLE_H_
+#define CAMBIUM_SSTABLE_TABLE_TABLE_HANDLE_H_
 
 #include <atomic>
 #include <cstdint>
@@ -16,8 +16,8 @@
 #include "absl/status/statusor.h"
 #include "base/keys.h"
 #include "cambium/file_system.h"
-#include "sstable/block_cache.h"
-#include "sstable/table_reader.h"
+#include "sstable/cache/block_cache.h"
+#include "sstable/table/table_reader.h"
 #include "util/mutex.h"
 
 namespace cambium::sstable {
@@ -63,4 +63,4 @@ class TableHandle {
 
 }  // namespace cambium::sstable
 
-#endif  // CAMBIUM_SSTABLE_TABLE_HANDLE_H_
+#endif  // CAMBIUM_SSTABLE_TABLE_TABLE_HANDLE_H_

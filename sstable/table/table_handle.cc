@@ -1,4 +1,4 @@
-#include "sstable/table_handle.h"
+#include "sstable/table/table_handle.h"
 
 #include <cassert>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "sstable/block_simd.h"
+#include "sstable/block/block_simd.h"
 
 #include "util/coding.h"
 
