@@ -128,26 +128,6 @@ TEST(Version, ListsJustTheFilesThatOverlap) {
   }
 }
 
-TEST(VersionBuilder, MovesDeletesAndAdds) {
-  const auto base = MakeVersion(kTree);
-  const auto next = MakeVersion(
-      "delete L5 5\n"
-      "delete L0 7\n"
-      "add L6 run 0 file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n"
-      "add L5 run 0 file 8 size 1 keys \"n\"..\"o\"\n",
-      base);
-  EXPECT_EQ(DebugString(*next),
-            "L0 run 9 bytes 20\n"
-            "  file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
-            "L5 run 0 bytes 201\n"
-            "  file 3 size 100 keys \"a\"..\"c\" seqs 10..45\n"
-            "  file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
-            "  file 8 size 1 keys \"n\"..\"o\" seqs 0..0\n"
-            "L6 run 0 bytes 100\n"
-            "  file 5 size 100 keys \"m\"..\"z\" seqs 11..12\n");
-  EXPECT_EQ(CountFiles(*base), 5u);  // the base did not change
-}
-
 TEST(VersionBuilder, GivesBackTheBaseWhereNothingChanged) {
   const auto base = MakeVersion(kTree);
   EXPECT_EQ(MakeVersion("flushed 5", base), base);
@@ -158,41 +138,6 @@ TEST(VersionBuilder, SharesMetadataOfFilesThatStay) {
   const auto next = MakeVersion("delete L5 5", base);
   EXPECT_EQ(Find(*next, 5, 3), Find(*base, 5, 3));
   EXPECT_EQ(Find(*next, 5, 5), nullptr);
-}
-
-TEST(VersionBuilder, QuarantinesAFileWhereItStands) {
-  const auto next = MakeVersion("quarantine L5 4 \"checksum\"", MakeVersion(kTree));
-  EXPECT_THAT(DebugString(*next), HasSubstr("file 4 size 100 keys \"d\"..\"k\" seqs 20..40 damage "
-                                            "\"checksum\"\n"));
-  EXPECT_TRUE(Find(*next, 5, 4)->quarantined());
-  EXPECT_FALSE(Find(*next, 5, 3)->quarantined());
-}
-
-TEST(VersionBuilder, RefusesEditsThatContradictTheTree) {
-  const auto base = MakeVersion(kTree);
-  const struct {
-    const char* edit;
-    const char* message;
-  } kCases[] = {
-      {"delete L5 9", "delete L5 9: no such file"},
-      {"delete L6 4", "delete L6 4: no such file"},
-      {"delete L5 4\ndelete L5 4", "delete L5 4: no such file"},
-      {"quarantine L1 4 \"x\"", "quarantine L1 4: no such file"},
-      {"add L5 file 4 keys \"l\"..\"l\"", "add L5 4: it is there already"},
-      {"add L6 file 4 keys \"l\"..\"l\"", "file 4 stands in it twice"},
-      {"add L5 file 10 keys \"k\"..\"l\"", "begins before the end of the file before it"},
-      {"add L5 file 10 keys \"l\"..\"m\"", "begins before the end of the file before it"},
-      {"add L5 file 10 keys \"lb\"..\"la\"", "smallest key is above largest key"},
-      {"add L0 run 8 file 8 keys \"a\"..\"b\" seqs 60..61", "as old as those of the run below"},
-      {"add L0 run 8 file 8 keys \"a\"..\"b\" seqs 61..61", "as old as those of the run below"},
-      {"add L6 file 8 keys \"a\"..\"b\" seqs 9..3", "sequence number"},
-      {"add L6 file 8 keys \"a\"..\"b\" entries 1 tombstones 2", "more tombstones than entries"},
-  };
-  for (const auto& test : kCases) {
-    const auto version = TryVersion(test.edit, base);
-    EXPECT_TRUE(absl::IsDataLoss(version.status())) << test.edit << version.status();
-    EXPECT_THAT(version.status().ToString(), HasSubstr(test.message)) << test.edit;
-  }
 }
 
 // Runs that an edit does not change are the base's own.
@@ -293,75 +238,6 @@ TEST(VersionBuilder, BuildsFromTheBaseWhatItBuildsFromAllFiles) {
   }
   EXPECT_GT(refused, 20);
   EXPECT_LT(refused, 390);
-}
-
-TEST(ManifestState, AppliesEditsAndSaysThemAnew) {
-  ManifestState state = NewState();
-  for (const char* text :
-       {"next-file 20\nlast-sequence 80\nlog 6\nflushed 70\n"
-        "add L0 run 9 file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
-        "add L5 run 0 file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n",
-        "family 5\nnew-family \"side\"\nflushed 3\nadd L6 file 11 keys \"a\"..\"b\"",
-        "quarantine L5 4 \"bad block\""}) {
-    const auto next = ApplyEdit(state, ParseEdit(text), Bytewise());
-    ASSERT_TRUE(next.ok()) << next.status();
-    state = *next;
-  }
-  constexpr char kExpected[] =
-      "comparator \"cambium.BytewiseComparator\"\n"
-      "database a0a1a2a3a4a5a6a7a8a9aaabacadaeaf\n"
-      "next-file 20\n"
-      "last-sequence 80\n"
-      "log 6\n"
-      "family 0\n"
-      "  new-family \"default\"\n"
-      "  flushed 70\n"
-      "  add L0 run 9 file 9 size 20 keys \"a\"..\"m\" seqs 61..70\n"
-      "  add L5 run 0 file 4 size 100 keys \"d\"..\"k\" seqs 20..40\n"
-      "  quarantine L5 4 \"bad block\"\n"
-      "family 5\n"
-      "  new-family \"side\"\n"
-      "  flushed 3\n"
-      "  add L6 run 0 file 11 size 0 keys \"a\"..\"b\" seqs 0..0\n";
-  const VersionEdit snapshot = SnapshotEdit(state);
-  EXPECT_EQ(DebugString(snapshot), kExpected);
-  const auto again = ApplyEdit(ManifestState(), snapshot, Bytewise());
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(DebugString(SnapshotEdit(*again)), kExpected);
-}
-
-TEST(ManifestState, DropsAFamily) {
-  auto state = ApplyEdit(NewState(), ParseEdit("family 2\nnew-family \"x\""), Bytewise());
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->families.size(), 2u);
-  state = ApplyEdit(*state, ParseEdit("family 2\ndrop-family"), Bytewise());
-  ASSERT_TRUE(state.ok());
-  EXPECT_EQ(state->families.size(), 1u);
-}
-
-TEST(ManifestState, RefusesEditsThatContradictIt) {
-  const auto base = ApplyEdit(
-      NewState(), ParseEdit("next-file 20\nlast-sequence 80\nlog 6\nflushed 70"), Bytewise());
-  ASSERT_TRUE(base.ok());
-  const struct {
-    const char* edit;
-    const char* message;
-  } kCases[] = {
-      {"next-file 19", "next file number: found 19, expected no less than 20"},
-      {"last-sequence 79", "last sequence number"},
-      {"log 5", "log number"},
-      {"flushed 69", "flushed sequence number"},
-      {"family 4\nflushed 1", "column family 4: it does not exist"},
-      {"family 0\nnew-family \"x\"", "column family 0: it exists already"},
-      {"add L6 file 20 keys \"a\"..\"b\"", "below the next file number 20"},
-      {"add L6 file 2 physical 21 keys \"a\"..\"b\"", "below the next file number 20"},
-      {"add L6 file 19 keys \"a\"..\"b\" seqs 1..81", "no entry after the last sequence number 80"},
-  };
-  for (const auto& test : kCases) {
-    const auto state = ApplyEdit(*base, ParseEdit(test.edit), Bytewise());
-    EXPECT_TRUE(absl::IsDataLoss(state.status())) << test.edit;
-    EXPECT_THAT(state.status().ToString(), HasSubstr(test.message)) << test.edit;
-  }
 }
 
 }  // namespace
