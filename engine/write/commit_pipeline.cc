@@ -26,6 +26,7 @@ void Pause() {
 // ResourceExhausted means "not applied" to whoever writes (cambium/db.h), so it is not answered
 // here.
 absl::Status UnknownOutcome(const absl::Status& cause) {
+  assert(!cause.ok());
   const absl::StatusCode code =
       absl::IsResourceExhausted(cause) ? absl::StatusCode::kUnavailable : cause.code();
   absl::Status unknown = CatchBadAlloc([&] {
@@ -139,9 +140,11 @@ absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first
   Ticket& mine = At(ticket);
   assert(mine.state.load(std::memory_order_relaxed) == Word(ticket, kOpen));
   mine.state.store(Word(ticket, kDone), std::memory_order_seq_cst);
-  const bool published = PublishFrom(ticket, first) || AwaitPublished(ticket);
+  absl::Status outcome;
+  // While the slot is taken no reset can clear the error.
+  if (!PublishFrom(ticket, first) && !AwaitPublished(ticket)) outcome = UnknownOutcome(status());
   mine.state.store(Word(ticket + kRingSize, kOpen), std::memory_order_seq_cst);
-  return published ? absl::OkStatus() : UnknownOutcome(status());
+  return outcome;
 }
 
 // Publishes the caller's commit if it is the next one, and those behind it that are done. True

@@ -33,12 +33,11 @@ absl::Status WritePath::Write(CommitRequest request, const WriteOptions& options
   }
   request.logging = options.disable_wal ? Logging::kUnlogged : Logging::kLogged;
   request.durability = options.sync ? wal::Durability::kMachine : wal::Durability::kProcess;
-  if (!world_.errors->writable()) {
-    if (!world_.errors->ShouldProbe(world_.storage->clock->NowMicros())) {
-      return world_.errors->WriteStatus();
-    }
+  if (!world_.errors->writable() &&
+      world_.errors->ShouldProbe(world_.storage->clock->NowMicros())) {
     RETURN_IF_ERROR(Resume());
   }
+  RETURN_IF_ERROR(world_.errors->WriteStatus());
   RETURN_IF_ERROR(admission_.Admit(request.payload_size));
   RETURN_IF_ERROR(pipeline_.Commit(request));
   world_.stats->Add(Counter::kKeysWritten, request.count);
