@@ -61,8 +61,8 @@ class Database {
 
   absl::Status CloseParts();
 
-  const bool own_threads_;  // the executor is a pool that was made for this database
-  Mutex close_mu_;          // held while the database closes
+  const bool own_threads_;            // the executor is a pool that was made for this database
+  Mutex close_mu_{LockRank::kClose};  // held while the database closes
   bool closed_ ABSL_GUARDED_BY(close_mu_) = false;
   absl::Status close_status_ ABSL_GUARDED_BY(close_mu_);
 };

@@ -38,7 +38,7 @@ class Pools {
 
   // Around fork(): the pools are the parent's, and its threads may be inside of them.
   static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(ThePools().mutex_) {
-    ThePools().mutex_.Lock();
+    ThePools().mutex_.LockInAnyOrder();
   }
   static void AfterForkInParent() ABSL_UNLOCK_FUNCTION(ThePools().mutex_) {
     ThePools().mutex_.Unlock();
@@ -49,7 +49,7 @@ class Pools {
   }
 
  private:
-  Mutex mutex_;
+  Mutex mutex_{LockRank::kPool};
   std::vector<DescriptorPool*> pools_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -57,7 +57,7 @@ class HeldLocks {
   }
 
   // Around fork(): nobody is in the middle of a change then.
-  static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(Held().mu_) { Held().mu_.Lock(); }
+  static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(Held().mu_) { Held().mu_.LockInAnyOrder(); }
   static void AfterForkInParent() ABSL_UNLOCK_FUNCTION(Held().mu_) { Held().mu_.Unlock(); }
   // The locks stay the parent's: a descriptor that the child kept would keep them held when the
   // parent has died.

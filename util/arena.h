@@ -61,7 +61,7 @@ class Arena {
   const size_t large_bytes_;  // more than this gets a piece of its own
   std::atomic<Chunk*> current_{nullptr};
   std::atomic<size_t> usage_{0};
-  Mutex mutex_;
+  Mutex mutex_{LockRank::kPool};
   std::vector<Chunk*> chunks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::pair<char*, size_t>> large_ ABSL_GUARDED_BY(mutex_);
 };

@@ -5,8 +5,12 @@
 #ifndef CAMBIUM_UTIL_MUTEX_H_
 #define CAMBIUM_UTIL_MUTEX_H_
 
+#include <algorithm>
+#include <atomic>
+#include <cassert>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 
@@ -15,27 +19,85 @@
 
 namespace cambium {
 
-// Thread-safe.
+// Where a mutex is in the lock order: a thread that holds one takes only mutexes of greater ranks.
+// docs/threading.md says what each is for.
+enum class LockRank : uint8_t {
+  kClose,
+  kResume,
+  kManifest,
+  kScheduler,
+  kLoad,
+  kBacklog,
+  kSwitch,
+  kCommit,
+  kTree,
+  kTable,
+  kLogFile,
+  kLogPages,
+  kLog,
+  kPool,
+  kLeaf,
+};
+
+// Thread-safe. If asserts are on, a mutex that is taken out of order, or twice by one thread, ends
+// the program before it waits.
 class ABSL_LOCKABLE Mutex {
  public:
-  Mutex() = default;
+  explicit Mutex(LockRank rank = LockRank::kLeaf) : rank_(rank) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
   // May wait: requires that the thread has no epoch guard open.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     AssertNoEpochGuard();
-    mutex_.lock();
+    assert(MayTake());
+    LockInAnyOrder();
   }
-  void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
-  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
-  // Tells the analysis, and readers, that the caller holds it.
-  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
+  // For handlers of fork(), which take what others hold.
+  void LockInAnyOrder() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    mutex_.lock();
+    assert(Note(1));
+  }
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    assert(Note(-1));
+    mutex_.unlock();
+  }
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
+    assert(MayTake());
+    const bool locked = mutex_.try_lock();
+    assert(!locked || Note(1));
+    return locked;
+  }
+  // Asserts, and tells the analysis, that the caller holds it.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {
+    assert(owner_.load(std::memory_order_relaxed) == &thread_internal::this_thread);
+  }
 
+  // For CondVar, which lets it go and takes it again.
   std::mutex& native() { return mutex_; }
+  bool NoteOwner(bool owned) {
+    owner_.store(owned ? &thread_internal::this_thread : nullptr, std::memory_order_relaxed);
+    return true;
+  }
 
  private:
+  // Returns false if the thread holds a mutex of this rank or a greater one.
+  bool MayTake() const {
+    const auto& locks = thread_internal::this_thread.locks;
+    return std::all_of(locks.begin() + static_cast<size_t>(rank_), locks.end(),
+                       [](uint8_t held) { return held == 0; });
+  }
+  // The thread has taken it, or is about to let it go. Returns true.
+  bool Note(int taken) {
+    uint8_t& held = thread_internal::this_thread.locks[static_cast<size_t>(rank_)];
+    held = static_cast<uint8_t>(held + taken);
+    return NoteOwner(taken > 0);
+  }
+
   std::mutex mutex_;
+  const LockRank rank_;
+  // Kept only if asserts are on.
+  std::atomic<const thread_internal::ThreadState*> owner_{nullptr};
 };
 
 // Holds a Mutex for a scope. Confined to its scope.
@@ -59,11 +121,13 @@ class CondVar {
     std::unique_lock<std::mutex> lock(mutex->native(), std::adopt_lock);
     condition_.wait(lock);
     lock.release();
+    assert(mutex->NoteOwner(true));
   }
   void WaitFor(Mutex* mutex, uint64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->native(), std::adopt_lock);
     condition_.wait_for(lock, std::chrono::microseconds(micros));
     lock.release();
+    assert(mutex->NoteOwner(true));
   }
   void Signal() { condition_.notify_one(); }
   void SignalAll() { condition_.notify_all(); }

@@ -7,6 +7,7 @@
 #ifndef CAMBIUM_UTIL_THREAD_INDEX_H_
 #define CAMBIUM_UTIL_THREAD_INDEX_H_
 
+#include <array>
 #include <cassert>
 #include <cstdint>
 
@@ -19,7 +20,9 @@ inline constexpr uint32_t kNoIndex = ~uint32_t{0};
 // What the library knows about the calling thread.
 struct ThreadState {
   uint32_t index = kNoIndex;  // kNoIndex before the first use
-  uint32_t open_guards = 0;   // epoch guards of all domains; counted only if asserts are on
+  // Both counted only if asserts are on.
+  uint32_t open_guards = 0;            // epoch guards of all domains
+  std::array<uint8_t, 16> locks = {};  // mutexes held, by rank (util/mutex.h)
 };
 
 #if defined(__GNUC__)

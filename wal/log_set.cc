@@ -68,8 +68,12 @@ LogSet::~LogSet() {
     CatchBadAlloc([segment] { return segment->Close(segment->size()); }).IgnoreError();
   };
   if (unused != nullptr) close(unused.get());
-  MutexLock lock(&mu_);
-  for (const auto& segment : segments_) close(segment.get());
+  std::vector<std::shared_ptr<Segment>> live;
+  {
+    MutexLock lock(&mu_);
+    live.swap(segments_);
+  }
+  for (const auto& segment : live) close(segment.get());
 }
 
 absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,

@@ -211,7 +211,7 @@ class LogSet {
   uint64_t populate_at_ = 0;    // the tail at which more of it is to be made resident
   bool prepare_asked_ = false;  // for the segment after the active one
 
-  mutable Mutex mu_;  // a leaf: no I/O under it
+  mutable Mutex mu_{LockRank::kLog};  // no I/O under it
   // Live segments of an earlier process, oldest first, and whether all of them are synced.
   std::vector<uint64_t> previous_ ABSL_GUARDED_BY(mu_);
   bool previous_synced_ ABSL_GUARDED_BY(mu_) = false;

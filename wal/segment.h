@@ -101,9 +101,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   std::atomic<bool> abandoned_{false};
 
   // Order: file_mu_, then populate_mu_. Writes take neither: they end before Close begins.
-  Mutex file_mu_;                  // held during a sync
-  Mutex populate_mu_;              // held during a populate
-  std::unique_ptr<LogFile> file_;  // null once closed; replaced under both
+  Mutex file_mu_{LockRank::kLogFile};       // held during a sync
+  Mutex populate_mu_{LockRank::kLogPages};  // held during a populate
+  std::unique_ptr<LogFile> file_;           // null once closed; replaced under both
   uint64_t populated_ ABSL_GUARDED_BY(populate_mu_) = 0;
 
   mutable Mutex failure_mu_;  // a leaf

@@ -78,7 +78,7 @@ class Log {
   env::ThreadPool executor_;
   std::atomic<uint64_t> next_segment_{1};
   std::array<std::atomic<uint64_t>, kMaxThreads> filled_{};
-  Mutex commit_;
+  Mutex commit_{LockRank::kCommit};
   uint64_t next_sequence_ ABSL_GUARDED_BY(commit_) = 1;
   std::unique_ptr<LogSet> log_;
 };

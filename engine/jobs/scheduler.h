@@ -156,7 +156,7 @@ class JobScheduler {
 
   const JobWorld world_;
   std::atomic<bool> stopping_{false};
-  mutable Mutex mutex_;
+  mutable Mutex mutex_{LockRank::kScheduler};
   CondVar changed_;
   bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
   Backoff flush_backoff_ ABSL_GUARDED_BY(mutex_);
@@ -164,7 +164,7 @@ class JobScheduler {
   size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs, to their very end
   std::map<ColumnFamilyId, TreeJobs> trees_ ABSL_GUARDED_BY(mutex_);
   ColumnFamilyId next_turn_ ABSL_GUARDED_BY(mutex_) = 0;  // the tree that is asked first
-  mutable Mutex backlog_mutex_;
+  mutable Mutex backlog_mutex_{LockRank::kBacklog};
   mutable std::map<ColumnFamilyId, CountedBacklog> backlogs_ ABSL_GUARDED_BY(backlog_mutex_);
 };
 

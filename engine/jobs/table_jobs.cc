@@ -81,9 +81,13 @@ class TableOutput {
       if (!synced.ok()) result = std::move(synced);
     }
     if (result.ok()) return result;
-    MutexLock lock(&mutex_);
+    std::vector<std::string> paths;
+    {
+      MutexLock lock(&mutex_);
+      paths.swap(paths_);
+    }
     // A file that stays is an orphan: the next Open removes it.
-    for (const std::string& path : paths_) {
+    for (const std::string& path : paths) {
       if (path.empty()) continue;
       CatchBadAlloc([&] { return storage_->fs()->Remove(path); }).IgnoreError();
     }

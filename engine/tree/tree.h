@@ -134,7 +134,7 @@ class Tree {
   const TreeWorld world_;
   const TableHome home_;
   MemSlot* active_ = nullptr;  // of the newest view; guarded by the commit lock
-  mutable Mutex tree_mu_;
+  mutable Mutex tree_mu_{LockRank::kTree};
   std::atomic<PublishedView*> current_{nullptr};
 };
 

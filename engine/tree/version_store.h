@@ -86,7 +86,7 @@ class VersionStore final : public wal::LogRegistry {
   ErrorState* const errors_;
   const Trees* const trees_;
   const KeyOrder order_;
-  mutable Mutex manifest_mu_;
+  mutable Mutex manifest_mu_{LockRank::kManifest};
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
   // Null after an error and before Start().
   std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);

@@ -38,7 +38,7 @@ class Admission {
 
   const WriteWorld world_;
   WriteController controller_;
-  Mutex load_mu_;
+  Mutex load_mu_{LockRank::kLoad};
 };
 
 }  // namespace cambium::engine

@@ -176,7 +176,7 @@ class CommitPipeline {
   CommitTarget* const target_;
   const std::unique_ptr<Ticket[]> ring_;
 
-  Mutex commit_mu_;
+  Mutex commit_mu_{LockRank::kCommit};
   SequenceNumber last_allocated_ ABSL_GUARDED_BY(commit_mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
 

@@ -95,7 +95,7 @@ class MemTableSwitch {
   absl::Status ShortenLog();
 
   const WriteWorld world_;
-  Mutex switch_mu_;  // one replacement at a time
+  Mutex switch_mu_{LockRank::kSwitch};  // one replacement at a time
   CondVar resumed_;
   bool paused_ ABSL_GUARDED_BY(switch_mu_) = false;
   // Of the active memtables of all trees. Guarded by the commit lock.

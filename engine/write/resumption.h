@@ -62,7 +62,7 @@ class Resumption {
   const WriteWorld world_;
   MemTableSwitch* const memtables_;
   const LogAndMemTables* const target_;
-  Mutex resume_mu_;  // held across I/O
+  Mutex resume_mu_{LockRank::kResume};  // held across I/O
   bool closed_ ABSL_GUARDED_BY(resume_mu_) = false;
 };
 

@@ -48,15 +48,14 @@ std::shared_ptr<MemFileSystem> MemFileSystem::CrashClone(CrashPolicy policy, uin
   CrashImages images = {.policy = policy, .random = SplitMix(seed)};
   MemOptions options = state_->options;
   options.capacity = state_->capacity;
-  auto clone = std::make_shared<MemState>(options, state_->root->AfterCrash(&images));
-  {
-    MutexLock clone_lock(&clone->mu);
-    for (const auto& image : images.files) {
-      // What a removal not yet synced would bring back has no name now.
-      if (image.second->links > 0) clone->used += image.second->size();
-    }
+  std::shared_ptr<MemDirectory> root = state_->root->AfterCrash(&images);
+  uint64_t used = 0;
+  for (const auto& image : images.files) {
+    // What a removal not yet synced would bring back has no name now.
+    if (image.second->links > 0) used += image.second->size();
   }
-  return std::make_shared<MemFileSystem>(std::move(clone));
+  return std::make_shared<MemFileSystem>(
+      std::make_shared<MemState>(options, std::move(root), used));
 }
 
 void MemFileSystem::SetCapacity(uint64_t bytes) {

@@ -28,8 +28,12 @@ struct MemPlace {
 
 // Guarded by its own mutex; the functions require it.
 struct MemState {
-  MemState(const MemOptions& memory_options, std::shared_ptr<MemDirectory> tree)
-      : options(memory_options), root(std::move(tree)), capacity(memory_options.capacity) {}
+  MemState(const MemOptions& memory_options, std::shared_ptr<MemDirectory> tree,
+           uint64_t used_bytes = 0)
+      : options(memory_options),
+        root(std::move(tree)),
+        capacity(memory_options.capacity),
+        used(used_bytes) {}
 
   // Walks to `path`. NotFound where a parent is missing, Unavailable where one is a file.
   absl::StatusOr<MemPlace> Walk(std::string_view operation, const std::string& path)
@@ -56,10 +60,10 @@ struct MemState {
   }
 
   const MemOptions options;
-  Mutex mu;
+  Mutex mu{LockRank::kPool};
   const std::shared_ptr<MemDirectory> root;  // the tree below it is guarded by mu
   uint64_t capacity ABSL_GUARDED_BY(mu);
-  uint64_t used ABSL_GUARDED_BY(mu) = 0;  // by files that have a name
+  uint64_t used ABSL_GUARDED_BY(mu);  // by files that have a name
   std::map<const MemFile*, LockHolders> locked ABSL_GUARDED_BY(mu) = {};
 };
 

@@ -123,7 +123,7 @@ class BlockCache {
   static void DropRetired(void* frame);
 
   EpochDomain* const epochs_;
-  mutable Mutex mutex_;
+  mutable Mutex mutex_{LockRank::kPool};
   std::atomic<size_t> capacity_;  // written under the lock
   size_t resident_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resident_tables_ ABSL_GUARDED_BY(mutex_) = 0;  // the part that is not data blocks

@@ -56,7 +56,7 @@ class TableHandle {
   const FileNumber number_;
   const uint64_t file_size_;
   std::atomic<const TableReader*> open_{nullptr};
-  Mutex mutex_;  // held while opening, so that a table is opened once
+  Mutex mutex_{LockRank::kTable};  // held while opening, so that a table is opened once
   std::unique_ptr<TableReader> reader_ ABSL_GUARDED_BY(mutex_);
   absl::Status damage_ ABSL_GUARDED_BY(mutex_);
 };
