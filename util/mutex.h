@@ -1,7 +1,7 @@
-// Mutex, MutexLock and CondVar: std::mutex with the annotations of clang's thread-safety analysis.
+// Mutex, MutexLock, and CondVar: std::mutex with the annotations of clang's thread-safety analysis.
 //
-// Not absl::Mutex: Debian's prebuilt one is invisible to ThreadSanitizer, which then reports races
-// that are none.
+// absl::Mutex is not used: Debian's prebuilt one is invisible to ThreadSanitizer, which then
+// reports false races.
 #ifndef CAMBIUM_UTIL_MUTEX_H_
 #define CAMBIUM_UTIL_MUTEX_H_
 
@@ -22,14 +22,14 @@ class ABSL_LOCKABLE Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  // May wait: requires that the thread has no epoch guard open.
+  // May wait: the thread must have no open epoch guard.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     AssertNoEpochGuard();
     mutex_.lock();
   }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
-  // Tells the analysis, and readers, that the caller holds it.
+  // Declares to the analysis, and to readers, that the caller holds the mutex.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
   std::mutex& native() { return mutex_; }
@@ -52,7 +52,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* const mutex_;
 };
 
-// Thread-safe. Waits may wake without a signal: wait in a loop on the condition itself.
+// Thread-safe. Waits may wake without a signal: wait in a loop that checks the condition.
 class CondVar {
  public:
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
