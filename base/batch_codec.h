@@ -1,11 +1,10 @@
-// The bytes of a write batch: what WriteBatch holds, what the log stores, what recovery replays.
+// The encoding of a write batch: used in WriteBatch, in the log, and in recovery.
 //
 // Format: docs/format/log.md, "Payload".
 //
-// A batch is all of these bytes and nothing behind them. Operations of a batch take consecutive
-// sequence numbers, in their order. Tags are numbers of their own, not an entry's Kind: markers of
-// transactions will stand here and never reach an SSTable. They are stored in files: numbers never
-// change.
+// A batch consists of exactly these bytes, with nothing after them. Its operations have consecutive
+// sequence numbers, in order. Tags are separate from an entry's Kind: future tags for transactions
+// will never reach an SSTable. Tags are stored in files, so their numbers never change.
 #ifndef CAMBIUM_BASE_BATCH_CODEC_H_
 #define CAMBIUM_BASE_BATCH_CODEC_H_
 
@@ -24,8 +23,8 @@
 
 namespace cambium {
 
-// Version 1 writes kPut, kDelete and kMerge; the others are reserved, and a reader that meets one
-// returns Unimplemented. 0 is no tag, so that zeros are no batch.
+// Version 1 writes kPut, kDelete, and kMerge; the others are reserved, and a reader returns
+// Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
 enum class BatchOpTag : uint8_t {
   kPut = 1,
   kDelete = 2,
@@ -42,18 +41,18 @@ inline constexpr uint8_t kBatchColumnFamilyBit = 0x80;
 
 inline constexpr size_t kBatchHeaderSize = 4;
 
-// Returns true if an operation of that tag has a value (an operand's bytes, for kMerge).
+// Returns true if an operation with that tag has a value (for kMerge, an operand).
 constexpr bool HasValue(BatchOpTag tag) {
   return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge;
 }
 
-// The kind of the entry that an operation makes.
+// Returns the kind of the entry that an operation creates.
 constexpr Kind KindOf(BatchOpTag tag) {
   if (tag == BatchOpTag::kMerge) return Kind::kMerge;
   return tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
 }
 
-// One operation of a batch. Its views point into the batch.
+// One operation of a batch. Its views point into the batch's bytes.
 struct BatchOp {
   BatchOpTag tag = BatchOpTag::kPut;
   ColumnFamilyId column_family = 0;
@@ -65,20 +64,20 @@ constexpr bool EntryWithinLimits(std::string_view key, std::string_view value) {
   return key.size() <= kMaxKeySize && value.size() <= kMaxValueSize;
 }
 
-// Walks the operations of an encoded batch, whatever the bytes are; the bytes must outlive it and
-// its operations. Thread-compatible.
+// Iterates over the operations of an encoded batch of untrusted bytes, which must outlive the
+// reader and the operations. Thread-compatible.
 class BatchReader {
  public:
   explicit BatchReader(std::string_view encoded);
 
-  // Operations that the batch says it has.
+  // Returns the number of operations that the batch states.
   uint32_t count() const { return count_; }
 
-  // The next operation, or false at the end and at the first error: look at status() then.
+  // Reads the next operation. Returns false at the end and at the first error: check status().
   bool Next(BatchOp* op);
 
-  // DataLoss where the bytes are no batch (cut short, too long, or a limit exceeded), Unimplemented
-  // for a reserved tag.
+  // Returns DataLoss if the bytes are not a batch (cut short, too long, or a limit exceeded), and
+  // Unimplemented for a reserved tag.
   const absl::Status& status() const { return status_; }
 
  private:
@@ -90,11 +89,11 @@ class BatchReader {
   absl::Status status_;
 };
 
-// A batch of one operation, laid out on the stack: the same bytes as a WriteBatch of one, in pieces
-// around the caller's key and value, which must outlive it. Immutable after construction.
+// A batch of one operation on the stack: the bytes of the same WriteBatch, in pieces around the
+// caller's key and value, which must outlive it. Immutable after construction.
 class SingleOp {
  public:
-  // `tag` is kPut, kMerge or kDelete (then `value` is not looked at).
+  // `tag` is kPut, kMerge, or kDelete (which ignores `value`).
   SingleOp(BatchOpTag tag, std::string_view key, std::string_view value, ColumnFamilyId family = 0)
       : tag_(tag) {
     assert(HasValue(tag) || tag == BatchOpTag::kDelete);
@@ -115,7 +114,7 @@ class SingleOp {
   SingleOp(const SingleOp&) = delete;
   SingleOp& operator=(const SingleOp&) = delete;
 
-  // The encoded batch, in order.
+  // Returns the pieces of the encoded batch, in order.
   std::span<const std::string_view> pieces() const {
     return {pieces_.data(), HasValue(tag_) ? size_t{4} : size_t{2}};
   }

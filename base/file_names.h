@@ -1,11 +1,11 @@
-// File names: what each file of a database is called, and what a name means.
+// File names: the name of each file of a database, and the parsing of names.
 //
-//   CURRENT            names the manifest in force, with a checksum
-//   LOCK               held by the process that has the database open
+//   CURRENT            names the current manifest, with a checksum
+//   LOCK               locked by the process that has the database open
 //   MANIFEST-000005    a manifest log          000007.sst   an SSTable
-//   000006.log         a log segment           *.tmp        being made; removed at Open
+//   000006.log         a log segment           *.tmp        temporary; removed at Open
 //
-// Numbers come from one counter and are never used twice.
+// Numbers come from one counter and are never reused.
 #ifndef CAMBIUM_BASE_FILE_NAMES_H_
 #define CAMBIUM_BASE_FILE_NAMES_H_
 
@@ -21,7 +21,7 @@ enum class FileType { kCurrent, kLock, kManifest, kTable, kLog, kTemporary };
 
 struct ParsedFileName {
   FileType type;
-  FileNumber number{0};  // of a manifest, table or log
+  FileNumber number{0};  // of a manifest, table, or log
 };
 
 std::string JoinPath(std::string_view directory, std::string_view name);
@@ -31,11 +31,11 @@ std::string LockPath(std::string_view directory);
 std::string ManifestPath(std::string_view directory, FileNumber number);
 std::string TablePath(std::string_view directory, FileNumber number);
 std::string LogPath(std::string_view directory, FileNumber number);
-// `path` + ".tmp".
+// Returns `path` + ".tmp".
 std::string TemporaryPath(std::string_view path);
 
-// What the name (no path) of a directory entry means; nullopt for a file that is not the
-// database's.
+// Parses the name (without a path) of a directory entry; returns nullopt if the file does not
+// belong to a database.
 std::optional<ParsedFileName> ParseFileName(std::string_view name);
 
 }  // namespace cambium

@@ -1,12 +1,12 @@
-// InternalIterator: the one shape of everything that is sorted: a memtable, a block, a table, a
-// run, a merge of them.
+// InternalIterator: the interface of everything sorted: a memtable, a block, a table, a run, or a
+// merge of them.
 //
-// A position is an entry (user key, trailer, value); entries are in the order of base/keys.h. The
-// position lies in this base class, so that looking at it costs no call; a move is one virtual
-// call.
+// A position is an entry (user key, trailer, value); entries are in the order of base/keys.h. This
+// base class stores the position, so reading it needs no virtual call; a move is one virtual call.
 //
-// Invariants: Valid() false means the end in the direction of the last move, or an error: a caller
-// looks at status(). The bytes of key() and value() live until the next move or the iterator's end.
+// Invariants: if Valid() returns false, the iterator reached the end in the direction of the last
+// move, or failed: the caller must check status(). The bytes of key() and value() live until the
+// next move or the end of the iterator.
 #ifndef CAMBIUM_BASE_INTERNAL_ITERATOR_H_
 #define CAMBIUM_BASE_INTERNAL_ITERATOR_H_
 
@@ -28,7 +28,7 @@ class InternalIterator {
   virtual ~InternalIterator() = default;
 
   bool Valid() const { return valid_; }
-  // Require Valid().
+  // Return the current entry. Valid() must be true.
   std::string_view key() const {
     assert(valid_);
     return key_;
@@ -44,20 +44,20 @@ class InternalIterator {
 
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
-  // The first entry at or after (key, trailer) in the order of entries.
+  // Moves to the first entry at or after (key, trailer) in the order of entries.
   virtual void Seek(std::string_view key, Trailer trailer) = 0;
-  // The last entry at or before (key, trailer). SeekForPrev(k, 0) finds the oldest version of k or
-  // the last entry of the key before it.
+  // Moves to the last entry at or before (key, trailer). SeekForPrev(k, 0) moves to the oldest
+  // version of k, or to the last entry of the previous key.
   virtual void SeekForPrev(std::string_view key, Trailer trailer) = 0;
-  // Require Valid().
+  // Move by one entry. Valid() must be true.
   virtual void Next() = 0;
   virtual void Prev() = 0;
 
-  // ok, or why the walk stopped short.
+  // Returns ok, or the error that ended the iteration.
   virtual absl::Status status() const = 0;
 
  protected:
-  // For the implementation: where it stands now.
+  // For implementations: sets the current entry.
   void SetEntry(std::string_view key, Trailer trailer, std::string_view value) {
     key_ = key;
     trailer_ = trailer;

@@ -1,25 +1,25 @@
-// KeyFold: what a user key is, from its versions. The one place that knows.
+// KeyFold: resolves the versions of a user key. The only class that does.
 //
-// It is stepped over the versions of one user key as seen at one sequence number, newest first.
-// Point read, scan in both directions, flush and compaction all ask it. With a merge operator that
-// adds numbers:
+// It is stepped over the versions of one user key that are visible at one sequence number, newest
+// first. Point reads, scans in both directions, flush, and compaction all use it. With a merge
+// operator that adds numbers:
 //
-//   seen at 30:   Put@40      →  kMore       newer than the reader
-//                 Put@25 "7"  →  kValue      the newest version that the reader may see: "7"
-//   seen at 20:   Del@15      →  kDeleted
-//   seen at 30:   Merge@28 2  →  kMore       an operand: it applies to what is older
+//     read at 30:   Put@40      →  kMore       newer than the reader
+//                 Put@25 "7"  →  kValue      the newest visible version: "7"
+//     read at 20:   Del@15      →  kDeleted
+//     read at 30:   Merge@28 2  →  kMore       an operand: it applies to older versions
 //                 Merge@26 3  →  kMore
-//                 Put@25 "7"  →  kMerged     Merge() makes 7 + 3 + 2
+//                 Put@25 "7"  →    kMerged     Merge() returns 7 + 3 + 2
 //
-// A key whose versions end at kMore is absent, or, if has_operands(), merged from operands
-// alone.
+// If the versions of a key end at kMore, the key does not exist, or, if has_operands(), its value
+// is merged from the operands only.
 //
-// A scan that walks backward meets the versions oldest first. StepNewer() takes them in that order
-// and comes to the same end: a newer value or deletion replaces what is older, an operand applies
-// to it.
+// A backward scan visits the versions oldest first. StepNewer() accepts them in that order and
+// computes the same result: a newer value or deletion replaces the older versions, an operand
+// applies to them.
 //
-// On the path of a plain Get the fold is inline, a compare and a branch. Operands are copied: their
-// source may move on or go away before the value is made.
+// For a plain Get the fold is inline: a compare and a branch. Operands are copied, because their
+// source may move or be destroyed before the value is merged.
 #ifndef CAMBIUM_BASE_KEY_FOLD_H_
 #define CAMBIUM_BASE_KEY_FOLD_H_
 
@@ -40,35 +40,35 @@ namespace cambium {
 class KeyFold {
  public:
   enum class State : uint8_t {
-    kMore,         // not decided: step to the next older version
+    kMore,         // undecided: step to the next older version
     kValue,        // value() is the key's value
-    kMerged,       // operands and what they apply to: Merge() makes the value
+    kMerged,       // operands and their base: Merge() computes the value
     kDeleted,      // the key has no value at that sequence number
-    kUnsupported,  // kind() decides, and this release does not know it or has no operator for it
+    kUnsupported,  // kind() is unknown to this release, or has no operator
   };
 
-  // `merge_operator` may be null: operands are then an unsupported kind. It must outlive the fold.
+  // `merge_operator` may be null: then operands are an unsupported kind. It must outlive the fold.
   explicit KeyFold(SequenceNumber sequence, const MergeOperator* merge_operator = nullptr)
       : limit_(SeekTrailer(sequence)), merge_operator_(merge_operator) {}
   KeyFold(KeyFold&&) = default;
   KeyFold& operator=(KeyFold&&) = default;
 
-  // Returns true if the newest version of a key is all that a reader at `sequence` needs: a value.
-  // What a first Step() finds, for a scan that makes a fold only for the other keys.
+  // Returns true if the newest version of a key is a value and decides a read at `sequence`. A scan
+  // uses this instead of a first Step(), and makes a fold only for the other keys.
   static bool DecidesAlone(Trailer newest, SequenceNumber sequence) {
     return newest <= SeekTrailer(sequence) && TrailerKind(newest) == Kind::kValue;
   }
 
-  // Begins with another key. Keeps its buffers.
+  // Starts a new key. Keeps the buffers.
   void Reset(SequenceNumber sequence) {
     limit_ = SeekTrailer(sequence);
     state_ = State::kMore;
     DropOperands();
   }
 
-  // The next older version. Requires: not decided, and `trailer` is older than every trailer
-  // stepped over before, or one of these: a search that was broken off may begin anew. If it
-  // returns kValue, value() is `value`, and lives as long.
+  // Steps to the next older version. The result must be undecided, and `trailer` must be older than
+  // every trailer stepped over before, or equal to one of these: an interrupted search may start
+  // again. If it returns kValue, value() is `value`, with the same lifetime.
   State Step(Trailer trailer, std::string_view value) {
     assert(!decided());
     if (trailer > limit_) return state_;
@@ -87,8 +87,8 @@ class KeyFold {
     }
   }
 
-  // The next newer version: for one fold either Step() or StepNewer(). Returns true if it may be
-  // seen. What value() returns is a copy.
+  // Steps to the next newer version; use either Step() or StepNewer() for one fold. Returns true if
+  // the version is visible. value() then returns a copy.
   bool StepNewer(Trailer trailer, std::string_view value) {
     if (trailer > limit_) return false;
     kind_ = TrailerKind(trailer);
@@ -109,29 +109,29 @@ class KeyFold {
     return true;
   }
 
-  // Copies value(), so that it outlives what it was stepped over in.
+  // Copies value(), so that it outlives its source.
   void KeepValue() { KeepValue(value_); }
 
   State state() const { return state_; }
   bool decided() const { return state_ != State::kMore; }
   bool has_operands() const { return has_operands_; }
-  // Requires kValue.
+  // The state must be kValue.
   std::string_view value() const {
     assert(state_ == State::kValue);
     return value_;
   }
-  // Of the version last stepped over that may be seen.
+  // Returns the kind of the last visible version.
   Kind kind() const { return kind_; }
 
-  // Makes the value of `key` out of the operands and what they apply to. Requires has_operands(),
-  // and kMerged or that there is no older version. DataLoss naming the key if the operator refuses.
+  // Computes the value of `key` from the operands and their base. Requires has_operands(), and
+  // kMerged or that there is no older version. Returns DataLoss with the key if the operator fails.
   absl::Status Merge(std::string_view key, std::string* result) const;
 
  private:
-  // What only few keys need.
+  // State that only a few keys need.
   struct Owned {
     std::string base;                   // the value that operands apply to, or a kept one
-    std::vector<std::string> operands;  // newest first if stepped to by Step(), else oldest first
+    std::vector<std::string> operands;  // newest first after Step(), oldest first after StepNewer()
   };
 
   State StepOther(Trailer trailer, std::string_view value);
@@ -152,19 +152,19 @@ class KeyFold {
     return *owned_;
   }
 
-  Trailer limit_;  // newer versions are passed over
+  Trailer limit_;  // newer versions are skipped
   const MergeOperator* merge_operator_;
   std::string_view value_;
   std::unique_ptr<Owned> owned_;
   State state_ = State::kMore;
   Kind kind_ = Kind::kDelete;
   bool has_operands_ = false;
-  bool has_base_ = false;      // owned_->base is what the operands apply to
-  bool oldest_first_ = false;  // owned_->operands
+  bool has_base_ = false;      // owned_->base is the base of the operands
+  bool oldest_first_ = false;  // order of owned_->operands
 };
 
-// Why a key whose fold came to kUnsupported cannot be read: FailedPrecondition for an operand
-// without an operator, else Unimplemented.
+// Returns the error for a key whose state is kUnsupported: FailedPrecondition for an operand
+// without an operator, otherwise Unimplemented.
 absl::Status UnsupportedKind(Kind kind);
 
 }  // namespace cambium

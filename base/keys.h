@@ -1,9 +1,9 @@
-// Keys: what distinguishes one version of one user key.
+// Keys: the parts of an entry that identify one version of one user key.
 //
 // An entry of the engine is (user key, trailer, value). The trailer packs the sequence number and
 // the kind:
 //
-//   bit 63 … 8   sequence number, 56 bits; the first is 1, and 0 is older than every reader
+//   bit 63 … 8   sequence number, 56 bits; the first is 1; 0 is visible to every reader
 //   bit  7 … 0   kind
 //
 // Entries are ordered by user key ascending, then trailer descending: the newest version of a key
@@ -26,8 +26,8 @@ namespace cambium {
 using SequenceNumber = uint64_t;
 inline constexpr SequenceNumber kMaxSequenceNumber = (uint64_t{1} << 56) - 1;
 
-// What an entry is. Only kValue and kDelete are written by version 1; the others are reserved, and
-// a reader that meets one answers Unimplemented.
+// The kind of an entry. Version 1 writes only kValue, kDelete, and kMerge; the others are reserved,
+// and a reader returns Unimplemented for them.
 enum class Kind : uint8_t {
   kDelete = 0,
   kValue = 1,
@@ -49,20 +49,20 @@ constexpr Trailer MakeTrailer(SequenceNumber sequence, Kind kind) {
 }
 constexpr SequenceNumber TrailerSequence(Trailer trailer) { return trailer >> 8; }
 constexpr Kind TrailerKind(Trailer trailer) { return static_cast<Kind>(trailer & 0xff); }
-// The trailer at which a search finds the newest version with a sequence number <= `sequence`.
+// Returns the trailer for seeking to the newest version with a sequence number <= `sequence`.
 constexpr Trailer SeekTrailer(SequenceNumber sequence) {
   assert(sequence <= kMaxSequenceNumber);
   return (sequence << 8) | 0xff;
 }
 
-// A file's number within a database: never used twice.
+// A file's number within a database; never reused.
 enum class FileNumber : uint64_t {};
 constexpr uint64_t ToInteger(FileNumber number) { return static_cast<uint64_t>(number); }
 
-// A column family's number. The default one is 0; version 1 writes no other.
+// A column family's number. The default family is 0; version 1 writes no other.
 using ColumnFamilyId = uint32_t;
 
-// The user's order of keys, with the default order inlined. A copyable value; the comparator must
+// The user's key order, with the default order inlined. A copyable value; the comparator must
 // outlive it. Immutable after construction.
 class KeyOrder {
  public:
@@ -77,7 +77,7 @@ class KeyOrder {
     if (comparator_identical()) return a == b;
     return comparator_->Compare(a, b) == 0;
   }
-  // Orders (key, trailer) pairs: key ascending, trailer descending.
+  // Compares (key, trailer) pairs: key ascending, trailer descending.
   int CompareEntries(std::string_view a, Trailer a_trailer, std::string_view b,
                      Trailer b_trailer) const {
     const int order = Compare(a, b);
@@ -85,12 +85,12 @@ class KeyOrder {
     return a_trailer > b_trailer ? -1 : (a_trailer < b_trailer ? 1 : 0);
   }
 
-  // An integer that orders as the keys do wherever two of them differ; 0 for every key of an order
-  // that is not bytewise.
+  // Returns an integer: if the integers of two keys differ, they order like the keys. Returns 0 for
+  // every key if the order is not bytewise.
   uint64_t Abbreviate(std::string_view key) const { return bytewise_ ? AbbreviateKey(key) : 0; }
 
   bool bytewise() const { return bytewise_; }
-  // Whether hashes of keys may be used to find them.
+  // Returns true if hashes of keys may be used to find them.
   bool comparator_identical() const { return bytewise_ || comparator_->EqualMeansIdentical(); }
   const Comparator* comparator() const { return comparator_; }
 
@@ -99,7 +99,7 @@ class KeyOrder {
   bool bytewise_;
 };
 
-// What a point read looks for, hashed once. `key` must outlive it.
+// The key of a point read, hashed once. `key` must outlive it.
 struct LookupKey {
   LookupKey(std::string_view user_key, SequenceNumber at_sequence, const KeyOrder& order)
       : key(user_key),
@@ -108,7 +108,7 @@ struct LookupKey {
         abbreviated(order.Abbreviate(user_key)) {}
 
   std::string_view key;
-  SequenceNumber sequence;  // versions newer than this are not seen
+  SequenceNumber sequence;  // newer versions are not visible
   uint64_t hash;            // HashKey(key)
   uint64_t abbreviated;     // order.Abbreviate(key)
 };

@@ -1,22 +1,23 @@
-// One sorted walk over several sorted sources.
+// Merges several sorted iterators into one.
 //
-// A loser tree: each inner node keeps the child that lost there, so that after a move of the winner
-// one walk from its leaf to the root, a compare a level, finds the next winner. Children are
-// compared by their key abbreviated keys as integers; keys are looked at where abbreviated keys are
-// equal.
+// A loser tree: each inner node stores the child that lost there. After the winner moves, one pass
+// from its leaf to the root, with one compare per level, finds the next winner. Children are
+// compared by their abbreviated keys as integers; full keys are compared only if these are equal.
 //
-//              winner: c                Next(): move c, then compare it with d, with a
+//              winner: c                Next(): move c, then compare it with d and with a
 //                 a
-//            ┌────┴────┐                Once a child has won twice running, the best of the losers
-//            b         d                on its way up is remembered, the runner-up: while the child
-//          ┌─┴─┐     ┌─┴─┐              stays before that one it goes on winning, one compare a
-//          a   b     c   d              move. Only when it is passed is the tree walked again.
+//            ┌────┴────┐                If a child has won twice in a row, the best of the losers
+//            on b         d                its path to the root is stored as the runner-up. As long
+//            as
+//          ┌─┴─┐     ┌─┴─┐              the child is before the runner-up it keeps winning, with
+//          one a   b     c   d              compare per move. Otherwise the tree is traversed
+//          again.
 //
-// A heap was the alternative: two compares a level, and no use of the runner-up.
+// Rejected: a heap, which needs two compares per level and cannot use a runner-up.
 //
-// The order is that of base/keys.h; entries equal in key and trailer come in the order of their
-// children. Invariants: while valid, every child stands on its first entry not yet passed in the
-// direction of the walk. A turn of direction seeks every child but the winner anew.
+// The order is that of base/keys.h; entries with equal key and trailer come in the order of their
+// children. Invariant: while valid, every child is at its first entry not yet passed in the
+// direction of iteration. A change of direction seeks every child except the winner.
 #ifndef CAMBIUM_BASE_MERGING_ITERATOR_H_
 #define CAMBIUM_BASE_MERGING_ITERATOR_H_
 
@@ -29,12 +30,13 @@
 
 namespace cambium {
 
-// Walks all of `children`. Without any: an empty iterator; with one: that one. An error of any
-// child ends the walk at once: Valid() is false and status() the error, until the next seek.
+// Returns an iterator over all of `children`: an empty iterator if there are none, and the child
+// itself if there is one. An error of any child ends the iteration: Valid() is false and status()
+// returns the error, until the next seek.
 std::unique_ptr<InternalIterator> NewMergingIterator(
     const KeyOrder& order, std::vector<std::unique_ptr<InternalIterator>> children);
 
-// The iterator over nothing: never Valid(); status() is `status`.
+// Returns an empty iterator: Valid() is always false, and status() returns `status`.
 std::unique_ptr<InternalIterator> NewEmptyIterator(absl::Status status = absl::OkStatus());
 
 }  // namespace cambium

@@ -1,9 +1,9 @@
-// PlanMaker: from chosen files to a plan that is safe to carry out. A policy says which files are
-// worth a compaction, and where to; what must come along, and what must be known of the data around
-// them, is the same whatever the policy, and is decided here.
+// PlanMaker: makes a safe plan from chosen files. A policy chooses files to compact and the output
+// level. The other files that must be included, and the facts about the data around them, are the
+// same for every policy and are determined here.
 //
-// Safe means: no key's newer version ends up below an older one. So whatever overlaps the chosen
-// files in runs older than theirs comes along, down to the output level.
+// Safe means: no newer version of a key moves below an older one. Therefore all files that overlap
+// the chosen files in older runs are included, down to the output level.
 #ifndef CAMBIUM_COMPACTION_PLAN_MAKER_H_
 #define CAMBIUM_COMPACTION_PLAN_MAKER_H_
 
@@ -20,17 +20,17 @@
 
 namespace cambium::compaction {
 
-// The id of the one run of each level below level 0: older than any other could be.
+// The id of the one run of each level below level 0: lower than the id of any other run.
 inline constexpr uint64_t kLeveledRun = 0;
 
-// What holds for every plan. Plain data.
+// Limits for every plan. Plain data.
 struct PlanLimits {
   KeyOrder order{BytewiseComparator()};
-  // The oldest sequence number that a reader may still ask for: tombstones newer than it cannot go.
+  // The oldest sequence number that a reader may still use: newer tombstones cannot be dropped.
   SequenceNumber oldest_snapshot = kMaxSequenceNumber;
-  // Bytes at which an output file of each level ends.
+  // Target size of output files, per level.
   std::array<uint64_t, kLevelCount> file_bytes{};
-  // An output file may overlap this many times its own size of the level below.
+  // The overlap of an output file with the level below, as a multiple of its size.
   uint64_t max_grandparent_files = 10;
 };
 
@@ -40,12 +40,12 @@ class PlanMaker {
   PlanMaker(const manifest::Version& version, const PlanLimits& limits)
       : version_(version), limits_(limits) {}
 
-  // The plan that takes `chosen`, newest first, to `output_level`. `next_run` is the index, in the
-  // level of the last of them, of the first run that is older than all of them. Returns nullopt if
-  // a quarantined file is in the way.
+  // Returns the plan that moves `chosen`, newest first, to `output_level`. `next_run` is the index,
+  // in the level of the last of them, of the first run that is older than all of them. Returns
+  // nullopt if a quarantined file is in the way.
   std::optional<Plan> Make(PlanReason reason, std::vector<PlanInput> chosen, size_t next_run,
                            int output_level) const;
-  // The same of neighbouring files of the oldest run of `level`.
+  // Does the same for adjacent files of the oldest run of `level`.
   std::optional<Plan> MakeOfOldest(PlanReason reason, int level,
                                    std::span<const manifest::FileRef> files,
                                    int output_level) const;

@@ -1,36 +1,37 @@
-// Policy: which compaction is due. Pure functions of what the tree is and what runs already: no
-// lock, no file, no clock, so that a simulator runs weeks of it in a second (policy_sim_test.cc).
+// Policy: selects the next compaction. Pure functions of the tree and the running plans, without
+// locks, files, or a clock, so a simulator runs weeks of it in a second (policy_sim_test.cc).
 //
-// Version 1 is leveled, with one run in every level but level 0, and a base level that follows the
-// size of the data: the last level holds most of it, each level above a tenth of the one below, and
-// those that would be smaller than a tenth of max_base_bytes stay empty. Level 0 is merged into the
-// topmost level in use, the base level.
+// Version 1 is leveled compaction, with one run in every level except level 0, and a base level
+// that depends on the size of the data: the last level contains most of it, each level a tenth of
+// the level below, and levels that would be smaller than a tenth of max_base_bytes stay empty.
+// Level 0 is merged into the topmost level in use, the base level.
 //
-//   last level holds   200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
+//     last level size    200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
 //   L0                 flushed      flushed            flushed
 //   L4                                                 base ≤ 307 MiB
 //   L5                              base ≤ 307 MiB     ≤ 3 GiB
 //   L6                 base         3 GiB              30 GiB
 //
-// A level's score is its bytes, without those that a running plan takes away, over its target; a
-// level above the base level (the data shrank) has target 0 and is emptied. Pick() takes the
-// highest score >= 1 for which there is a plan that conflicts with none that runs. Of a level's
-// files it takes the one that overlaps the fewest bytes below for each of its own; a file that
-// overlaps none is moved. Level 0 is taken whole, but for what a quarantined file blocks.
+// A level's score is its bytes, without those that a running plan removes, divided by its target; a
+// level above the base level (after the data has shrunk) has target 0 and is emptied. Pick() takes
+// the highest score >= 1 for which there is a plan without conflicts with running plans. Of a
+// level's files it takes the one with the smallest ratio of overlapped bytes below to its own
+// bytes; a file without overlap is moved. Level 0 is taken as a whole, except runs that a
+// quarantined file blocks.
 //
-// A quarantined file stays where it is, and so does what lies above it and overlaps it. Where that
-// would be level 0, its runs go to the level above the damaged file instead. There the output is
-// cut at both ends of that file, so that from then on only what really overlaps it stays:
+// A quarantined file stays in place, and so do the files above it that overlap it. If those would
+// be in level 0, its runs go to the level above the damaged file instead. There the output is cut
+// at both ends of that file, so that afterwards only files that overlap it stay:
 //
 //   L0   [a…………………z]          L0                               L0
 //   L5                   ──▶  L5   [a…e] [f…k] [l…z]     ──▶   L5         [f…k]
 //   L6   [a…d] [f##k] [m…z]   L6   [a…d] [f##k] [m…z]          L6   [a…e] [f##k] [l…z]
 //
-// Such a level counts only what can leave it. Where nothing may leave level 0 (a file of level 0 is
-// damaged, or one of level 1), runs of it that lie side by side are merged into one.
+// For such a level, only bytes that can leave it count. If nothing may leave level 0 (because a
+// file of level 0 or level 1 is damaged), adjacent runs of level 0 are merged into one.
 //
-// The alternative that lost for now: several runs in upper levels (fluid lazy leveling) writes
-// fewer bytes; the format and the plan allow it, the policy comes later.
+// Rejected for now: several runs in upper levels (fluid lazy leveling) write fewer bytes; the
+// format and the plan allow it.
 #ifndef CAMBIUM_COMPACTION_POLICY_H_
 #define CAMBIUM_COMPACTION_POLICY_H_
 
@@ -50,71 +51,73 @@ namespace cambium::compaction {
 // Plain data.
 struct PolicyOptions {
   KeyOrder order{BytewiseComparator()};
-  // Runs of level 0 at which they are merged into the base level.
+  // Number of level-0 runs at which they are merged into the base level.
   int level0_trigger = 4;
-  // The base level's target is between a tenth of this and this. It follows from the size of a
-  // flushed run: the merges into a base level of a fixed size would write the more, the smaller the
-  // runs are. In the simulator eight runs write least.
+  // The base level's target is between a tenth of this value and this value. It depends on the size
+  // of a flushed run: with a fixed base level, merges into it would write more if runs are smaller.
+  // In the simulator eight runs write the least.
   uint64_t max_base_bytes = uint64_t{512} << 20;
-  // Target of a level over the target of the level above it.
+  // Ratio of a level's target to the target of the level above it.
   uint64_t level_multiplier = 10;
-  // Output files are between these two: small in small levels, so that one of them is a small part
-  // of its level, and large in large ones.
+  // Output files are between these two sizes: small in small levels, so that each is a small part
+  // of its level, and large in large levels.
   uint64_t min_file_size = uint64_t{64} << 20;
   uint64_t target_file_size = uint64_t{64} << 20;
-  // Bytes of inputs from which on a plan takes no file along that it can do without.
+  // If a plan has more input bytes, it includes no optional files.
   uint64_t max_plan_bytes = uint64_t{1600} << 20;
-  // An output file may overlap this many times its own size of the level below.
+  // The overlap of an output file with the level below, as a multiple of its size.
   uint64_t max_grandparent_files = 10;
-  // Tombstones in a hundred entries from which on a file is worth a compaction for them alone.
+  // Percentage of tombstones from which on a file is compacted because of them alone.
   int tombstone_percent = 50;
-  // The oldest sequence number that a reader may still ask for: tombstones newer than it cannot go.
+  // The oldest sequence number that a reader may still use: newer tombstones cannot be dropped.
   SequenceNumber oldest_snapshot = kMaxSequenceNumber;
 };
 
-// What each level may hold. Plain data.
+// The target size of each level. Plain data.
 struct LevelTargets {
   int base_level = kLevelCount - 1;
-  std::array<uint64_t, kLevelCount> bytes{};  // of level 0 and of levels above the base level: 0
+  std::array<uint64_t, kLevelCount> bytes{};  // 0 for level 0 and for levels above the base level
 };
 LevelTargets ComputeTargets(const manifest::Version& version, const PolicyOptions& options);
 
-// The compaction to run next beside `running`, or nullopt. Requires: `version` holds every input of
-// every running plan.
+// Returns the compaction to run next in parallel with `running`, or nullopt. `version` must contain
+// every input of every running plan.
 std::optional<Plan> Pick(const manifest::Version& version, const PolicyOptions& options,
                          std::span<const Plan> running);
 
-// What CompactRange asks for. Plain data.
+// A request of CompactRange. Plain data.
 struct ManualRequest {
   KeyRange range;
-  // As they were when the request began, so that it ends while others write: entries with greater
-  // sequence numbers need not move, and a file of the last level with a number from first_new_file
-  // on was merged since.
+  // State when the request began, so that the request ends while others write: entries with greater
+  // sequence numbers need not move, and a file of the last level with a number >= first_new_file
+  // was merged since then.
   SequenceNumber newest_sequence = kMaxSequenceNumber;
   FileNumber first_new_file{UINT64_MAX};
-  // How far it has come: levels 1 … level - 1 are done, and of `level` all up to `done_key`. What
-  // arrives there later is newer than the request, as levels are done from the top.
+  // The progress: levels 1 … level - 1 are done, and `level` up to `done_key`. Data that arrives
+  // there later is newer than the request, because levels are processed from the top.
   int level = 1;
   std::optional<std::string> done_key;
 
-  // A step that PickManual() returned has been carried out.
+  // Records that a step returned by PickManual() is done.
   void Advance(const Plan& step);
 };
 
-// The next step of merging everything inside the request's range into the last level; nullopt when
-// there is none left. First level 0 goes to the base level; then the levels below it go to the last
-// one, in pieces of about max_plan_bytes; then files of the last level that may have something to
-// give up are rewritten. The plan does not look at what runs: the caller waits until it conflicts
-// with no running plan, and asks again then, since the tree has changed. It ends however much is
-// written and compacted meanwhile. What a quarantined file blocks is left out.
+// Returns the next step of merging everything inside the request's range into the last level;
+// nullopt if there is none left. First level 0 is merged into the base level; then the lower levels
+// are merged into the last one, in pieces of about max_plan_bytes; then files of the last level
+// that may contain droppable entries are rewritten. The step does not consider running plans: the
+// caller must wait until it conflicts with none, and then call again, because the tree has changed.
+// The request ends even if data is written and compacted in the meantime. It skips files that a
+// quarantined file blocks.
 std::optional<Plan> PickManual(const manifest::Version& version, const PolicyOptions& options,
                                const ManualRequest& request);
 
-// The most runs of level 0 that one merge could take: neighbours of which none is damaged. Without
-// damage, all. What quarantined files keep apart does not count: no compaction makes it fewer.
+// Returns the largest number of level-0 runs that one merge could take: adjacent runs without
+// damage, all runs if nothing is damaged. Runs that quarantined files separate do not count,
+// because no compaction reduces their number.
 size_t MergeableRuns(const manifest::Version& version);
 
-// Bytes that compactions would have to write until Pick() finds nothing, about.
+// Returns approximately how many bytes compactions must write until Pick() returns nothing.
 uint64_t DebtBytes(const manifest::Version& version, const PolicyOptions& options);
 
 }  // namespace cambium::compaction

@@ -1,9 +1,9 @@
-// RunIterator: the entries of neighbouring files of one run, as one sequence.
+// RunIterator: iterates over the entries of adjacent files of one run.
 //
-// A table is opened when the walk comes to it and let go when it leaves: at most one is open.
-// Making the iterator costs the same however many files the run has.
-// Invariant: the files are ascending and disjoint in user keys (manifest/version.h), so a search
-// looks into one file, and into its neighbour if the first has nothing.
+// A table is opened when the iterator reaches it and released when it leaves: at most one is open.
+// Creating the iterator costs the same for any number of files. Invariant: the files are ascending
+// and disjoint in user keys (manifest/version.h), so a search reads one file, and its neighbor if
+// the first has no result.
 #ifndef CAMBIUM_COMPACTION_RUN_ITERATOR_H_
 #define CAMBIUM_COMPACTION_RUN_ITERATOR_H_
 
@@ -20,16 +20,16 @@
 
 namespace cambium::compaction {
 
-// What a RunIterator reads. Plain data.
+// The input of a RunIterator. Plain data.
 struct RunSource {
-  std::span<const manifest::FileRef> files;  // ascending; outlives the iterator
-  // Opens files[index] for reading. What the result reads from outlives the iterator.
+  std::span<const manifest::FileRef> files;  // ascending; must outlive the iterator
+  // Opens files[index] for reading. The objects that the result uses must outlive the iterator.
   std::function<absl::StatusOr<std::unique_ptr<InternalIterator>>(size_t index)> open;
-  // Is told that opening or reading files[index] failed. May be empty.
+  // Called if opening or reading files[index] failed. May be empty.
   std::function<void(size_t index, const absl::Status& error)> on_error = nullptr;
 };
 
-// A table that cannot be opened or read ends the walk with its error.
+// Returns an iterator over the files. If a table cannot be opened or read, it ends with that error.
 std::unique_ptr<InternalIterator> NewRunIterator(const KeyOrder& order, RunSource source);
 
 }  // namespace cambium::compaction

@@ -1,10 +1,10 @@
-// RunMerge: a sorted input into the files of one run. Flush and compaction are both this.
+// RunMerge: merges a sorted input into the files of one run. Both flush and compaction use it.
 //
 //   InternalIterator ─▶ MergeStream ─▶ TableBuilder ─▶ file 12 [a…f]
 //                                     └─ split ─────▶ file 13 [g…m]
 //
-// A file ends where it has reached its target size, or where it would come to overlap too many
-// bytes of the level below; never between two versions of one key.
+// A file ends when it has reached its target size, or when it would overlap too many bytes of the
+// level below; never between two versions of one key.
 #ifndef CAMBIUM_COMPACTION_RUN_MERGE_H_
 #define CAMBIUM_COMPACTION_RUN_MERGE_H_
 
@@ -23,14 +23,14 @@
 
 namespace cambium::compaction {
 
-// A table being written, under the number that it will be known by.
+// A table that is being written, and its file number.
 struct OutputTable {
   FileNumber number{0};
   std::unique_ptr<sstable::TableBuilder> builder;
 };
 
-// Draws a number and makes the file. The caller keeps account of the numbers: after an error it
-// removes those files.
+// Allocates a number and creates the file. The caller must record the numbers: after an error it
+// must remove those files.
 using NewTable = std::function<absl::StatusOr<OutputTable>()>;
 
 struct RunMergeOptions {
@@ -44,19 +44,19 @@ struct RunMergeOptions {
 
 // Plain data.
 struct RunMergeResult {
-  // Ascending; synced and closed, their directory entries not yet synced. None where no entry was
-  // kept.
+  // Ascending; synced and closed, but their directory entries are not synced yet. Empty if no entry
+  // was kept.
   std::vector<manifest::FileRef> files;
   MergeCounts counts;
 };
 
-// Merges all of `input` that lies in options.stream.range. Errors: the input's, the file system's,
-// Cancelled, DataLoss where entries do not ascend, Internal where entries got lost between input
-// and output (D18). Files made before an error stay behind.
+// Merges the part of `input` that is in options.stream.range. Returns the input's or the file
+// system's error, Cancelled, DataLoss if entries do not ascend, or Internal if entries were lost
+// between input and output (D18). Files created before an error remain.
 absl::StatusOr<RunMergeResult> RunMerge(InternalIterator* input, const RunMergeOptions& options);
 
-// The options that the part `range` of `plan` is merged with; stream.snapshots, stream.cancelled
-// and new_table are left to the caller.
+// Returns the options for merging the part `range` of `plan`; the caller must set stream.snapshots,
+// stream.cancelled, and new_table.
 RunMergeOptions OptionsFor(const Plan& plan, const KeyRange& range, const KeyOrder& order);
 
 }  // namespace cambium::compaction

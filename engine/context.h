@@ -1,8 +1,8 @@
-// Context: what every part of one open database shares, in parts of its own.
+// Context: the state that all parts of one open database share.
 //
-// Made before anything else and destroyed after everything else; pointers into it may be kept by
-// whatever the database owns. Only the database itself and recovery see all of it: everybody else
-// is given the parts that it needs.
+// A Context is created before any other part and destroyed after all of them, so the other parts
+// may keep pointers into it. Only the database itself and recovery use the whole Context; every
+// other part receives only the members that it needs.
 #ifndef CAMBIUM_ENGINE_CONTEXT_H_
 #define CAMBIUM_ENGINE_CONTEXT_H_
 
@@ -21,11 +21,11 @@ namespace cambium::engine {
 
 // Thread-safe: members are constant after Open or thread-safe themselves.
 struct Context {
-  // Fills in what `user_options` leaves to be chosen.
+  // Chooses a value for every option that `user_options` leaves open.
   Context(const Options& user_options, std::string directory);
 
-  EpochDomain epochs;     // the first member: what the others retire is deleted before it goes
-  const Options options;  // every choice made
+  EpochDomain epochs;  // the first member: it deletes what the others retire before it is destroyed
+  const Options options;  // every value is chosen
   Storage storage;
   Memory memory;
   const std::shared_ptr<SnapshotList> snapshots;

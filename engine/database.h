@@ -1,4 +1,4 @@
-// Database: the parts of one open database, in the order of their making.
+// Database: the parts of one open database, in the order of their construction.
 #ifndef CAMBIUM_ENGINE_DATABASE_H_
 #define CAMBIUM_ENGINE_DATABASE_H_
 
@@ -18,17 +18,17 @@
 
 namespace cambium::engine {
 
-// What one read looks at. Plain data.
+// The view and the sequence number that one read uses. Plain data.
 struct ReadMoment {
   const std::shared_ptr<const ReadView>* view = nullptr;
   SequenceNumber sequence = 0;
 };
 
-// Thread-safe. Parts are destroyed in reverse.
+// Thread-safe. Parts are destroyed in reverse order.
 class Database {
  public:
-  // Finds or makes the database. It keeps to the directory that `path` leads to now: whatever
-  // becomes of the working directory, of the path and of what stands there.
+  // Opens or creates the database. The database keeps the directory that `path` refers to now, even
+  // if the working directory, the path, or the directory entry changes later.
   static absl::StatusOr<std::unique_ptr<Database>> Open(Options options, const std::string& path);
 
   Database(const Options& options, const std::string& path);
@@ -36,13 +36,14 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Releases files, threads and the lock; memory goes with the object. All callers get the one
-  // outcome, after closing has ended.
+  // Releases files, threads, and the lock; the destructor frees memory. All callers receive the
+  // same status, after closing has ended.
   absl::Status Close() ABSL_LOCKS_EXCLUDED(close_mu_);
-  // Returns ok if the database takes writes.
+  // Returns ok if the database accepts writes.
   absl::Status CheckWritable() const;
-  // Returns what a read of `tree` that starts now looks at. The caller holds an EpochGuard for as
-  // long as it uses the view, or copies it. InvalidArgument if the snapshot is of another database.
+  // Returns the view and the sequence number for a read of `tree` that starts now. The caller must
+  // hold an EpochGuard as long as it uses the view, or copy the view. Returns InvalidArgument if
+  // the snapshot belongs to another database.
   absl::StatusOr<ReadMoment> BeginRead(const Tree& tree, const ReadOptions& read_options) const;
 
   Context context;
@@ -52,7 +53,7 @@ class Database {
   VersionStore versions;
   JobScheduler jobs;
   std::unique_ptr<WritePath> writes;
-  Tree* default_tree = nullptr;  // what the public API's calls without a column family go to
+  Tree* default_tree = nullptr;  // used by calls of the public API without a column family
 
  private:
   absl::StatusOr<Recovered> RecoverOrCreate();
@@ -61,7 +62,7 @@ class Database {
 
   absl::Status CloseParts();
 
-  const bool own_threads_;            // the executor is a pool that was made for this database
+  const bool own_threads_;            // true if the executor is a pool made for this database
   Mutex close_mu_{LockRank::kClose};  // held while the database closes
   bool closed_ ABSL_GUARDED_BY(close_mu_) = false;
   absl::Status close_status_ ABSL_GUARDED_BY(close_mu_);

@@ -1,4 +1,4 @@
-// DirectoryListing: the files of a database's directory, by their names.
+// DirectoryListing: the files of a database's directory, classified by their names.
 #ifndef CAMBIUM_ENGINE_DIRECTORY_LISTING_H_
 #define CAMBIUM_ENGINE_DIRECTORY_LISTING_H_
 
@@ -16,17 +16,17 @@ namespace cambium::engine {
 
 // Plain data.
 struct DirectoryListing {
-  std::vector<std::pair<std::string, ParsedFileName>> files;  // by name
+  std::vector<std::pair<std::string, ParsedFileName>> files;  // sorted by name
   uint64_t largest_number = 0;
 
-  // Numbers of the log segments.
+  // Returns the numbers of the log segments.
   std::vector<uint64_t> Logs() const;
 };
 
-// The names that may be ours: those with a number below `limit`.
+// Returns the names that may belong to the database: those with a number below `limit`.
 absl::StatusOr<DirectoryListing> ListFiles(const Storage& storage, uint64_t limit);
 
-// No file of a database in that state has this number or a greater one.
+// Returns a number such that no file of a database in that state has it or a greater one.
 uint64_t FileNumberLimit(const manifest::ManifestState& state);
 
 }  // namespace cambium::engine

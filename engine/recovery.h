@@ -1,16 +1,15 @@
-// Recovery: from the files of a directory to the state of a database.
+// Recovery: builds the state of a database from the files of its directory.
 //
-//   CURRENT ─▶ manifest ─▶ a tree for each family ─▶ its tables are there ─▶ log replayed into
-//   memtables
-//        so far nothing on disk has changed (D11)
-//   little was replayed:  segment with all of it ─▶ fresh manifest that starts there
-//   else:                 fresh manifest ─▶ segment that follows the old ones; a flush is due,
-//                         after which the old ones go
-//   what nothing names is removed
-//        each step may be cut off, and is then repeated by the next Open
+//   CURRENT ─▶ manifest ─▶ one tree per family ─▶ check that its tables exist ─▶ replay the log
+//        nothing on disk has changed so far (D11)
+//   few records replayed:  new segment with all of them ─▶ new manifest that starts there
+//   otherwise:             new manifest ─▶ new segment that follows the old ones; a flush is due,
+//                          after which the old segments are removed
+//   remove obsolete files
+//        a crash may interrupt each step; the next Open repeats it
 //
-// So a directory holds as many log files after any number of opens and crashes as after one, and
-// what was replayed stays in memory only if it is little.
+// Therefore the directory contains as many log files after any number of opens and crashes as after
+// one, and replayed records stay in memory only if they are few.
 #ifndef CAMBIUM_ENGINE_RECOVERY_H_
 #define CAMBIUM_ENGINE_RECOVERY_H_
 
@@ -32,46 +31,48 @@
 
 namespace cambium::engine {
 
-// The memtables of one tree, oldest first. The last one goes on taking writes.
+// The memtables of one tree, oldest first. The last one continues to accept writes.
 using MemTables = std::vector<std::shared_ptr<MemSlot>>;
 
-// A database as its files tell it. Plain data.
+// The state of a database, as read from its files. Plain data.
 struct Recovered {
   manifest::ManifestState state;
-  std::map<ColumnFamilyId, MemTables> memtables;  // of all trees, at least one each
+  std::map<ColumnFamilyId, MemTables> memtables;  // of all trees, at least one per tree
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
-  std::vector<std::string> leftovers;  // paths that nothing names
-  bool has_torn_leftovers = false;     // or may have
-  // Bytes of the records that no table holds, and the records if they are few enough to be written
-  // again.
+  std::vector<std::string> leftovers;  // paths of obsolete files
+  bool has_torn_leftovers = false;     // true if some may be torn
+  // The number of bytes of the records that are in no table, and the records themselves if they are
+  // few enough to be written again.
   uint64_t replayed_bytes = 0;
   std::vector<wal::LogRecord> records;
 };
 
-// The family that a new database has.
+// The column family of a new database.
 struct FirstFamily {
   ColumnFamilyId id = 0;
   std::string name;
 };
 
-// Reads; changes nothing on disk. Makes the trees, which are yet to be started, and sets
-// storage.next_file_number. NotFound if there is no database.
+// Reads the database; changes nothing on disk. Creates the trees without starting them, and sets
+// storage.next_file_number. Returns NotFound if there is no database.
 absl::StatusOr<Recovered> Recover(Context* context, Trees* trees);
 
-// Returns DataLoss if the directory, which has no CURRENT, holds tables or logs: CURRENT was lost.
+// Returns DataLoss if the directory, which has no CURRENT, contains tables or logs: CURRENT was
+// lost.
 absl::Status CheckNothingLost(const Context& context);
 
-// An empty database that is nowhere on disk yet. DataLoss if the directory holds tables or logs:
-// then CURRENT was lost.
+// Returns an empty database that is not on disk yet. Returns DataLoss if the directory contains
+// tables or logs: then CURRENT was lost.
 absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFamily& first);
 
-// Begins the log and the manifest of a database that was recovered, or created, and removes what
-// they do not name. Memtables of `recovered` but the last of each tree are due for a flush then.
+// Starts the log and the manifest of a database that was recovered or created, and removes the
+// files that they do not refer to. Afterwards, all memtables of `recovered` except the last one of
+// each tree must be flushed.
 absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, VersionStore* versions,
                                                           Recovered* recovered);
 
-// How the log of a database in that state is read: all that recovery needs of it.
+// Returns the options for reading the part of the log that recovery of that state needs.
 wal::LogReadOptions LogReadOptionsFor(Storage* storage, const manifest::ManifestState& state);
 
 }  // namespace cambium::engine

@@ -1,4 +1,4 @@
-// ValidateOptions: which values of Options make sense.
+// ValidateOptions: checks the values of Options.
 #ifndef CAMBIUM_ENGINE_VALIDATE_OPTIONS_H_
 #define CAMBIUM_ENGINE_VALIDATE_OPTIONS_H_
 
@@ -7,7 +7,8 @@
 
 namespace cambium::engine {
 
-// Returns ok, or InvalidArgument that names the first option outside its bounds, and the bounds.
+// Returns ok, or InvalidArgument with the name and the bounds of the first option that is out of
+// bounds.
 absl::Status ValidateOptions(const Options& options);
 
 }  // namespace cambium::engine

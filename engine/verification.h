@@ -1,4 +1,4 @@
-// Verification: reads everything that a database has on disk.
+// Verification: reads and checks all data of a database on disk.
 #ifndef CAMBIUM_ENGINE_VERIFICATION_H_
 #define CAMBIUM_ENGINE_VERIFICATION_H_
 
@@ -10,9 +10,9 @@
 
 namespace cambium::engine {
 
-// Reads every live byte on disk and checks every checksum: ok, or the first damage. Other threads
-// may read and write meanwhile; memory: a block at a time. `writes` is null in a read-only
-// database.
+// Reads every live byte on disk and checks every checksum. Returns ok, or the first damage. Other
+// threads may read and write during the call. Uses the memory of one block at a time. `writes` is
+// null in a read-only database.
 absl::Status VerifyAll(Storage* storage, const Trees& trees, const VersionStore& versions,
                        WritePath* writes);
 

@@ -1,4 +1,4 @@
-// SystemClock: the machine's time.
+// SystemClock: the operating system's clock.
 #ifndef CAMBIUM_ENV_CLOCK_H_
 #define CAMBIUM_ENV_CLOCK_H_
 
@@ -9,7 +9,7 @@
 
 namespace cambium::env {
 
-// CLOCK_MONOTONIC, CLOCK_REALTIME and nanosleep. Thread-safe.
+// Uses CLOCK_MONOTONIC, CLOCK_REALTIME, and nanosleep. Thread-safe.
 class SystemClock final : public Clock {
  public:
   uint64_t NowMicros() override;
@@ -17,7 +17,7 @@ class SystemClock final : public Clock {
   void SleepMicros(uint64_t micros) override;
 };
 
-// The process's SystemClock. Never null.
+// Returns the process's SystemClock. Never null.
 std::shared_ptr<Clock> DefaultClock();
 
 }  // namespace cambium::env

@@ -1,5 +1,5 @@
-// DescriptorPool: the descriptors of a PooledFileSystem, and which files have one now.
-// env/pooled_file_system.h explains it.
+// DescriptorPool: the descriptors of a PooledFileSystem, and the files that have one now. See
+// env/pooled_file_system.h.
 #ifndef CAMBIUM_ENV_DESCRIPTOR_POOL_H_
 #define CAMBIUM_ENV_DESCRIPTOR_POOL_H_
 
@@ -19,7 +19,7 @@
 
 namespace cambium::env {
 
-// A file that has a descriptor while the pool lets it. The pool's own, but for its making.
+// A file whose descriptor the pool may close. Only the pool changes it after construction.
 struct PooledDescriptor {
   explicit PooledDescriptor(std::string file_path) : path(std::move(file_path)) {}
 
@@ -29,8 +29,8 @@ struct PooledDescriptor {
 
   const std::string path;
   std::atomic<uint32_t> state{0};
-  std::atomic<bool> used{false};  // since the hand last passed
-  // Written under the pool's mutex while `state` is 0; read by whoever has a pin.
+  std::atomic<bool> used{false};  // since the clock hand last passed
+  // Written under the pool's mutex while `state` is 0; read by threads that have a pin.
   std::unique_ptr<RandomAccessFile> file;
   // Guarded by the pool's mutex.
   bool opening = false;
@@ -40,20 +40,20 @@ struct PooledDescriptor {
 // Thread-safe.
 class DescriptorPool {
  public:
-  // `base` outlives it. Requires max_open > 0.
+  // `base` must outlive it. max_open must be > 0.
   DescriptorPool(FileSystem* base, size_t max_open);
   ~DescriptorPool();
   DescriptorPool(const DescriptorPool&) = delete;
   DescriptorPool& operator=(const DescriptorPool&) = delete;
 
   // Keeps the descriptor open until Unpin(), and opens it if it is closed. Takes no lock if it is
-  // open. The caller has no pin yet.
+  // open. The caller must not have a pin already.
   absl::Status Pin(PooledDescriptor* descriptor);
   void Unpin(PooledDescriptor* descriptor);
-  // Closes a descriptor that nobody uses any more.
+  // Closes a descriptor that no thread uses any more.
   void Forget(PooledDescriptor* descriptor);
 
-  // Repeats `call` of the base while it lacks a descriptor and there is hope for one.
+  // Calls `call`, and repeats it as long as the base lacks a descriptor and one may become free.
   template <typename Call>
   auto WithRoom(Call call) {
     auto result = call();
@@ -65,7 +65,7 @@ class DescriptorPool {
   }
 
   size_t open_count() const;
-  // Closes up to `count` descriptors that no read uses; returns how many.
+  // Closes up to `count` descriptors that no read uses; returns the number closed.
   size_t CloseIdle(size_t count);
 
  private:
@@ -78,12 +78,12 @@ class DescriptorPool {
     return IsOutOfDescriptors(value.status());
   }
 
-  // False if it is closed.
+  // Returns false if it is closed.
   static bool TryPin(PooledDescriptor* descriptor);
   absl::Status OpenPinned(PooledDescriptor* descriptor);
-  // Closes some idle descriptors of the process's pools, or waits a while for one to become idle.
+  // Closes some idle descriptors of the process's pools, or waits for one to become idle.
   void MakeRoom(int attempt);
-  // Takes the file of an idle descriptor out of it; null if all are in use.
+  // Takes the file of an idle descriptor; returns null if all are in use.
   std::unique_ptr<RandomAccessFile> TakeIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem* const base_;
@@ -91,8 +91,8 @@ class DescriptorPool {
   mutable Mutex mutex_;
   CondVar changed_;  // a descriptor became idle or was closed, or an opening ended
   std::atomic<int> waiters_{0};
-  size_t open_ ABSL_GUARDED_BY(mutex_) = 0;                           // open, or being opened
-  std::list<PooledDescriptor*> descriptors_ ABSL_GUARDED_BY(mutex_);  // open; the hand is in front
+  size_t open_ ABSL_GUARDED_BY(mutex_) = 0;                           // open or being opened
+  std::list<PooledDescriptor*> descriptors_ ABSL_GUARDED_BY(mutex_);  // open; hand is in front
 };
 
 }  // namespace cambium::env

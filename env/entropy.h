@@ -1,4 +1,4 @@
-// Random bytes from the operating system: for names that must not meet again, never for decisions.
+// Random bytes from the operating system: for unique names, never for decisions.
 #ifndef CAMBIUM_ENV_ENTROPY_H_
 #define CAMBIUM_ENV_ENTROPY_H_
 

@@ -1,4 +1,4 @@
-// LockHolders: who holds one lock within a process, as numbers.
+// LockHolders: counts the holders of one lock within a process.
 #ifndef CAMBIUM_ENV_LOCK_HOLDERS_H_
 #define CAMBIUM_ENV_LOCK_HOLDERS_H_
 
@@ -9,17 +9,17 @@
 
 namespace cambium::env {
 
-// Any number of shared holders, or one exclusive one. Thread-compatible.
+// Any number of shared holders, or one exclusive holder. Thread-compatible.
 class LockHolders {
  public:
-  // False, and nothing changed, where those who are there exclude the newcomer.
+  // Adds a holder. Returns false and changes nothing if the current holders exclude it.
   bool Add(LockMode mode) {
     if (exclusive_ || (mode == LockMode::kExclusive && count_ > 0)) return false;
     ++count_;
     exclusive_ = mode == LockMode::kExclusive;
     return true;
   }
-  // One that was added leaves. True where it was the last.
+  // Removes one holder. Returns true if it was the last.
   bool DropOne() {
     assert(count_ > 0);
     exclusive_ = false;

@@ -1,15 +1,14 @@
-// MappingGuard: keeps the process alive when a file that it has mapped is cut short by another
-// hand.
+// MappingGuard: keeps the process alive if another program truncates a file that it has mapped.
 //
 // A store behind the end of a mapped file raises SIGBUS, which ends the process. While a guard
-// lives, the handler of this file puts memory of zeros in the place of the pages that are gone and
-// sets the guard's flag, and the store goes through, into nothing. Whoever stores looks at the flag
-// afterwards.
+// exists, the handler of this file replaces the missing pages with zeroed memory and sets the
+// guard's flag, and the store succeeds without effect on the file. The writer must check the flag
+// after its stores.
 //
-// The handler is installed with the first guard. A fault outside of all guarded ranges, and a
-// signal that somebody sent, goes to the handler that was there before, or has the default effect.
-// A program that installs its own handler later must hand on what it does not know, as this does;
-// or set Options::mapped_log to false: then there is no mapping and no handler.
+// The first guard installs the handler. A fault outside of all guarded ranges, and a signal sent by
+// a process, goes to the previous handler, or has the default effect. A program that installs its
+// own handler later must forward signals that it does not handle, as this handler does; or set
+// Options::mapped_log to false: then there is no mapping and no handler.
 #ifndef CAMBIUM_ENV_MAPPING_GUARD_H_
 #define CAMBIUM_ENV_MAPPING_GUARD_H_
 
@@ -19,25 +18,26 @@
 
 namespace cambium::env {
 
-// A guarded range: what the handler reads. Never freed: used again.
+// A guarded range, which the handler reads. Never freed, but reused.
 struct GuardedRange {
-  std::atomic<uintptr_t> begin{0};  // 0: free or not yet filled in
+  std::atomic<uintptr_t> begin{0};  // 0: free or not set yet
   std::atomic<uintptr_t> end{0};
   std::atomic<bool> lost{false};
   std::atomic<bool> taken{false};
-  GuardedRange* next = nullptr;  // constant once listed
+  GuardedRange* next = nullptr;  // constant once it is in the list
 };
 
 // Thread-safe.
 class MappingGuard {
  public:
-  // Guards `size` bytes at `begin`, whole pages, which are mapped as long as the guard lives.
+  // Guards `size` bytes at `begin`, whole pages, which must stay mapped as long as the guard
+  // exists.
   MappingGuard(const char* begin, size_t size);
   ~MappingGuard();
   MappingGuard(const MappingGuard&) = delete;
   MappingGuard& operator=(const MappingGuard&) = delete;
 
-  // Set once pages were lost; never reset.
+  // Returns the flag that is set when pages were lost; it is never reset.
   const std::atomic<bool>& lost() const { return range_->lost; }
 
  private:

@@ -1,25 +1,26 @@
-// PooledFileSystem: another file system, with a limit on the descriptors that open files take.
+// PooledFileSystem: wraps a file system and limits the descriptors of open files.
 //
-// A database may have more tables than the process may have descriptors. A file that this opens for
-// reading stands for its path: its descriptor may be closed whenever no read uses it, and is opened
-// again by the next read. Which one is closed is decided by CLOCK: the oldest that was not used
-// since the hand last passed.
+// A database may have more tables than the process may have descriptors. A file that this file
+// system opens for reading represents its path: its descriptor may be closed while no read uses it,
+// and the next read opens it again. CLOCK selects the descriptor to close: the oldest that was not
+// used since the hand last passed.
 //
 //              read: pin                        the last read ends
 //   closed ───────────────▶ open, pinned ────────────────────────▶ open, idle ──▶ closed
 //              open()                  ◀────────────────────────               evicted, or the
 //                                             read: pin                         process needs it
 //
-// Invariants: no more than max_open descriptors are open for reading at a time, pinned ones
-// included; if all of them are pinned, the next read that needs one waits for the end of another.
+// Invariants: no more than max_open descriptors are open for reading at a time, including pinned
+// ones. If all of them are pinned, the next read that needs one waits for the end of another read.
 // A read pins one file at a time, so this wait ends.
 //
-// Every call of the base that fails for want of a descriptor (Aborted, see file_system.h) closes
-// idle descriptors of any PooledFileSystem of the process and is repeated. Only if the rest of the
-// process keeps all descriptors for itself does the caller see Aborted, after about a second.
+// If a call of the base fails for lack of a descriptor (Aborted, see file_system.h), idle
+// descriptors of any PooledFileSystem of the process are closed and the call is repeated. The
+// caller receives Aborted only if the rest of the process keeps all descriptors, after about a
+// second.
 //
 // Rejected: a limit on open table readers. A reader's top index is needed far more often than its
-// descriptor: reads of cached blocks do not come here at all.
+// descriptor, because reads of cached blocks need no descriptor.
 #ifndef CAMBIUM_ENV_POOLED_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_POOLED_FILE_SYSTEM_H_
 
@@ -34,14 +35,14 @@ namespace cambium::env {
 
 class DescriptorPool;
 
-// How many descriptors a database may keep open for reading: what the process's limit leaves after
-// the log, the manifest, the outputs of jobs and the program's own files.
+// Returns the number of descriptors that a database may keep open for reading: the process's limit
+// minus those for the log, the manifest, the outputs of jobs, and the program's own files.
 int ChooseMaxOpenFiles();
 
-// Thread-safe. Outlives the files that it opens.
+// Thread-safe. Must outlive the files that it opens.
 class PooledFileSystem final : public FileSystem {
  public:
-  // `base` outlives it. Requires max_open > 0.
+  // `base` must outlive it. max_open must be > 0.
   PooledFileSystem(FileSystem* base, size_t max_open);
   ~PooledFileSystem() override;
 
@@ -68,7 +69,7 @@ class PooledFileSystem final : public FileSystem {
 
   // Closes every descriptor that no read uses.
   void CloseIdle();
-  // Descriptors that are open for reading now.
+  // Returns the number of descriptors that are open for reading now.
   size_t open_count() const;
 
  private:

@@ -1,18 +1,17 @@
-// PosixFileSystem: the operating system's files, through pread, write, fdatasync, mmap and the
-// like.
+// PosixFileSystem: the operating system's files, through pread, write, fdatasync, mmap, and similar
+// calls.
 //
-// - Calls broken off by a signal are repeated; short reads and writes are carried on.
-// - WritableFile::Append goes to the system at once: what was appended survives a crash of the
-//   process. Its Sync and LogFile::Sync are fdatasync, which writes a changed size too.
-// - CreateLog allocates with fallocate, and where the file system has none by writing zeros. Zeros
-//   written beforehand were measured against allocation (ext4, 140-byte records, pwrite and
-//   fdatasync of each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32 MiB takes.
-// - A log is mapped only where an allocated block can't be refused at the store: on ext2/3/4, xfs
-//   and tmpfs. Copy-on-write, network, stacked and user-space file systems answer a null Mapping().
-// - A lock is an open-file-description lock (fcntl) and an entry in a table of the process by
-// device
-//   and inode, so that two openers exclude each other whatever path, thread or PosixFileSystem they
-//   use. The lock file holds the holder's pid as text.
+// - Calls interrupted by a signal are repeated; short reads and writes are continued.
+// - WritableFile::Append passes data to the system at once: appended data survives a process crash.
+//   Its Sync and LogFile::Sync are fdatasync, which also writes a changed size.
+// - CreateLog allocates with fallocate, or by writing zeros if the file system does not support it.
+//   Writing zeros was compared with allocation (ext4, 140-byte records, pwrite and fdatasync of
+//   each): 94–98 µs and 88–98 µs, no gain for the 20–90 ms that filling 32 MiB takes.
+// - A log is mapped only if a store to an allocated block cannot fail: on ext2/3/4, xfs, and tmpfs.
+//   On copy-on-write, network, stacked, and user-space file systems Mapping() returns null.
+// - A lock is an open-file-description lock (fcntl) and an entry in a table of the process, by
+//   device and inode, so two openers exclude each other regardless of path, thread, or
+//   PosixFileSystem. The lock file contains the holder's pid as text.
 #ifndef CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_POSIX_FILE_SYSTEM_H_
 
@@ -27,7 +26,7 @@
 
 namespace cambium::env {
 
-// Whether CreateLog maps its files: where it is safe, or never.
+// Whether CreateLog maps its files: if it is safe, or never.
 enum class LogMapping { kAuto, kNever };
 
 // Thread-safe.
@@ -35,7 +34,8 @@ class PosixFileSystem final : public FileSystem {
  public:
   explicit PosixFileSystem(LogMapping log_mapping = LogMapping::kAuto)
       : PosixFileSystem(log_mapping, "", FileDescriptor(-1)) {}
-  // One that holds a directory: `held` is open on what `held_path` leads to.
+  // Creates a file system for one directory: `held` is a descriptor of the directory at
+  // `held_path`.
   PosixFileSystem(LogMapping log_mapping, std::string held_path, FileDescriptor held)
       : log_mapping_(log_mapping), held_path_(std::move(held_path)), held_(std::move(held)) {}
 
@@ -61,12 +61,12 @@ class PosixFileSystem final : public FileSystem {
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
 
  private:
-  // Where `path` leads: from the held directory, if it lies below that.
+  // Returns the location of `path`: relative to the held directory, if `path` is below it.
   Place Locate(const std::string& path) const;
 
   const LogMapping log_mapping_;
   const std::string held_path_;
-  const FileDescriptor held_;  // none in the process's own file system
+  const FileDescriptor held_;  // none in the process's default file system
 };
 
 }  // namespace cambium::env

@@ -1,4 +1,4 @@
-// What the POSIX files and locks of this folder are made of.
+// Helpers for the POSIX files and locks of this folder.
 #ifndef CAMBIUM_ENV_POSIX_IO_H_
 #define CAMBIUM_ENV_POSIX_IO_H_
 
@@ -16,7 +16,7 @@
 
 namespace cambium::env {
 
-// Owns a file descriptor; -1 is none. Thread-compatible.
+// Owns a file descriptor; -1 means none. Thread-compatible.
 class FileDescriptor {
  public:
   explicit FileDescriptor(int value) : value_(value) {}
@@ -26,16 +26,16 @@ class FileDescriptor {
 
   int get() const { return value_; }
   bool valid() const { return value_ >= 0; }
-  // Closes it now. `path` is for the message.
+  // Closes it now. `path` is used in the message.
   [[nodiscard]] absl::Status Close(const std::string& path);
-  // Gives it up without closing it.
+  // Releases it without closing it.
   void Release() { value_ = -1; }
 
  private:
   int value_;
 };
 
-// A system call, repeated while a signal breaks it off.
+// Calls a system call, and repeats it if a signal interrupts it.
 template <typename Call>
 auto AfterSignals(Call call) {
   auto result = call();
@@ -43,19 +43,18 @@ auto AfterSignals(Call call) {
   return result;
 }
 
-// ok for 0; otherwise what errno says.
+// Returns ok if `result` is 0; otherwise the error of errno.
 [[nodiscard]] absl::Status StatusOf(int result, std::string_view operation,
                                     const std::string& path);
 
-// Where a path begins and how it goes on from there, for openat(2) and its kind. Valid while the
-// path is.
+// The directory and the name of a path, for openat(2) and similar calls. Valid as long as the path.
 struct Place {
   int directory;            // a descriptor, or AT_FDCWD
   const char* name;         // relative to `directory`, or absolute
-  const std::string& path;  // the whole of it, for messages
+  const std::string& path;  // the whole path, for messages
 };
 
-// What is made is for its owner and to be read by the owner's group, less what the umask forbids.
+// The owner may write created files, and the owner's group may read them, minus the umask.
 inline constexpr mode_t kFileMode = 0640;
 inline constexpr mode_t kDirectoryMode = 0750;
 
@@ -63,9 +62,9 @@ inline constexpr mode_t kDirectoryMode = 0750;
 absl::StatusOr<FileDescriptor> OpenDescriptor(std::string_view operation, const Place& place,
                                               int flags);
 
-// While it lives, growing a file to `end` bytes over the process's limit (RLIMIT_FSIZE) answers
-// EFBIG in this thread, and raises no SIGXFSZ, which would end the process. One system call as long
-// as the limit is not reached. Confined to its scope.
+// While it exists, growing a file to `end` bytes, beyond the process's limit (RLIMIT_FSIZE), fails
+// with EFBIG in this thread and raises no SIGXFSZ, which would end the process. Costs one system
+// call as long as the limit is not reached. Confined to its scope.
 class FileSizeSignalBlock {
  public:
   explicit FileSizeSignalBlock(uint64_t end);
@@ -79,16 +78,16 @@ class FileSizeSignalBlock {
   sigset_t before_;
 };
 
-// Writes all of `data` at `offset`, or says why not.
+// Writes all of `data` at `offset`, or returns the error.
 [[nodiscard]] absl::Status WriteFully(int fd, const std::string& path, std::string_view data,
                                       uint64_t offset);
 
-// fdatasync(2), repeated after signals only: after any other error the kernel may have dropped the
-// pages, and a second call would lie.
+// Calls fdatasync(2), and repeats it only after signals: after any other error the kernel may have
+// dropped the pages, and a second call could return a false success.
 [[nodiscard]] absl::Status SyncData(int fd, const std::string& path);
 
-// FileSystem::Lock (posix_lock.cc): an exclusive holder writes this process's pid into the file,
-// and the error of whoever he keeps out names it.
+// Implements FileSystem::Lock (posix_lock.cc): an exclusive holder writes this process's pid into
+// the file, and the error of a failed attempt contains it.
 absl::StatusOr<std::unique_ptr<FileLock>> AcquirePosixLock(const Place& place, LockMode mode);
 
 }  // namespace cambium::env

@@ -1,10 +1,10 @@
-// ThreadPool: background work on threads of its own, in three lanes.
+// ThreadPool: runs background work on its own threads, in three lanes.
 //
-// With two threads or more, thread 0 runs flushes alone, at the caller's priority: a writer who
-// waits for a memtable to be flushed never waits for a compaction. The others run at a lower
-// priority (nice +5, which an ordinary process may lower and never raise again, so that it belongs
-// to a thread and not to a task) and take compactions and maintenance, and flushes when thread 0 is
-// busy. A single thread runs all three.
+// With two threads or more, thread 0 runs only flushes, at the caller's priority: a writer that
+// waits for the flush of a memtable never waits for a compaction. The other threads have a lower
+// priority (nice +5, which an ordinary process may lower and never raise again, so it belongs to a
+// thread and not to a task). They run compactions and maintenance, and flushes if thread 0 is busy.
+// A single thread runs all three lanes.
 #ifndef CAMBIUM_ENV_THREAD_POOL_H_
 #define CAMBIUM_ENV_THREAD_POOL_H_
 
@@ -24,12 +24,14 @@ namespace cambium::env {
 // Thread-safe.
 class ThreadPool final : public Executor {
  public:
-  // At least one thread is made. Throws std::bad_alloc or std::system_error if not all can be.
+  // Creates at least one thread. Throws std::bad_alloc or std::system_error if not all can be
+  // created.
   explicit ThreadPool(int threads);
   ~ThreadPool() override { Stop(); }
 
-  // Runs what still waits, and what that schedules, then ends the threads. What is scheduled from
-  // then on never runs. Idempotent. Not from a task, and by one thread at a time.
+  // Runs the waiting tasks, and the tasks that these schedule, then ends the threads. Tasks
+  // scheduled later never run. Idempotent. Do not call it from a task, or from two threads at a
+  // time.
   void Stop();
 
   void Schedule(Lane lane, std::function<void()> task) override;
@@ -41,7 +43,7 @@ class ThreadPool final : public Executor {
   enum class Role { kFlushOnly, kAnyNiced, kAny };
 
   void Work(Role role);
-  // The next task that a thread of this role may run.
+  // Returns the next task that a thread of this role may run.
   std::optional<Task> Take(Role role) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Drained() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -1,9 +1,9 @@
-// ManifestState: all that a manifest says, and the edit that says it anew.
+// ManifestState: the full contents of a manifest, and the edit that recreates it.
 //
 // The engine applies each edit to its state, appends it to the manifest log, and publishes the new
-// versions only when the append is synced; recovery applies the same edits with the same code. So
-// an edit that adds a file says next_file_number and last_sequence anew where the file is beyond
-// them.
+// versions only when the append is synced; recovery applies the same edits with the same code.
+// Therefore an edit that adds a file must also set next_file_number and last_sequence if the file
+// is beyond them.
 #ifndef CAMBIUM_MANIFEST_MANIFEST_STATE_H_
 #define CAMBIUM_MANIFEST_MANIFEST_STATE_H_
 
@@ -20,13 +20,13 @@
 
 namespace cambium::manifest {
 
-// One column family, now. Plain data.
+// The current state of one column family. Plain data.
 struct FamilyState {
   std::string name;
-  // Every operation of the family with a sequence number up to this one is in its tables.
+  // All operations of the family up to this sequence number are in its tables.
   SequenceNumber flushed_sequence = 0;
   std::shared_ptr<const Version> version;  // never null
-  // Of the operator that its operands are for; empty: it may have none.
+  // The name of the merge operator of its operands; empty: it may have none.
   std::string merge_operator_name = {};
 };
 
@@ -34,31 +34,30 @@ struct FamilyState {
 struct ManifestState {
   std::string comparator_name;
   DatabaseId database_id{};
-  // No file of this number or above was ever made.
+  // No file with this number or a greater one was ever created.
   uint64_t next_file_number = 1;
-  // No operation that a table holds has a greater one.
+  // No operation in a table has a greater sequence number.
   SequenceNumber last_sequence = 0;
-  // Recovery replays the log from this segment on; older ones may be gone.
+  // Recovery replays the log from this segment on; older ones may be removed.
   FileNumber log_number{0};
-  // What the log must still have (wal::LogRegistry::RecordReach); segment 0: nothing is known.
+  // The part of the log that must exist (wal::LogRegistry::RecordReach); segment 0: unknown.
   wal::LogPosition log_reach;
-  // A file that is torn, because a crash cut its making short, has this number or a greater one; 0:
-  // not known.
+  // A torn file, whose creation was interrupted by a crash, has this number or a greater one; 0:
+  // unknown.
   uint64_t session_start = 0;
   std::map<ColumnFamilyId, FamilyState> families;
 };
 
-// A state that edits are applied to in turn; cheaper than one by one where there are many.
-// Thread-compatible.
+// Applies edits in turn to a state; cheaper than ApplyEdit() for many edits. Thread-compatible.
 class StateBuilder {
  public:
   StateBuilder(ManifestState base, const KeyOrder& order);
 
-  // DataLoss where the edit contradicts the state: a family that is not there, a number that goes
-  // back, a file that is missing; the builder is of no further use then.
+  // Applies an edit. Returns DataLoss if the edit contradicts the state: a family that does not
+  // exist, a number that decreases, a missing file; then the builder must not be used again.
   absl::Status Apply(const VersionEdit& edit);
 
-  // The state after all edits. DataLoss where a version would break an invariant.
+  // Returns the state after all edits. Returns DataLoss if a version would break an invariant.
   absl::StatusOr<ManifestState> Build();
 
  private:
@@ -69,11 +68,11 @@ class StateBuilder {
   std::map<ColumnFamilyId, VersionBuilder> builders_;
 };
 
-// The state after `edit`.
+// Returns the state after `edit`.
 absl::StatusOr<ManifestState> ApplyEdit(const ManifestState& state, const VersionEdit& edit,
                                         const KeyOrder& order);
 
-// The edit that makes `state` out of the empty one: the first record of a fresh manifest.
+// Returns the edit that creates `state` from the empty state: the first record of a new manifest.
 VersionEdit SnapshotEdit(const ManifestState& state);
 
 }  // namespace cambium::manifest

@@ -1,6 +1,6 @@
-// VersionEdit: a change of the set of files, as one record of the manifest. Its bytes, fields that
-// say what they are and whether a reader must understand them, are in docs/format/manifest.md.
-// Within one edit the deletions of a family are applied before its additions, so that a file may
+// VersionEdit: a change of the set of files, as one record of the manifest. docs/format/manifest.md
+// specifies its bytes: tagged fields, each with a flag that states whether a reader must understand
+// it. Within one edit the deletions of a family are applied before its additions, so a file may
 // move.
 #ifndef CAMBIUM_MANIFEST_VERSION_EDIT_H_
 #define CAMBIUM_MANIFEST_VERSION_EDIT_H_
@@ -21,29 +21,29 @@
 
 namespace cambium::manifest {
 
-// Drawn when a database is made; binds its logs to its manifest.
+// A random id, chosen when a database is created; connects its logs to its manifest.
 using DatabaseId = std::array<uint8_t, 16>;
 
-// What the tree knows of one SSTable, without opening it. `number` names it within the tree,
-// `physical_number` the file on disk that holds its bytes. They are equal for a file as it was
-// written; a file that was split, or that shares its bytes with another, keeps bounds of its own
-// over a physical file of several, which may be removed once no live file names it. Plain data,
-// shared as FileRef and never changed from then on.
+// The information about one SSTable that is known without opening it. `number` identifies it within
+// the tree, and `physical_number` the file on disk that contains its bytes. They are equal for a
+// file as it was written. A file that was split, or that shares its bytes with another, has its own
+// bounds within a shared physical file, which may be removed when no live file refers to it. Plain
+// data, shared as FileRef and then never changed.
 struct FileMetadata {
   FileNumber number{0};
   FileNumber physical_number{0};
   uint64_t file_size = 0;
   // User keys, both inclusive.
   std::string smallest_key, largest_key;
-  // Of the entries inside. 0 where sequence numbers were given up in the last level.
+  // Sequence numbers of the entries. 0 if they were set to zero in the last level.
   SequenceNumber smallest_sequence = 0, largest_sequence = 0;
   uint64_t entries = 0, tombstones = 0;
-  // Bytes of keys and values before encoding.
+  // Size of keys and values before encoding.
   uint64_t raw_bytes = 0;
-  // Of the whole physical file (FileDigest).
+  // Digest of the whole physical file (FileDigest).
   uint64_t digest = 0;
-  // Empty, or what was found wrong in it (D15). A quarantined file stays in the tree, so that reads
-  // of its range fail rather than answer with older data; nothing compacts it or removes it.
+  // Empty, or a description of its damage (D15). A quarantined file stays in the tree, so that
+  // reads of its range fail instead of returning older data; it is never compacted or removed.
   std::string damage;
 
   bool quarantined() const { return !damage.empty(); }
@@ -82,10 +82,10 @@ struct QuarantinedFile {
   friend bool operator==(const QuarantinedFile&, const QuarantinedFile&) = default;
 };
 
-// Whether the family begins, goes on or ends with this edit.
+// Whether the edit adds or drops the family.
 enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
 
-// The part of an edit that is about one column family. Plain data.
+// The part of an edit for one column family. Plain data.
 struct FamilyEdit {
   FamilyChange change = FamilyChange::kNone;
   std::string name;  // with kAdd
@@ -98,7 +98,7 @@ struct FamilyEdit {
   friend bool operator==(const FamilyEdit&, const FamilyEdit&) = default;
 };
 
-// Plain data. Absent fields leave what was.
+// Plain data. Absent fields leave the state unchanged.
 struct VersionEdit {
   std::optional<std::string> comparator_name;
   std::optional<DatabaseId> database_id;
@@ -109,18 +109,18 @@ struct VersionEdit {
   std::optional<uint64_t> session_start;
   std::map<ColumnFamilyId, FamilyEdit> families;
 
-  // The part about `family`, made where missing.
+  // Returns the part for `family`; creates it if it does not exist.
   FamilyEdit& Family(ColumnFamilyId family) { return families[family]; }
 
   std::string Encode() const;
-  // DataLoss where the bytes are no edit, Unimplemented where a newer release wrote what this one
-  // must not skip.
+  // Returns DataLoss if the bytes are not an edit, and Unimplemented if a newer release wrote a
+  // field that must not be skipped.
   static absl::StatusOr<VersionEdit> Decode(std::string_view bytes);
 
   friend bool operator==(const VersionEdit&, const VersionEdit&) = default;
 };
 
-// "file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1"; zeros left out.
+// Returns "file 9 size 1024 keys "a".."m" seqs 1..9 entries 9 tombstones 1", without zero fields.
 std::string DebugString(const FileMetadata& file);
 
 }  // namespace cambium::manifest

@@ -1,4 +1,4 @@
-// Entry: one version of one key as it lies in a memtable's arena.
+// Entry: one version of one key in a memtable's arena.
 //
 //   offset  size
 //   0       8     next: the next entry of the same bucket of the hash index
@@ -7,7 +7,7 @@
 //   20      4     value length
 //   24            key bytes, then value bytes
 //
-// Everything but `next` is written before the entry is published and never again.
+// All fields except `next` are written before the entry is published, and never afterwards.
 #ifndef CAMBIUM_MEMTABLE_ENTRY_H_
 #define CAMBIUM_MEMTABLE_ENTRY_H_
 
@@ -22,14 +22,14 @@
 
 namespace cambium::memtable {
 
-// Immutable after construction, but for `next`, which is thread-safe.
+// Immutable after construction, except `next`, which is thread-safe.
 class Entry {
  public:
   static size_t SizeFor(size_t key_size, size_t value_size) {
     return sizeof(Entry) + key_size + value_size;
   }
 
-  // Requires: sizes within base/limits.h. The bytes are copied; the entry lives in the arena.
+  // Creates an entry in the arena and copies the bytes. The sizes must be within base/limits.h.
   static Entry* Make(Arena* arena, std::string_view key, Trailer trailer, std::string_view value) {
     char* const memory = arena->Allocate(SizeFor(key.size(), value.size()));
     Entry* const entry = new (memory)

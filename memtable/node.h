@@ -1,28 +1,31 @@
-// Node: a fat node of the skiplist, and the version word by which readers do without locks.
+// Node: a node of the skiplist with many slots, and its version word, which allows reads without
+// locks.
 //
 //   offset  size
-//   0       64    version, right neighbour, its first entry, count, skip; level, leftmost
+//   0       64    version, right neighbor, its first entry, count, skip; level, leftmost
 //   64      512   abbreviated keys: eight bytes of each slot's key, from byte `skip` on
-//   (abbreviated_search.h) 576     512   entries: what each slot stands for 1088    512   children:
-//   the node of the level below that begins with the slot's entry
+//                 (abbreviated_search.h)
+//   576     512   entries: the entry of each slot
+//   1088    512   children: the node of the level below that begins with the slot's entry
 //                 (not in a leaf)
 //
 // Invariants:
 //   - Slots below `count` are in the order of entries and cover [slot 0, high). Slot 0 never
-//     changes: a node only ever splits, and then the right part moves to a new right neighbour. The
+//     changes: a node only ever splits, and then its right part moves to a new right neighbor. The
 //     leftmost node of a level begins before every entry; its slot 0 above the leaves is null.
-//   - high == the right neighbour's slot 0; null in the last node of a level.
+//   - high == the right neighbor's slot 0; null in the last node of a level.
 //   - All keys in [slot 0, high) share their first `skip` bytes; skip is 0 in the first and in the
 //     last node of a level.
 //   - An entry pointer below `count`, once not null, is never null again.
-//   - No node is ever freed while the list lives.
+//   - No node is freed before the list is destroyed.
 //
-// The version word: even at rest, odd while a writer holds the node, larger after each change. A
-// writer makes it odd by compare-and-swap, changes the fields with release stores and makes it
-// even. A reader remembers an even version, reads the fields with acquire loads and looks again:
-// where the version is the same, everything read was of one state. (If it read a field of a later
-// writer, that store synchronises with it, and the odd version before it is seen at the latest at
-// the second look.) No fence is needed, which ThreadSanitizer would not understand.
+// The version word is even if no writer holds the node, odd while a writer holds it, and larger
+// after each change. A writer makes it odd by compare-and-swap, changes the fields with release
+// stores, and makes it even. A reader remembers an even version, reads the fields with acquire
+// loads, and reads the version again: if it is the same, all fields are from one state. (If it read
+// a field of a later writer, that store synchronizes with it, and the second read of the version
+// sees at least that writer's odd version.) No fence is needed, which ThreadSanitizer would not
+// understand.
 #ifndef CAMBIUM_MEMTABLE_NODE_H_
 #define CAMBIUM_MEMTABLE_NODE_H_
 
@@ -47,8 +50,7 @@ struct alignas(Arena::kCacheLine) Node {
     for (auto& entry : entries) entry.store(nullptr, std::memory_order_relaxed);
   }
 
-  // Waits for a writer, if there is one: a few dozen instructions, as long as it is not
-  // descheduled.
+  // Waits for a writer, if there is one: a few dozen instructions, unless it is descheduled.
   uint64_t BeginRead() const {
     for (int spins = 0;; ++spins) {
       const uint64_t seen = version.load(std::memory_order_acquire);
@@ -58,18 +60,18 @@ struct alignas(Arena::kCacheLine) Node {
   }
   bool Unchanged(uint64_t since) const { return version.load(std::memory_order_relaxed) == since; }
 
-  // Locks the node if it has not changed since BeginRead answered `since`.
+  // Locks the node if it has not changed since BeginRead returned `since`.
   bool TryLock(uint64_t since) {
     return version.compare_exchange_strong(since, since + 1, std::memory_order_acquire,
                                            std::memory_order_relaxed);
   }
-  // Requires: this thread holds the lock.
+  // This thread must hold the lock.
   void Unlock() {
     version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  // Starts the misses of a search in this node, all at once: waiting for the abbreviated keys to
-  // know which line of the entries is needed costs more than sixteen lines do.
+  // Prefetches all lines that a search in this node may need at once: waiting for the abbreviated
+  // keys to select one line of the entries costs more than sixteen lines do.
   void Prefetch() const {
     const char* const from = reinterpret_cast<const char*>(this);
     for (size_t offset = 0; offset < kSearchedBytes; offset += Arena::kCacheLine) {

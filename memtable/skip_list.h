@@ -1,35 +1,35 @@
 // SkipList: all entries of a memtable in order; a concurrent B-skiplist.
 //
-// Each level is a linked list of fat nodes (node.h) with up to 64 slots; level 0 holds every entry,
-// a slot of a level above names a node of the level below by the entry it begins with:
+// Each level is a linked list of nodes (node.h) with up to 64 slots. Level 0 contains every entry;
+// a slot of an upper level refers to a node of the level below by that node's first entry:
 //
 //   level 1   [ -∞        m          ] ─▶ [ t           ]
 //               │         │                 │
-//   level 0   [ a c f ] ─▶ [ m n p ] ─▶ [ r ] ─▶ [ t w z ]        r was split off p a moment ago
+//   level 0   [ a c f ] ─▶ [ m n p ] ─▶ [ r ] ─▶ [ t w z ]        r was just split off p
 //
-// A search walks right while the target is not below the node's high, then goes down at the last
-// slot that is not above the target. A node that the level above does not name yet is reached from
-// its left neighbour, as in a B-link tree: so a search needs no lock and never starts again from
-// the top; where a node changed under it, it looks at that node again.
+// A search moves right while the target is not below the node's high, then moves down at the last
+// slot that is not above the target. A node that the level above does not refer to yet is reached
+// from its left neighbor, as in a B-link tree: therefore a search needs no lock and never restarts
+// from the top; if a node changed during the search, that node is read again.
 //
-// An insertion locks one node at a time: the leaf; and where that was full and has been split, the
-// node above, to name the new one; and so on. Holding one lock only, writers cannot deadlock.
+// An insertion locks one node at a time: the leaf; if it was full and has been split, then the node
+// above, to insert the new node; and so on. Writers hold only one lock at a time and cannot
+// deadlock.
 //
-// What decides how high an entry reaches: the split. In a textbook B-skiplist a coin does: an entry
-// of height h begins a new node on every level below h, and full nodes split besides, unnamed
-// above. Splits alone (the deterministic skiplist of Munro, Papadakis and Sedgewick, with fat
-// nodes) keep nodes fuller, leave no chains of unnamed nodes to walk, and need no second lock;
-// README.md has the measurement of both.
+// Splits determine the height of an entry. In a textbook B-skiplist coin flips do: an entry of
+// height h begins a new node on every level below h, and full nodes are also split, without an
+// entry in the level above. Splits alone (the deterministic skiplist of Munro, Papadakis, and
+// Sedgewick, with larger nodes) keep nodes fuller, leave no chains of unreferenced nodes, and need
+// no second lock; README.md has measurements of both.
 //
-// Full compares are the dear part, for each is a cache miss. Two things avoid them:
+// Full compares are expensive, because each is a cache miss. Two techniques avoid them:
 //   - Abbreviated keys start at the first byte in which the keys of the node can differ
-//   (Node::skip), so that
-//     keys with a long common prefix tie no more often than others.
-//   - A search carries down the entry that bounds it on the right; where that is the very entry
-//     that the child has as its high, the child was not split since and nothing is compared.
+//     (Node::skip), so keys with a long common prefix are not equal more often than others.
+//   - A search passes down its right bound; if that is the same entry that the child has as its
+//     high, the child was not split in the meantime, and nothing is compared.
 //
-// Entries past the last one (sequential insertion) are appended to the remembered last leaf without
-// a search, and a full last node splits off an empty neighbour instead of half of itself.
+// Entries after the last one (sequential insertion) are appended to the remembered last leaf
+// without a search, and a full last node splits off an empty neighbor instead of half of its slots.
 #ifndef CAMBIUM_MEMTABLE_SKIP_LIST_H_
 #define CAMBIUM_MEMTABLE_SKIP_LIST_H_
 
@@ -46,22 +46,22 @@
 
 namespace cambium::memtable {
 
-// A place in the order of entries.
+// A position in the order of entries.
 struct Target {
   std::string_view key;
   Trailer trailer;
 };
 inline Target TargetOf(const Entry& entry) { return {entry.key(), entry.trailer()}; }
 
-// Which entries count as before a target: those below it, or the target itself too.
+// Which entries are before a target: only those below it, or also the target itself.
 enum class Bias : uint8_t { kBelow, kAtOrBelow };
 
-// The entries of one leaf as they stood at one moment. What is inserted into the leaf later is not
-// here, and nothing that is here ever goes away.
+// The entries of one leaf at one point in time. Entries inserted into the leaf later are not
+// included; the included entries are never removed.
 struct LeafCopy {
   std::array<const Entry*, kNodeCapacity> entries;
   size_t count = 0;
-  const Node* next = nullptr;  // the leaf that held the entries after these
+  const Node* next = nullptr;  // the leaf with the entries after these
 };
 
 // Thread-safe.
@@ -72,9 +72,9 @@ class SkipList {
   SkipList(const SkipList&) = delete;
   SkipList& operator=(const SkipList&) = delete;
 
-  // Requires: no entry of this key and trailer is in the list. `meanwhile` is called between search
-  // and insertion, when the cache misses of the leaf are under way, if there is a search: what else
-  // the caller has to wait for it may start there.
+  // Inserts an entry. Its key and trailer must not be in the list. If there is a search,
+  // `meanwhile` is called between search and insertion, while the cache misses of the leaf are in
+  // progress: the caller may start its own cache misses there.
   template <typename Meanwhile>
   void Insert(const Entry* entry, Meanwhile meanwhile) {
     if (AppendToLastLeaf(entry)) return;
@@ -84,29 +84,29 @@ class SkipList {
     InsertFrom(leaf, path, entry);
   }
 
-  // Copies the leaf in which `target` falls, and returns how many of its entries are before it.
-  // Where that is none, nothing in the list is before it; where it is all of them, what comes next
-  // is the first entry of leaf->next.
+  // Copies the leaf that contains the position of `target`, and returns how many of its entries are
+  // before it. If none are, no entry in the list is before it; if all are, the next entry is the
+  // first entry of leaf->next.
   size_t Find(const Target& target, Bias bias, LeafCopy* leaf) const;
 
-  // Copy the first leaf, the last, and the one after `leaf` (then false: there is none). Only the
-  // first leaf of an empty list is empty.
+  // Copy the first leaf, the last leaf, or the one after `leaf` (returns false if there is none).
+  // Only the first leaf of an empty list is empty.
   void CopyFirst(LeafCopy* leaf) const;
   void CopyLast(LeafCopy* leaf) const;
   bool CopyNext(LeafCopy* leaf) const;
 
  private:
-  // Levels: a node other than the last of its level has at least 32 slots in use, so that nine
-  // levels name 2^45 entries.
+  // Levels: a node other than the last of its level has at least 32 used slots, so nine levels
+  // address 2^45 entries.
   static constexpr int kMaxLevels = 10;
 
-  // Where a search stands: on a node, with the entry by which the level above bounds it on the
-  // right (null: it does not).
+  // The state of a search: a node, and the entry that is its right bound in the level above (null:
+  // unbounded).
   struct Cursor {
     Node* node;
     const Entry* upper;
   };
-  // The nodes by which a search went down, by level.
+  // The nodes on the path of a search, per level.
   struct Path {
     int top = 0;
     std::array<Node*, kMaxLevels> nodes;
@@ -136,7 +136,7 @@ class SkipList {
   Arena* const arena_;
   std::atomic<int> top_level_{0};
   std::array<std::atomic<Node*>, kMaxLevels> first_{};  // of each level up to top_level_
-  std::atomic<Node*> last_leaf_;                        // or a leaf left of it, for a moment
+  std::atomic<Node*> last_leaf_;                        // or briefly a leaf to the left of it
 };
 
 }  // namespace cambium::memtable

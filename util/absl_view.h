@@ -1,7 +1,7 @@
-// The one place where absl::string_view meets std::string_view.
+// Converts between absl::string_view and std::string_view. The only place that needs to.
 //
-// Debian builds Abseil with a string_view of its own, without conversions; other builds make the
-// two one type. This header compiles with both.
+// Debian builds Abseil with its own string_view type, without conversions; in other builds the two
+// are the same type. This header compiles with both.
 #ifndef CAMBIUM_UTIL_ABSL_VIEW_H_
 #define CAMBIUM_UTIL_ABSL_VIEW_H_
 

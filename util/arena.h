@@ -1,10 +1,10 @@
-// Arena: memory that is freed all at once, given out by moving an offset.
+// Arena: memory that is freed all at once, allocated by advancing an offset.
 //
-// Chunks come from a ChunkPool and go back to it with the arena. Any number of threads allocate at
-// once: in the common case an allocation is one fetch_add on the offset of the current chunk; the
-// thread that finds the chunk full installs the next one under a lock. What is too large for a
-// chunk gets a piece of its own, so that the tail that a full chunk wastes stays under a quarter of
-// it.
+// Chunks come from a ChunkPool and are returned to it when the arena is destroyed. Any number of
+// threads may allocate at once: usually an allocation is one fetch_add on the offset of the current
+// chunk, and the thread that finds the chunk full installs the next one under a lock. A request
+// that is too large for a chunk gets separate memory, so the unused tail of a full chunk is below a
+// quarter of the chunk.
 #ifndef CAMBIUM_UTIL_ARENA_H_
 #define CAMBIUM_UTIL_ARENA_H_
 
@@ -31,7 +31,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // `bytes` of unspecified content, aligned to kAlignment; valid until the arena ends. Never null.
+  // Returns `bytes` of unspecified content, aligned to kAlignment; valid until the arena is
+  // destroyed. Never returns null.
   char* Allocate(size_t bytes) {
     const size_t rounded = (bytes + kAlignment - 1) & ~(kAlignment - 1);
     Chunk* chunk = current_.load(std::memory_order_acquire);
@@ -41,15 +42,15 @@ class Arena {
     }
     return AllocateSlow(rounded);
   }
-  // As Allocate, aligned to a cache line.
+  // Like Allocate, but aligned to a cache line.
   char* AllocateLine(size_t bytes);
 
-  // Bytes of the chunks and large pieces held.
+  // Returns the total size of chunks and large pieces.
   size_t MemoryUsage() const { return usage_.load(std::memory_order_relaxed); }
 
  private:
-  // Stands at the start of each chunk. `used` may grow past the chunk's end: what was asked for
-  // there was not given.
+  // The header of each chunk. `used` may grow past the chunk's end: such requests were not served
+  // from it.
   struct alignas(kCacheLine) Chunk {
     std::atomic<size_t> used{sizeof(Chunk)};
   };
@@ -58,7 +59,7 @@ class Arena {
 
   ChunkPool* const pool_;
   const size_t chunk_bytes_;
-  const size_t large_bytes_;  // more than this gets a piece of its own
+  const size_t large_bytes_;  // larger requests get separate memory
   std::atomic<Chunk*> current_{nullptr};
   std::atomic<size_t> usage_{0};
   Mutex mutex_{LockRank::kPool};

@@ -1,8 +1,8 @@
 // ByteReader: bounded decoding of untrusted bytes.
 //
-// Every byte that comes from a file is decoded through it. Its error is sticky: after the first
-// read past the end every read answers zero or an empty view and ok() is false, so that a decoder
-// checks once, at its end, and before it allocates anything of a size that it read.
+// All bytes from files are decoded with it. Its error is sticky: after the first read past the end
+// every read returns zero or an empty view and ok() is false. A decoder therefore checks only once
+// at its end, and before it allocates memory of a size that it read.
 #ifndef CAMBIUM_UTIL_BYTE_READER_H_
 #define CAMBIUM_UTIL_BYTE_READER_H_
 
@@ -15,7 +15,7 @@
 
 namespace cambium {
 
-// Views that it returns point into the bytes given at construction. Thread-compatible.
+// Returned views point into the bytes given to the constructor. Thread-compatible.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
@@ -27,7 +27,7 @@ class ByteReader {
     return bytes_.size() - offset_;
   }
   bool AtEnd() const { return remaining() == 0; }
-  // ok, and nothing left over.
+  // Returns true if there was no error and no bytes are left.
   bool Finished() const { return ok_ && AtEnd(); }
   void Fail() { ok_ = false, offset_ = bytes_.size(); }
 
@@ -36,7 +36,7 @@ class ByteReader {
   uint32_t ReadFixed32() { return Fixed<uint32_t>(); }
   uint64_t ReadFixed64() { return Fixed<uint64_t>(); }
 
-  // Fails also on more than 64 bits and on an encoding longer than needed.
+  // Also fails if the value has more than 64 bits or its encoding is longer than necessary.
   uint64_t ReadVarint64() {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -67,7 +67,7 @@ class ByteReader {
     offset_ += view.size();
     return view;
   }
-  // A varint length, then the bytes.
+  // Reads a varint length, then that many bytes.
   std::string_view ReadLengthPrefixed() { return ReadBytes(ReadVarint64()); }
 
  private:

@@ -7,16 +7,16 @@
 
 namespace cambium {
 
-// The hash of a user key: XXH3-64, seed 0. One value serves filter, fingerprint and memtable index.
-// Stored in files.
+// Returns the hash of a user key: XXH3-64, seed 0. The filter, the fingerprints, and the memtable
+// index share it. Stored in files.
 uint64_t HashKey(std::string_view key);
 
-// The low half of XXH3-64 over `bytes`, seeded with where they lie, so that valid bytes in the
-// wrong place do not pass.
+// Returns the low half of the XXH3-64 of `bytes`, seeded with their location, so that valid bytes
+// in the wrong place do not pass.
 uint32_t Checksum32(std::string_view bytes, uint64_t file_id, uint64_t offset);
 uint64_t Checksum64(std::string_view bytes, uint64_t file_id, uint64_t offset);
 
-// The digest of a whole file, fed in order. Thread-compatible.
+// Computes the digest of a whole file, which is added in order. Thread-compatible.
 class FileDigest {
  public:
   FileDigest();

@@ -1,11 +1,11 @@
-// ChunkPool: equal pieces of memory that are given back and given out again.
+// ChunkPool: memory chunks of equal size that are recycled.
 //
-// Touching a page for the first time costs more than everything else that a small write does, so
-// memory that one memtable leaves is kept for the next one instead of going back to the system.
+// Touching a page for the first time costs more than the rest of a small write, so the memory of a
+// freed memtable is kept for the next one instead of being returned to the system.
 //
-// Invariants: every chunk is chunk_bytes() long, a power of two, and aligned to a cache line at
-// least; from 2 MiB on a chunk is aligned to 2 MiB and asks for huge pages. A chunk's content is
-// unspecified when it is given out. At most max_retained_bytes of free chunks are kept.
+// Invariants: every chunk has chunk_bytes() bytes, a power of two, and is at least cache-line
+// aligned. A chunk of 2 MiB or more is aligned to 2 MiB and requests huge pages. The content of an
+// allocated chunk is unspecified. At most max_retained_bytes of free chunks are kept.
 #ifndef CAMBIUM_UTIL_CHUNK_POOL_H_
 #define CAMBIUM_UTIL_CHUNK_POOL_H_
 
@@ -26,28 +26,28 @@ class ChunkPool {
 
   // `chunk_bytes` is rounded up to a power of two >= kMinChunkBytes.
   ChunkPool(size_t chunk_bytes, size_t max_retained_bytes);
-  // Requires that everything allocated has been released.
+  // All allocated memory must have been released.
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  // A chunk of chunk_bytes(). Never null: throws std::bad_alloc if there is no memory.
+  // Returns a chunk of chunk_bytes(). Never null: throws std::bad_alloc if there is no memory.
   char* Allocate();
   void Release(char* chunk);
 
-  // For what does not fit a chunk: `bytes` of their own, aligned to a cache line, never retained.
+  // Allocates `bytes` outside of the chunks, aligned to a cache line; never retained after release.
   char* AllocateLarge(size_t bytes);
-  // Requires: `memory` came from AllocateLarge(bytes).
+  // Releases memory that AllocateLarge(bytes) returned.
   void ReleaseLarge(char* memory, size_t bytes);
 
   size_t chunk_bytes() const { return chunk_bytes_; }
-  // What is given out, large pieces too, and what is kept: together they are what the pool takes
-  // from the memory budget.
+  // Return the allocated bytes, including large pieces, and the retained bytes: together, the
+  // pool's share of the memory budget.
   size_t bytes_in_use() const { return in_use_.load(std::memory_order_relaxed); }
   size_t bytes_retained() const { return retained_.load(std::memory_order_relaxed); }
 
  private:
-  // Null if none is kept.
+  // Returns null if no chunk is retained.
   char* TakeFree();
 
   const size_t chunk_bytes_;

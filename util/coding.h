@@ -1,7 +1,7 @@
-// Integers to bytes and back: fixed-width little-endian, and LEB128 varints.
+// Encoding and decoding of integers: fixed-width little-endian, and LEB128 varints.
 //
-// Decoding of bytes that come from a file goes through ByteReader (util/byte_reader.h), which
-// checks bounds; the unchecked loads here are for bytes that this process has checked or made.
+// Bytes from a file are decoded with ByteReader (util/byte_reader.h), which checks bounds; the
+// unchecked loads here are for bytes that this process has checked or created.
 #ifndef CAMBIUM_UTIL_CODING_H_
 #define CAMBIUM_UTIL_CODING_H_
 
@@ -45,7 +45,7 @@ inline void AppendFixed16(std::string* out, uint16_t value) { AppendFixed(out, v
 inline void AppendFixed32(std::string* out, uint32_t value) { AppendFixed(out, value); }
 inline void AppendFixed64(std::string* out, uint64_t value) { AppendFixed(out, value); }
 
-// Writes at most kMaxVarint64Bytes at `to`; returns the byte after.
+// Writes at most kMaxVarint64Bytes at `to`; returns a pointer to the next byte.
 inline char* StoreVarint64(char* to, uint64_t value) {
   while (value >= 0x80) {
     *to++ = static_cast<char>(value | 0x80);
@@ -61,14 +61,14 @@ inline void AppendVarint64(std::string* out, uint64_t value) {
 inline size_t VarintSize(uint64_t value) {
   return (static_cast<size_t>(std::bit_width(value | 1)) + 6) / 7;
 }
-// A varint length, then the bytes.
+// Appends a varint length, then the bytes.
 inline void AppendLengthPrefixed(std::string* out, std::string_view bytes) {
   AppendVarint64(out, bytes.size());
   out->append(bytes);
 }
 
-// The first eight bytes as a big-endian number, short keys padded with zeros: where two abbreviated
-// keys differ, they order as the keys do bytewise; where they are equal the keys must be compared.
+// Returns the first eight bytes as a big-endian number, padded with zeros. If two abbreviated keys
+// differ, they order bytewise like the keys; if they are equal, the keys must be compared.
 inline uint64_t AbbreviateKey(std::string_view key) {
   uint64_t abbreviated = 0;
   if (key.size() >= 8) {

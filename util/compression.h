@@ -1,8 +1,7 @@
-// Compression of blocks: zstd (https://github.com/facebook/zstd, RFC 8878), one frame a block.
+// Block compression: zstd (https://github.com/facebook/zstd, RFC 8878), one frame per block.
 //
-// The raw size is stored by the caller and handed back at decompression: what a frame says about
-// its own size is never believed, and nothing is allocated by it. Contexts belong to threads and
-// are reused.
+// The caller stores the raw size and passes it to decompression: the size in a frame is never
+// trusted or used for an allocation. Contexts belong to threads and are reused.
 #ifndef CAMBIUM_UTIL_COMPRESSION_H_
 #define CAMBIUM_UTIL_COMPRESSION_H_
 
@@ -14,14 +13,14 @@
 
 namespace cambium {
 
-// Replaces `*out` by one frame that holds `raw`. False, with `*out` unspecified, where that saves
-// less than an eighth or zstd fails: store `raw` as it is. `level` as zstd's, negative ones too.
-// Thread-safe.
+// Replaces `*out` with one frame that contains `raw`. Returns false, with `*out` unspecified, if
+// that saves less than an eighth or zstd fails: then store `raw` uncompressed. `level` is zstd's
+// level, which may be negative. Thread-safe.
 bool CompressZstd(std::string_view raw, int level, std::string* out);
 
-// Expands `in` into the `raw_size` bytes at `to`, which the caller has bounded and allocated.
-// DataLoss where `in` is damaged or does not expand to just that size; the bytes at `to` are
-// unspecified then. Thread-safe.
+// Decompresses `in` into the `raw_size` bytes at `to`, which the caller has bounded and allocated.
+// Returns DataLoss, with the bytes at `to` unspecified, if `in` is damaged or does not decompress
+// to exactly that size. Thread-safe.
 absl::Status UncompressZstd(std::string_view in, char* to, size_t raw_size);
 
 }  // namespace cambium

@@ -1,7 +1,8 @@
-// Histograms of any 64-bit quantity in constant space: buckets whose width grows with their value.
+// Histograms of 64-bit values in constant space: the width of a bucket grows with its values.
 //
-// Values below 64 have a bucket each; above, each power of two is cut into 32. So a bucket is at
-// most 1/32 of its lower end wide, and its middle is within 1.6 % of all that lies in it.
+// Values below 64 have one bucket each; above, each power of two is divided into 32 buckets.
+// Therefore the width of a bucket is at most 1/32 of its lower end, and its middle is within 1.6 %
+// of all its values.
 #ifndef CAMBIUM_UTIL_HISTOGRAM_H_
 #define CAMBIUM_UTIL_HISTOGRAM_H_
 
@@ -25,7 +26,7 @@ constexpr size_t BucketOf(uint64_t value) {
   const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - (kSubBits + 1));
   return static_cast<size_t>(shift) * kSubBuckets + static_cast<size_t>(value >> shift);
 }
-// The smallest value of a bucket, and how many values it holds.
+// Return the smallest value of a bucket, and the number of values in its range.
 constexpr uint64_t BucketStart(size_t bucket) {
   if (bucket < 2 * kSubBuckets) return bucket;
   return (bucket % kSubBuckets + kSubBuckets) << (bucket / kSubBuckets - 1);
@@ -48,20 +49,21 @@ class Histogram {
     max_ = std::max(max_, value);
   }
 
-  // Adds all that `other` recorded.
+  // Adds everything that `other` recorded.
   void Merge(const Histogram& other);
 
   uint64_t count() const { return count_; }
   double sum() const { return sum_; }
-  // 0 while empty.
+  // Returns 0 if empty.
   uint64_t min() const { return count_ == 0 ? 0 : min_; }
   uint64_t max() const { return max_; }
   double Mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
 
-  // The value that a share `quantile` of the records does not exceed, within 2 %; 0 while empty.
+  // Returns the value that a fraction `quantile` of the records does not exceed, within 2 %; 0 if
+  // empty.
   double Quantile(double quantile) const;
 
-  // Calls `visit(middle, count)` for each bucket that holds any, in order.
+  // Calls `visit(middle, count)` for each nonempty bucket, in order.
   template <typename Visit>
   void ForEachBucket(Visit visit) const {
     for (size_t i = 0; i < buckets_.size(); ++i) {
@@ -69,12 +71,12 @@ class Histogram {
     }
   }
 
-  // All in units of `unit` recorded ones: 1000 where nanoseconds were recorded and microseconds are
-  // wanted.
+  // Returns a summary in units of `unit` recorded ones: use 1000 if nanoseconds were recorded and
+  // microseconds are wanted.
   HistogramSummary Summary(double unit = 1) const;
 
  private:
-  // Within what was recorded.
+  // Returns the middle of a bucket, limited to the recorded range.
   double MiddleOf(size_t bucket) const;
 
   std::array<uint64_t, histogram_internal::kBuckets> buckets_{};

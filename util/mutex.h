@@ -1,7 +1,7 @@
-// Mutex, MutexLock and CondVar: std::mutex with the annotations of clang's thread-safety analysis.
+// Mutex, MutexLock, and CondVar: std::mutex with the annotations of clang's thread-safety analysis.
 //
-// Not absl::Mutex: Debian's prebuilt one is invisible to ThreadSanitizer, which then reports races
-// that are none.
+// absl::Mutex is not used: Debian's prebuilt one is invisible to ThreadSanitizer, which then
+// reports false races.
 #ifndef CAMBIUM_UTIL_MUTEX_H_
 #define CAMBIUM_UTIL_MUTEX_H_
 
@@ -19,8 +19,8 @@
 
 namespace cambium {
 
-// Where a mutex is in the lock order: a thread that holds one takes only mutexes of greater ranks.
-// docs/threading.md says what each is for.
+// The place of a mutex in the lock order: a thread that holds a mutex may take only mutexes of
+// greater ranks. docs/threading.md lists what each rank protects.
 enum class LockRank : uint8_t {
   kClose,
   kResume,
@@ -39,21 +39,21 @@ enum class LockRank : uint8_t {
   kLeaf,
 };
 
-// Thread-safe. If asserts are on, a mutex that is taken out of order, or twice by one thread, ends
-// the program before it waits.
+// Thread-safe. If asserts are on, taking a mutex out of order, or twice in one thread, aborts the
+// program before it waits.
 class ABSL_LOCKABLE Mutex {
  public:
   explicit Mutex(LockRank rank = LockRank::kLeaf) : rank_(rank) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  // May wait: requires that the thread has no epoch guard open.
+  // May wait: the thread must have no open epoch guard.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     AssertNoEpochGuard();
     assert(MayTake());
     LockInAnyOrder();
   }
-  // For handlers of fork(), which take what others hold.
+  // Locks without checking the order; only for fork() handlers.
   void LockInAnyOrder() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     mutex_.lock();
     assert(Note(1));
@@ -68,15 +68,15 @@ class ABSL_LOCKABLE Mutex {
     assert(!locked || Note(1));
     return locked;
   }
-  // Asserts, and tells the analysis, that the caller holds it.
+  // Asserts, and declares to the analysis, that the caller holds the mutex.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {
     assert(owner_.load(std::memory_order_relaxed) == &thread_internal::this_thread);
   }
 
-  // For CondVar, which lets it go and takes it again.
+  // For CondVar, which releases the mutex and locks it again.
   std::mutex& native() { return mutex_; }
-  bool NoteOwner(bool owned) {
-    owner_.store(owned ? &thread_internal::this_thread : nullptr, std::memory_order_relaxed);
+  bool NoteOwner(const thread_internal::ThreadState* owner) {
+    owner_.store(owner, std::memory_order_relaxed);
     return true;
   }
 
@@ -87,16 +87,16 @@ class ABSL_LOCKABLE Mutex {
     return std::all_of(locks.begin() + static_cast<size_t>(rank_), locks.end(),
                        [](uint8_t held) { return held == 0; });
   }
-  // The thread has taken it, or is about to let it go. Returns true.
+  // Records that the thread has locked the mutex (1) or is about to unlock it (-1). Returns true.
   bool Note(int taken) {
     uint8_t& held = thread_internal::this_thread.locks[static_cast<size_t>(rank_)];
     held = static_cast<uint8_t>(held + taken);
-    return NoteOwner(taken > 0);
+    return NoteOwner(taken > 0 ? &thread_internal::this_thread : nullptr);
   }
 
   std::mutex mutex_;
   const LockRank rank_;
-  // Kept only if asserts are on.
+  // Set only if asserts are on.
   std::atomic<const thread_internal::ThreadState*> owner_{nullptr};
 };
 
@@ -114,20 +114,20 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* const mutex_;
 };
 
-// Thread-safe. Waits may wake without a signal: wait in a loop on the condition itself.
+// Thread-safe. Waits may wake without a signal: wait in a loop that checks the condition.
 class CondVar {
  public:
   void Wait(Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->native(), std::adopt_lock);
     condition_.wait(lock);
     lock.release();
-    assert(mutex->NoteOwner(true));
+    assert(mutex->NoteOwner(&thread_internal::this_thread));
   }
   void WaitFor(Mutex* mutex, uint64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->native(), std::adopt_lock);
     condition_.wait_for(lock, std::chrono::microseconds(micros));
     lock.release();
-    assert(mutex->NoteOwner(true));
+    assert(mutex->NoteOwner(&thread_internal::this_thread));
   }
   void Signal() { condition_.notify_one(); }
   void SignalAll() { condition_.notify_all(); }

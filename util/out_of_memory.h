@@ -1,10 +1,10 @@
-// CatchBadAlloc: std::bad_alloc as a status.
+// CatchBadAlloc: converts std::bad_alloc to a status.
 //
-// The library's own calls may throw std::bad_alloc wherever they allocate, and change nothing then,
-// or leave what they began to their destructors. It is caught in three places: around each public
-// call that returns a status; around each task of a background thread; and inside whatever goes
-// through states that others wait for (a commit in flight, a running job, a segment being made),
-// which has to reach a state that can be left again.
+// The library's own functions may throw std::bad_alloc wherever they allocate; they then change
+// nothing, or leave the cleanup to destructors. It is caught in three places: around each public
+// call that returns a status; around each task of a background thread; and inside each operation
+// with states that other threads wait for (a commit in flight, a running job, a segment in
+// preparation), which must reach a final state.
 #ifndef CAMBIUM_UTIL_OUT_OF_MEMORY_H_
 #define CAMBIUM_UTIL_OUT_OF_MEMORY_H_
 
@@ -17,7 +17,7 @@
 
 namespace cambium {
 
-// A status with a message, or without one if there is no memory for it. Throws nothing.
+// Returns a status with a message, or without one if there is no memory for it. Throws nothing.
 inline absl::Status NoThrowStatus(absl::StatusCode code, absl::string_view message) noexcept {
   try {
     return absl::Status(code, message);
@@ -30,8 +30,8 @@ inline absl::Status OutOfMemory() noexcept {
   return NoThrowStatus(absl::StatusCode::kResourceExhausted, "out of memory");
 }
 
-// Returns what `body()` returns, a status or a StatusOr; ResourceExhausted if it threw
-// std::bad_alloc, or could not make a thread.
+// Returns the result of `body()`, a status or a StatusOr; ResourceExhausted if it threw
+// std::bad_alloc, or could not create a thread.
 template <typename Body>
 std::invoke_result_t<Body> CatchBadAlloc(Body&& body) {
   try {
@@ -43,7 +43,7 @@ std::invoke_result_t<Body> CatchBadAlloc(Body&& body) {
   }
 }
 
-// Runs `body()`; if it throws, runs `undo()`, which throws nothing, and lets the exception go on.
+// Runs `body()`; if it throws, runs `undo()`, which must not throw, and rethrows the exception.
 template <typename Body, typename Undo>
 void UndoIfThrown(Body&& body, Undo&& undo) {
   try {

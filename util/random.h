@@ -1,5 +1,5 @@
-// Pseudo-random numbers that are a function of their seed: xoshiro256** (Blackman and Vigna),
-// seeded by SplitMix64. Not for cryptography.
+// Pseudorandom numbers that are a function of their seed: xoshiro256** (Blackman and Vigna), seeded
+// by SplitMix64. Not for cryptography.
 #ifndef CAMBIUM_UTIL_RANDOM_H_
 #define CAMBIUM_UTIL_RANDOM_H_
 
@@ -10,7 +10,7 @@
 
 namespace cambium {
 
-// One step of SplitMix64: a bijection that mixes every bit into every other.
+// Computes one step of SplitMix64: a bijection that mixes every bit into every other.
 constexpr uint64_t MixBits(uint64_t value) {
   value += 0x9e3779b97f4a7c15ULL;
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -28,7 +28,7 @@ class Random {
     }
   }
 
-  // 64 random bits.
+  // Returns 64 random bits.
   uint64_t Next() {
     const uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
     const uint64_t shifted = state_[1] << 17;
@@ -41,8 +41,8 @@ class Random {
     return result;
   }
 
-  // Uniform in [0, n), without bias. Requires: n > 0. Lemire 2019: the high half of a product is
-  // uniform once the few low halves that would favour some results are drawn again.
+  // Returns a uniform number in [0, n), without bias. n must be > 0. Lemire 2019: the high half of
+  // a product is uniform if the few low halves that would favor some results are drawn again.
   uint64_t Uniform(uint64_t n) {
     assert(n > 0);
     Wide product = Wide{Next()} * n;

@@ -1,8 +1,8 @@
-// ShardedCounters: counters for hot paths, bumped without a write to a line that others write.
+// ShardedCounters: counters for hot paths, incremented without writing to a shared cache line.
 //
-// The first threads of the process have a shard of their own each and add with a plain load and
-// store; the threads beyond share some more shards and add atomically. A sum walks all shards: it
-// is exact once the adding threads are done, and never runs ahead of them.
+// The first threads of the process have their own shard each and add with a plain load and store;
+// later threads share additional shards and add atomically. A sum reads all shards: it is exact
+// after the adding threads are done, and never too large before.
 #ifndef CAMBIUM_UTIL_SHARDED_COUNTER_H_
 #define CAMBIUM_UTIL_SHARDED_COUNTER_H_
 
@@ -15,7 +15,8 @@
 
 namespace cambium {
 
-// `kCount` counters that are bumped together: those of one thread lie side by side. Thread-safe.
+// `kCount` counters that are incremented together: the counters of one thread are adjacent.
+// Thread-safe.
 template <size_t kCount>
 class ShardedCounters {
  public:

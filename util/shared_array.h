@@ -11,8 +11,8 @@
 
 namespace cambium {
 
-// A copy costs one counted reference, whatever the size. Converts to a span, which is valid while
-// some copy lives. Immutable after construction.
+// A copy costs one counted reference, regardless of the size. Converts to a span, which is valid as
+// long as a copy exists. Immutable after construction.
 template <typename T>
 class SharedArray {
  public:
@@ -37,7 +37,7 @@ class SharedArray {
 
  private:
   std::shared_ptr<const std::vector<T>> owner_;
-  std::span<const T> all_;  // of *owner_: one load less for each access
+  std::span<const T> all_;  // the elements of *owner_; saves a load per access
 };
 
 }  // namespace cambium

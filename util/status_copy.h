@@ -1,8 +1,8 @@
-// CopyStatus: a copy of a status that shares no memory with it.
+// CopyStatus: copies a status without sharing memory.
 //
-// What one thread stores and others read is stored and read through it. A plain copy shares a
-// counted block; the counting happens in Debian's prebuilt Abseil, where ThreadSanitizer cannot see
-// that it orders the last use before the deletion.
+// Use it to store and to read a status that several threads access. A plain copy shares a counted
+// block; the counting is in Debian's prebuilt Abseil, where ThreadSanitizer cannot see that it
+// orders the last use before the deletion.
 #ifndef CAMBIUM_UTIL_STATUS_COPY_H_
 #define CAMBIUM_UTIL_STATUS_COPY_H_
 
@@ -11,8 +11,8 @@
 
 namespace cambium {
 
-// Payloads are left out: no status that is stored has one. So is the message if there is no memory
-// for it: nothing is thrown.
+// Does not copy payloads: no stored status has one. Omits the message if there is no memory for it:
+// throws nothing.
 inline absl::Status CopyStatus(const absl::Status& status) noexcept {
   return status.ok() ? absl::OkStatus() : NoThrowStatus(status.code(), status.message());
 }

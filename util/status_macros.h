@@ -1,4 +1,4 @@
-// The two macros by which a failed Status or StatusOr leaves a function.
+// The two macros that return the error of a Status or StatusOr from a function.
 #ifndef CAMBIUM_UTIL_STATUS_MACROS_H_
 #define CAMBIUM_UTIL_STATUS_MACROS_H_
 
@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-// Returns from the enclosing function where `expression` is not ok.
+// Returns from the enclosing function if `expression` is not ok.
 #define RETURN_IF_ERROR(expression)                           \
   do {                                                        \
     if (absl::Status status_ = (expression); !status_.ok()) { \
@@ -15,7 +15,8 @@
     }                                                         \
   } while (false)
 
-// `ASSIGN_OR_RETURN(auto file, OpenFile(path));`: the value, or return from the enclosing function.
+// `ASSIGN_OR_RETURN(auto file, OpenFile(path));` assigns the value, or returns the error from the
+// enclosing function.
 #define ASSIGN_OR_RETURN(left, expression) \
   CAMBIUM_ASSIGN_OR_RETURN_(CAMBIUM_CONCAT_(or_, __LINE__), left, expression)
 #define CAMBIUM_ASSIGN_OR_RETURN_(name, left, expression) \

@@ -1,9 +1,9 @@
-// ThreadIndex: small numbers for threads, and what a thread may not do inside an epoch guard.
+// ThreadIndex: small numbers for threads, and the assert for epoch guards.
 //
-// State that is kept once per thread, such as the shards of a counter, is found by the thread's
-// number. Numbers are handed out through a list that only grows and holds no lock, so a child of
-// fork() can use it whatever the other threads of its parent were doing; the numbers of those
-// threads stay taken in the child.
+// State that exists once per thread, such as the shards of a counter, is found by the thread's
+// number. Numbers are allocated from a list that only grows and has no lock, so a child of fork()
+// can use it regardless of the other threads of its parent; the numbers of those threads stay
+// allocated in the child.
 #ifndef CAMBIUM_UTIL_THREAD_INDEX_H_
 #define CAMBIUM_UTIL_THREAD_INDEX_H_
 
@@ -17,7 +17,7 @@ namespace thread_internal {
 
 inline constexpr uint32_t kNoIndex = ~uint32_t{0};
 
-// What the library knows about the calling thread.
+// The library's state of the calling thread.
 struct ThreadState {
   uint32_t index = kNoIndex;  // kNoIndex before the first use
   // Both counted only if asserts are on.
@@ -30,13 +30,13 @@ struct ThreadState {
 #endif
 extern constinit thread_local ThreadState this_thread;
 
-// Takes a number for the calling thread.
+// Allocates a number for the calling thread.
 uint32_t Register();
 
 }  // namespace thread_internal
 
-// Returns a small number that no other living thread has. It is used again after its thread has
-// ended; the next owner sees all memory that the last owner wrote. Thread-safe.
+// Returns a small number that no other living thread has. It is reused after its thread has ended;
+// the next owner sees all memory that the previous owner wrote. Thread-safe.
 inline uint32_t ThreadIndex() {
   const uint32_t index = thread_internal::this_thread.index;
   return index != thread_internal::kNoIndex ? index : thread_internal::Register();
@@ -45,8 +45,8 @@ inline uint32_t ThreadIndex() {
 // Returns a number that is larger than every number that ThreadIndex() has returned. Thread-safe.
 uint32_t ThreadIndexLimit();
 
-// Fails if the calling thread has an open epoch guard. Whatever may wait (for a lock, for I/O) or
-// may take long (decompression) calls it: a thread that waits inside a guard holds back all
+// Fails if the calling thread has an open epoch guard. Each function that may wait (for a lock, for
+// I/O) or may take long (decompression) calls it: a thread that waits inside a guard delays all
 // deletions of its domain.
 inline void AssertNoEpochGuard() { assert(thread_internal::this_thread.open_guards == 0); }
 

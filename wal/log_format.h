@@ -1,10 +1,10 @@
-// The bytes of a log segment: docs/format/log.md has every one.
+// The encoding of a log segment; docs/format/log.md specifies every byte.
 //
-// A segment is a file of fixed size, zeros where nothing was written:
+// A segment is a file of fixed size, with zeros where nothing was written:
 //
 //   header | record | record | … | [end record] | zeros
 //
-// The checksum is stored last: a record that was not written to its end does not check.
+// The checksum is stored last: an incomplete record has an invalid checksum.
 #ifndef CAMBIUM_WAL_LOG_FORMAT_H_
 #define CAMBIUM_WAL_LOG_FORMAT_H_
 
@@ -17,17 +17,17 @@
 
 namespace cambium::wal {
 
-// A segment's number and an offset in its file each fit 32 bits, so that a position is one word in
-// a record header and one atomic in memory. At a new file a second the numbers last 136 years.
+// A segment's number and an offset in its file each fit 32 bits, so a position is one word in a
+// record header and one atomic in memory. At one new file per second the numbers last 136 years.
 inline constexpr uint64_t kMaxSegmentNumber = UINT32_MAX;
 inline constexpr uint64_t kMaxSegmentSize = UINT32_MAX & ~uint64_t{7};
 
-// A place in the log, and so a moment in the order of writes.
+// A position in the log, and therefore a point in the order of writes.
 //
-// A position stands between two bytes: it means everything before it. "Synced up to p" says that
+// A position is between two bytes and refers to everything before it. "Synced up to p" means that
 // all of every older segment and the bytes [0, p.offset) of p.segment survive a power cut; "the end
-// of a record" is the position behind its padding. Positions of one database are totally ordered,
-// because segments take rising numbers.
+// of a record" is the position after its padding. Positions of one database are totally ordered,
+// because segment numbers increase.
 struct LogPosition {
   uint64_t segment = 0;  // the file's number; 0: before the first segment
   uint64_t offset = 0;   // bytes from the start of the file
@@ -52,13 +52,13 @@ inline constexpr size_t kRecordHeaderSize = 24;
 inline constexpr size_t kRecordAlignment = 8;
 static_assert(kSegmentHeaderSize % kRecordAlignment == 0);
 
-// Bytes that the end record of a closed log may carry.
+// The maximum size of the payload of an end record.
 inline constexpr size_t kMaxEndPayload = 16;
 
 inline constexpr uint64_t kMaxRecordSequence = (uint64_t{1} << 56) - 1;
 
 // Version 1 writes kFull and kEnd. The others are reserved for records that span segments and for
-// gaps; a reader that meets one answers Unimplemented. (A batch larger than a segment gets a larger
+// gaps; a reader returns Unimplemented for them. (A batch larger than a segment gets a larger
 // segment instead.)
 enum class RecordKind : uint8_t {
   kFull = 1,
@@ -66,7 +66,7 @@ enum class RecordKind : uint8_t {
   kMiddle = 3,
   kLast = 4,
   kPad = 5,
-  kEnd = 6,  // nothing follows in this segment
+  kEnd = 6,  // the end of this segment
 };
 
 struct SegmentHeader {
@@ -86,7 +86,7 @@ struct RecordHeader {
   LogPosition synced_up_to;
 };
 
-// Bytes that a record takes in its segment.
+// Returns the size of a record in its segment.
 constexpr uint64_t RecordSize(uint64_t payload_size) {
   return (kRecordHeaderSize + payload_size + kRecordAlignment - 1) &
          ~uint64_t{kRecordAlignment - 1};
@@ -94,12 +94,12 @@ constexpr uint64_t RecordSize(uint64_t payload_size) {
 
 std::array<char, kSegmentHeaderSize> EncodeSegmentHeader(const SegmentHeader& header);
 
-// What the bytes at the start of a segment's file are.
+// The decoded start of a segment's file.
 struct DecodedSegmentHeader {
   enum class State {
-    kValid,      // `header` holds
-    kDamaged,    // too short, or magic or checksum do not fit: torn, damaged, or never written
-    kNewFormat,  // it checks, and is of a format or has features that this program does not know
+    kValid,      // `header` is set
+    kDamaged,    // too short, or wrong magic or checksum: torn, damaged, or never written
+    kNewFormat,  // valid, but of a format or with features that are unknown
   };
   State state = State::kDamaged;
   uint32_t format_version = 0;
@@ -108,15 +108,15 @@ struct DecodedSegmentHeader {
 // `segment` is the number in the file's name.
 DecodedSegmentHeader DecodeSegmentHeader(std::string_view bytes, uint64_t segment);
 
-// Writes bytes 4…23 of a record at `record` (the start of its 24 header bytes); the checksum is
-// left alone.
+// Writes bytes 4…23 of a record to `record` (the start of its 24 header bytes), without the
+// checksum.
 void EncodeRecordHeader(const RecordHeader& header, char* record);
 
-// The header as it stands, unchecked but for its kind: nullopt where that is none. `record` has
-// kRecordHeaderSize bytes.
+// Decodes the header without checks, except for its kind: returns nullopt if that is invalid.
+// `record` has kRecordHeaderSize bytes.
 std::optional<RecordHeader> DecodeRecordHeader(const char* record);
 
-// The checksum that belongs at the start of `record`: its header bytes and payload, no padding.
+// Returns the checksum for the start of `record`: of its header bytes and payload, without padding.
 uint32_t RecordChecksum(std::string_view record, LogPosition at);
 
 }  // namespace cambium::wal

@@ -1,18 +1,18 @@
-// SyncQueue: many writers that want their records on stable storage share one sync.
+// SyncQueue: lets many writers that need their records synced share one sync.
 //
-// There is no thread of its own: the first waiter that finds no sync under way becomes the syncer,
-// syncs as far as any waiter has asked by then, and wakes all. Whoever came while it ran waits for
-// the next one, and one of them runs it.
+// It has no thread of its own: the first waiter that finds no sync running becomes the syncer,
+// syncs up to the largest position requested by then, and wakes all waiters. Threads that arrive
+// during the sync wait for the next one, and one of them runs it.
 //
 //   idle ──SyncTo(p > synced)──▶ syncing ──ok──▶ synced = target; waiters behind it remain ──▶ idle
 //                                   └──error──▶ failed: every SyncTo beyond `synced` returns it
 //                                                  └──Reset──▶ idle, in the next generation
 //
-// The first error is sticky (D10: a sync that failed is never repeated, because the kernel may have
-// dropped the pages and would answer ok), until Reset().
+// The first error is sticky until Reset() (D10: a failed sync is never repeated, because the kernel
+// may have dropped the pages and would return ok).
 //
-// A wait belongs to one generation. A waiter that a Reset() overtakes returns the error that ended
-// its generation and runs no sync: its position lies in a part of the log that is given up.
+// A wait belongs to one generation. If Reset() runs during a wait, the waiter returns the error
+// that ended its generation and runs no sync: its position is in an abandoned part of the log.
 #ifndef CAMBIUM_WAL_SYNC_QUEUE_H_
 #define CAMBIUM_WAL_SYNC_QUEUE_H_
 
@@ -30,30 +30,31 @@ namespace cambium::wal {
 // Thread-safe.
 class SyncQueue {
  public:
-  // `sync(p)` makes everything below p durable; never called twice at once, never under a lock.
+  // `sync(p)` makes everything below p durable; it is never called concurrently or under a lock.
   using SyncFunction = std::function<absl::Status(LogPosition)>;
   explicit SyncQueue(SyncFunction sync) : sync_(std::move(sync)) {}
 
-  // Generations are counted from 0, one more for each Reset().
+  // Returns the generation: counted from 0, incremented by each Reset().
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
-  // Returns ok once everything below `position` is durable. All records below it must have been
-  // written before the call. `generation` is what generation() returned when the caller made sure
-  // that `position` can still be synced; the error that ended that generation if it is over.
+  // Returns ok when everything below `position` is durable. All records below it must have been
+  // written before the call. `generation` is the value that generation() returned when the caller
+  // checked that `position` can still be synced. Returns the error that ended that generation if it
+  // is over.
   [[nodiscard]] absl::Status SyncTo(LogPosition position, uint64_t generation);
   [[nodiscard]] absl::Status SyncTo(LogPosition position) { return SyncTo(position, generation()); }
 
-  // Everything below was synced. Never goes back.
+  // Returns the synced watermark. Never decreases.
   LogPosition SyncedUpTo() const { return UnpackPosition(PackedSyncedUpTo()); }
   uint64_t PackedSyncedUpTo() const { return synced_.load(std::memory_order_acquire); }
 
-  // The sticky error, or ok.
+  // Returns the sticky error, or ok.
   absl::Status status() const;
-  // Has every SyncTo of this generation return `cause`, or the error that came first, and returns
-  // when no sync runs.
+  // Makes every SyncTo of this generation return `cause`, or the earlier error, and returns when no
+  // sync runs.
   void Fail(const absl::Status& cause);
-  // Forgets the sticky error and begins the next generation. Requires a call of Fail() before. What
-  // was below the failed position must become durable elsewhere.
+  // Clears the sticky error and begins the next generation. Fail() must have been called. Records
+  // below the failed position must become durable in another way.
   void Reset();
 
  private:
@@ -64,9 +65,9 @@ class SyncQueue {
   mutable Mutex mu_;
   CondVar changed_;
   bool syncing_ ABSL_GUARDED_BY(mu_) = false;
-  LogPosition wanted_ ABSL_GUARDED_BY(mu_);  // at least what each waiter of this generation wants
+  LogPosition wanted_ ABSL_GUARDED_BY(mu_);  // at least what each waiter needs
   absl::Status error_ ABSL_GUARDED_BY(mu_);
-  absl::Status last_error_ ABSL_GUARDED_BY(mu_);  // of the generation before
+  absl::Status last_error_ ABSL_GUARDED_BY(mu_);  // of the previous generation
 };
 
 }  // namespace cambium::wal

@@ -1,20 +1,20 @@
-// JobScheduler: starts flushes and compactions when they are due, and lets others wait for them.
+// JobScheduler: starts flushes and compactions when they are due, and lets callers wait for them.
 //
-// One flush at a time, of the tree whose frozen writes are the oldest; compactions side by side as
-// long as their plans do not conflict. What is due is asked of the trees and of the policy whenever
-// something has changed: a memtable was frozen, a job ended, writes work again. The trees take
-// turns.
+// One flush runs at a time, for the tree with the oldest frozen writes. Compactions run in parallel
+// as long as their plans do not conflict. The scheduler asks the trees and the policy for due jobs
+// whenever something has changed: a memtable was frozen, a job ended, or writes work again. The
+// trees take turns.
 //
 //   a job's end ─▶ new view ─▶ Schedule() ─▶ next job
 //
-// A plan runs from the moment in which it is picked until the version that holds its result is
-// published, or it has failed. Both ends lie under mutex_, so that whoever holds mutex_ sees a
-// version that holds every input of every running plan.
+// A plan runs from the moment when it is picked until the version with its result is published or
+// the plan has failed. Both ends are under mutex_, so a thread that holds mutex_ sees a version
+// that contains every input of every running plan.
 //
-// CompactRange and the policy take turns where their plans conflict: after a step of the one the
-// other goes first, so that neither keeps the other waiting for more than a plan.
+// CompactRange and the policy alternate if their plans conflict: after a step of one, the other
+// goes first, so neither waits for more than one plan.
 //
-// Lock order: manifest_mu before mutex_ before tree_mu. Nobody waits for I/O under mutex_.
+// Lock order: manifest_mu before mutex_ before tree_mu. No thread waits for I/O under mutex_.
 #ifndef CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 #define CAMBIUM_ENGINE_JOBS_SCHEDULER_H_
 
@@ -33,8 +33,8 @@
 
 namespace cambium::engine {
 
-// When a job that has failed may start again: 250 ms later, then twice as long each time, up to 750
-// ms, so that a full disk is not kept busy. Together with the wait of ErrorState::ShouldProbe that
+// Computes when a failed job may start again: after 250 ms, then twice as long each time, up to 750
+// ms, so that a full disk is not kept busy. Together with the wait of ErrorState::ShouldProbe this
 // is within the two seconds of D13. Thread-compatible.
 class Backoff {
  public:
@@ -42,7 +42,7 @@ class Backoff {
   static constexpr uint64_t kLongestMicros = 750'000;
 
   bool Over(uint64_t now_micros) const { return now_micros >= not_before_micros_; }
-  // A job has ended.
+  // Records the outcome of a job that has ended.
   void Note(const absl::Status& outcome, uint64_t now_micros) {
     if (outcome.ok() || absl::IsCancelled(outcome)) return Forget();
     delay_micros_ = std::clamp(2 * delay_micros_, kFirstMicros, kLongestMicros);
@@ -57,39 +57,38 @@ class Backoff {
 // Thread-safe.
 class JobScheduler {
  public:
-  // Requires Stop() before it is destroyed.
+  // Stop() must be called before the destructor.
   explicit JobScheduler(JobWorld world) : world_(std::move(world)) {}
   JobScheduler(const JobScheduler&) = delete;
   JobScheduler& operator=(const JobScheduler&) = delete;
 
-  // Starts what is due. Cheap if nothing is: the policy is asked once for each change of what it
-  // looks at.
+  // Starts the due jobs. Cheap if no job is due: the policy is called once per change of its input.
   void Schedule() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Starts no more jobs, has running compactions give up, and returns when none runs.
+  // Starts no more jobs, cancels running compactions, and returns when no job runs.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns when no job runs; to be called while none can start, after an error or Stop().
+  // Returns when no job runs. Call it only while no job can start: after an error or Stop().
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // As Drain(), for flushes alone: compactions may go on.
+  // Like Drain(), but only for flushes: compactions may continue.
   void DrainFlush() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns when done() holds, which is asked under the scheduler's lock after every job; or why
-  // jobs no longer run. Lends the caller's thread to the executor.
+  // Returns ok when done() is true, or the reason why jobs no longer run. done() is called under
+  // the scheduler's lock after every job. The executor may use the caller's thread.
   absl::Status Await(const std::function<bool()>& done) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Returns when no job runs and none is due; or why none can run.
+  // Returns ok when no job runs and none is due, or the reason why no job can run.
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Merges what overlaps `range` in the tree into the last level, beside what the policy asks for.
-  // DataLoss if a damaged file of that range had to be left where it is.
+  // Merges the files of the tree that overlap `range` into the last level, in parallel with the
+  // policy's plans. Returns DataLoss if a damaged file of that range had to stay in place.
   absl::Status CompactRange(const Tree& tree, const compaction::KeyRange& range)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The cause of failures was removed: jobs that have failed may start again at once.
+  // Lets failed jobs start again at once, because the cause of the failures was removed.
   void ForgetFailures() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // What compactions owe. Nothing is owed once the policy finds nothing to do: writers never wait
-  // for what no job will bring down.
+  // The compaction backlog. It is zero if the policy finds nothing to do, so writers never wait for
+  // a backlog that no job will reduce.
   struct Backlog {
-    uint64_t bytes = 0;      // to be written until nothing is due, of all trees
+    uint64_t bytes = 0;      // of all trees, to be written until no job is due
     size_t level0_runs = 0;  // of the tree that has the most
   };
   Backlog CountBacklog() const ABSL_LOCKS_EXCLUDED(backlog_mutex_);
@@ -103,7 +102,7 @@ class JobScheduler {
     bool done = false;
   };
   using ManualRef = std::shared_ptr<Manual>;
-  // All that decides what can be started: the policy is not asked twice about the same.
+  // Everything that determines which jobs can start: the policy is called once per situation.
   struct Situation {
     std::shared_ptr<const manifest::Version> version;
     uint64_t changes = 0;
@@ -112,18 +111,18 @@ class JobScheduler {
     friend bool operator==(const Situation&, const Situation&) = default;
   };
 
-  // What the scheduler knows of one tree.
+  // The scheduler's state of one tree.
   struct TreeJobs {
     Tree* tree = nullptr;
     std::vector<ManualRef> manual;
-    // A step of a CompactRange waited for the policy's plans: it goes before further ones.
+    // If true, a step of a CompactRange waited for the policy's plans and goes next.
     bool manual_turn = false;
     std::vector<compaction::Plan> running;
     uint64_t changes = 0;  // of `running` and `manual`
-    Situation examined;    // nothing more can be started in it
+    Situation examined;    // no more jobs can be started in this situation
   };
   struct CountedBacklog {
-    std::shared_ptr<const manifest::Version> version;  // of which it was counted
+    std::shared_ptr<const manifest::Version> version;  // the backlog belongs to it
     Backlog backlog;
   };
 
@@ -133,23 +132,23 @@ class JobScheduler {
   void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Starts what the policy asks for in one tree, and the steps of its CompactRanges.
+  // Starts the policy's plans for one tree, and the steps of its CompactRange calls.
   void StartCompactionsOf(TreeJobs* jobs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts the next step of each CompactRange. Returns the steps that conflict with running plans.
   std::vector<compaction::Plan> StartManual(const manifest::Version& version, TreeJobs* jobs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // `manual` is null for a plan of the policy's own.
+  // `manual` is null if the plan is from the policy.
   void Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunPlan(const compaction::Plan& plan, const ManualRef& manual, TreeJobs* jobs)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Takes `plan` out of the running ones.
+  // Removes `plan` from the running plans.
   void Leave(const compaction::Plan& plan, TreeJobs* jobs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What every job begins its end with.
+  // Does the work at the end of every job.
   void CleanUp() ABSL_LOCKS_EXCLUDED(mutex_);
   bool NoJobRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CanStartCompaction() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns true if nothing runs and something that has failed waits for its next attempt.
+  // Returns true if no job runs and a failed job waits for its next attempt.
   bool OnlyTimeHelps() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Failure() const;
   absl::Status DamageIn(const Tree& tree, const compaction::KeyRange& range) const;
@@ -161,9 +160,9 @@ class JobScheduler {
   bool flush_running_ ABSL_GUARDED_BY(mutex_) = false;
   Backoff flush_backoff_ ABSL_GUARDED_BY(mutex_);
   Backoff compaction_backoff_ ABSL_GUARDED_BY(mutex_);
-  size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs, to their very end
+  size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs that have not ended completely
   std::map<ColumnFamilyId, TreeJobs> trees_ ABSL_GUARDED_BY(mutex_);
-  ColumnFamilyId next_turn_ ABSL_GUARDED_BY(mutex_) = 0;  // the tree that is asked first
+  ColumnFamilyId next_turn_ ABSL_GUARDED_BY(mutex_) = 0;  // the tree that is checked first
   mutable Mutex backlog_mutex_{LockRank::kBacklog};
   mutable std::map<ColumnFamilyId, CountedBacklog> backlogs_ ABSL_GUARDED_BY(backlog_mutex_);
 };

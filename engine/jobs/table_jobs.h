@@ -1,6 +1,6 @@
-// Flush and compaction: each merges sorted entries into new tables, and has the manifest name them.
+// Flush and compaction: each merges sorted entries into new tables and adds them to the manifest.
 //
-// The write path is given as functions: jobs stand below it.
+// The write path is passed as functions, because it is in a higher layer than jobs.
 #ifndef CAMBIUM_ENGINE_JOBS_TABLE_JOBS_H_
 #define CAMBIUM_ENGINE_JOBS_TABLE_JOBS_H_
 
@@ -20,8 +20,8 @@
 
 namespace cambium::engine {
 
-// What jobs see of the engine. Immutable after construction; everything in it is thread-safe and
-// outlives the jobs.
+// The parts of the engine that jobs use. Immutable after construction; all members are thread-safe
+// and outlive the jobs.
 struct JobWorld {
   const Options* options = nullptr;
   Storage* storage = nullptr;
@@ -31,39 +31,39 @@ struct JobWorld {
   StatsRecorder* stats = nullptr;
   const Trees* trees = nullptr;
   VersionStore* versions = nullptr;
-  // Returns the log segment that the next write goes to.
+  // Returns the log segment of the next write.
   std::function<uint64_t()> log_end;
-  // The same, when every write before it is in the log and in its memtable; an error if one never
-  // will be.
+  // Like log_end, but first waits until every earlier write is in the log and in its memtable.
+  // Returns an error if an earlier write failed.
   std::function<absl::StatusOr<uint64_t>()> await_writes;
-  // No record in a segment before this one is needed any more.
+  // Retires the log segments before `segment`, whose records are no longer needed.
   std::function<absl::Status(uint64_t segment)> retire_log;
-  // Memtables, runs or debt have changed: writers may go faster, or must go slower.
+  // Called after memtables, runs, or debt have changed, so that the write rate is adjusted.
   std::function<void()> load_changed;
 };
 
-// Makes every memtable of the tree that is frozen when it starts one run of level 0; ok if there is
-// none. At most one flush of a tree runs at a time. Writes newer than `newest` belong to commits
-// that failed, and are dropped. After an error the memtables are as they were; it has been noted in
-// errors if writes must stop.
+// Writes all memtables of the tree that are frozen at the start of the call to one run of level 0.
+// Returns ok if there are none. At most one flush per tree may run at a time. Writes newer than
+// `newest` belong to failed commits and are dropped. After an error the memtables are unchanged,
+// and the error is recorded in `errors` if writes must stop.
 absl::Status RunFlush(const JobWorld& world, Tree* tree,
                       SequenceNumber newest = kMaxSequenceNumber);
 
-// How a running compaction is tied to who started it.
+// The connection between a running compaction and the caller that started it.
 struct CompactionControl {
   std::function<bool()> cancelled;
-  // The version that holds the plan's result is published inside of it.
+  // The version with the plan's result is published inside of this bracket.
   PublishBracket publish;
 };
 
-// Carries out `plan`, whose files the tree's newest view holds and no other running plan of the
-// tree conflicts with. A large plan is merged in parts, side by side if the executor has idle
+// Runs `plan`. The tree's newest view must contain its files, and no other running plan of the tree
+// may conflict with it. A large plan is merged in parts, in parallel if the executor has idle
 // threads.
 //
-// Returns ok if an input is damaged, too: that file is then quarantined and the rest of the tree is
-// as it was, so that the policy looks for another plan and writes go on (D15). After an error the
-// tree is as it was: Cancelled if control.cancelled returned true; any other error has been noted
-// in errors.
+// If an input is damaged, returns ok, too: the file is quarantined and the rest of the tree is
+// unchanged, so the policy picks another plan and writes continue (D15). After an error the tree is
+// unchanged. The error is Cancelled if control.cancelled returned true; any other error is recorded
+// in `errors`.
 absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::Plan& plan,
                            const CompactionControl& control);
 

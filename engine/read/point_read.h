@@ -1,12 +1,12 @@
-// Point reads: one key, or many at one moment.
+// Point reads: one key, or many keys at one point in time.
 //
-//   memtable ─▶ frozen memtables, newest first ─▶ runs, newest first: one table a run
+//   memtable ─▶ frozen memtables, newest first ─▶ runs, newest first: one table per run
 //
-// At each step KeyFold decides whether to go on. A read begins inside the caller's EpochGuard, with
-// what is in memory. When it needs a file, it takes a reference to the tables, closes the guard,
-// and goes on from the run that it has come to: no guard is open during I/O, and a slow file holds
-// back no memory but the tables' own. View and sequence number belong together: Tree::Current()
-// says why.
+// After each step KeyFold decides whether the read must continue. A read begins inside the caller's
+// EpochGuard, with the data in memory. When it needs a file, it takes a reference to the tables,
+// closes the guard, and continues from the current run. Therefore no guard is open during I/O, and
+// a slow file delays the reclamation of only the tables' own memory. View and sequence number must
+// match: see Tree::Current().
 #ifndef CAMBIUM_ENGINE_READ_POINT_READ_H_
 #define CAMBIUM_ENGINE_READ_POINT_READ_H_
 
@@ -27,7 +27,7 @@ inline sstable::CacheFill FillOf(const ReadOptions& options) {
   return options.fill_cache ? sstable::CacheFill::kYes : sstable::CacheFill::kNo;
 }
 
-// What a read looks at.
+// The view and the sequence number of a read.
 struct ReadPoint {
   const TreeOptions* tree = nullptr;
   EpochGuard* guard = nullptr;     // open; the read may close it
@@ -36,10 +36,11 @@ struct ReadPoint {
   sstable::CacheFill fill = sstable::CacheFill::kYes;
 };
 
-// Sets `*value` and returns ok, or returns NotFound; DataLoss if a damaged file stands between.
+// Sets `*value` and returns ok, or returns NotFound, or DataLoss if a damaged file may hide the
+// key.
 absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value);
 
-// The same for many keys; results stand at the key's index, and the three have one size.
+// Does the same for many keys. Results are at the key's index; the three spans have the same size.
 void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
                     std::span<PinnedValue> values, std::span<absl::Status> statuses);
 

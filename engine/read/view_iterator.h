@@ -1,4 +1,4 @@
-// The user's iterator over one view of a tree: what it is made of.
+// Creates the public iterator over one view of a tree.
 #ifndef CAMBIUM_ENGINE_READ_VIEW_ITERATOR_H_
 #define CAMBIUM_ENGINE_READ_VIEW_ITERATOR_H_
 
@@ -15,15 +15,15 @@
 
 namespace cambium::engine {
 
-// What all iterators of a tree share. Plain data; outlives them.
+// The state that all iterators of a tree share. Plain data; outlives the iterators.
 struct IteratorWorld {
   const TreeOptions* tree = nullptr;
   StatsRecorder* stats = nullptr;
   const OpenState* open = nullptr;
 };
 
-// Iterates over what `view` shows at `sequence`, within the bounds of `options`: the memtables and
-// one cursor a run, merged.
+// Returns an iterator over the entries of `view` that are visible at `sequence`, within the bounds
+// of `options`. It merges the memtables and one cursor per run.
 std::unique_ptr<Iterator> NewViewIterator(const IteratorWorld& world,
                                           std::shared_ptr<const ReadView> view,
                                           SequenceNumber sequence, const ReadOptions& options);

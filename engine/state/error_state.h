@@ -1,21 +1,21 @@
-// ErrorState: whether writes may go on, and if not, why.
+// ErrorState: whether writes are allowed, and the error if they are not.
 //
 //                 no space                    any other write-side error
 //   kHealthy ───────────────▶ kNoSpace ───────────────▶ kReadOnly
 //      ▲  ▲                      │                          │
-//      │  └── space came back ───┘                          │
+//      │  └── space available ───┘                          │
 //      └────────────── Resume() succeeded ──────────────────┘
 //
 //   kHealthy   writes, flushes and compactions run
-//   kNoSpace   writes answer ResourceExhausted; now and then one tries to recover first (D13)
-//   kReadOnly  writes answer the first error, until Resume() or reopen (D14)
+//   kNoSpace   writes return ResourceExhausted; from time to time one tries to recover first (D13)
+//   kReadOnly  writes return the first error, until Resume() or a reopen (D14)
 //
-// Each way back to kHealthy begins a new epoch. An error belongs to the epoch in which the
-// operation that met it began: one that arrives after the recovery says nothing about what was
-// recovered, and is only its caller's.
+// Each return to kHealthy begins a new epoch. An error belongs to the epoch in which its operation
+// began: an error that arrives after the recovery does not concern the recovered state, and is
+// reported only to its caller.
 //
-// Damage found by reads (D15) is noted beside this: it stops no write. The first cause is kept
-// until writes work again.
+// Damage found by reads (D15) is recorded separately and does not stop writes. The first cause is
+// kept until writes work again.
 #ifndef CAMBIUM_ENGINE_STATE_ERROR_STATE_H_
 #define CAMBIUM_ENGINE_STATE_ERROR_STATE_H_
 
@@ -35,19 +35,21 @@
 
 namespace cambium::engine {
 
-// Counts how often writes were let in again after an error.
+// The number of times that writes were allowed again after an error.
 enum class WriteEpoch : uint64_t {};
 
 // Thread-safe.
 class ErrorState {
  public:
-  // Between two attempts to write again after a full disk: doubled from the first to the last,
-  // which is well inside the two seconds of D13; begun anew after a time without any attempt.
+  // The time between two attempts to write after a full disk. It doubles from the first value to
+  // the last one, which is well within the two seconds of D13, and starts again from the first
+  // value after a time without an attempt.
   static constexpr uint64_t kFirstProbeMicros = 250'000;
   static constexpr uint64_t kLastProbeMicros = 1'000'000;
   static constexpr uint64_t kProbeQuietMicros = 10 * kLastProbeMicros;
 
-  // ok, or what a write must answer now. No lock while healthy.
+  // Returns ok, or the error that a write must return now. Takes no lock while the state is
+  // kHealthy.
   absl::Status WriteStatus() const {
     if (writable_.load(std::memory_order_acquire)) [[likely]]
       return absl::OkStatus();
@@ -55,14 +57,14 @@ class ErrorState {
   }
   bool writable() const { return writable_.load(std::memory_order_acquire); }
 
-  // The present epoch. To be asked before the operation whose error is going to be noted.
+  // Returns the current epoch. Call it before the operation whose error may be recorded.
   WriteEpoch epoch() const { return WriteEpoch{epoch_.load(std::memory_order_acquire)}; }
 
-  // Notes that a write-side operation (log, flush, compaction, manifest) which began in `epoch` has
-  // failed. `error` is not ok. Changes nothing if that epoch is over.
+  // Records the failure of a write-side operation (log, flush, compaction, manifest) that began in
+  // `epoch`. `error` must not be ok. Does nothing if that epoch is over.
   void NoteWriteError(const absl::Status& error, WriteEpoch epoch) {
     assert(!error.ok());
-    // Says nothing about the disk: the operation is repeated (env/pooled_file_system.h).
+    // This is not an error of the disk: the operation is repeated (env/pooled_file_system.h).
     if (IsOutOfDescriptors(error)) return;
     MutexLock lock(&mutex_);
     assert(epoch <= this->epoch());
@@ -74,14 +76,14 @@ class ErrorState {
     cause_ = CopyStatus(error);
     writable_.store(false, std::memory_order_release);
   }
-  // A read found damage in `file`.
+  // Records that a read found damage in `file`.
   void NoteDamage(const absl::Status& error, const std::string& file) {
     assert(!error.ok() && !file.empty());
     MutexLock lock(&mutex_);
     if (first_damage_.ok()) first_damage_ = CopyStatus(error);
     damaged_files_.insert(file);
   }
-  // Writes work again: the next epoch begins.
+  // Allows writes again, and begins the next epoch.
   void Clear() {
     MutexLock lock(&mutex_);
     epoch_.fetch_add(1, std::memory_order_release);
@@ -90,7 +92,7 @@ class ErrorState {
     writable_.store(true, std::memory_order_release);
   }
 
-  // Returns whether the caller should now try to recover from a full disk: true now and then.
+  // Returns true from time to time: then the caller should try to recover from a full disk.
   bool ShouldProbe(uint64_t now_micros) {
     MutexLock lock(&mutex_);
     if (write_state_ != Health::State::kNoSpace) return false;
@@ -136,7 +138,7 @@ class ErrorState {
   absl::Status first_damage_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> damaged_files_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_probe_micros_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t probe_micros_ ABSL_GUARDED_BY(mutex_) = kFirstProbeMicros;  // until the next one
+  uint64_t probe_micros_ ABSL_GUARDED_BY(mutex_) = kFirstProbeMicros;  // until the next probe
 };
 
 }  // namespace cambium::engine

@@ -1,11 +1,11 @@
-// FileReaper: removes files that no view names any more.
+// FileReaper: removes obsolete files.
 //
-// The last view that names a table's file enqueues it, from whatever thread lets go of that view:
-// a job, a reader, the destructor of an iterator. A removal does I/O, so it happens in a task of
-// the executor's maintenance lane, or earlier in a call of Reap(); no further job is needed.
+// The last view that refers to a table's file enqueues the file, from any thread that releases the
+// view: a job, a reader, or the destructor of an iterator. A removal does I/O, so it runs in a task
+// of the executor's maintenance lane, or earlier in a call of Reap(); no other job is needed.
 //
-// After a manifest error nothing is removed (D12): what the disk's manifest still names must stay;
-// the next Open clears away what is left.
+// After a manifest error nothing is removed (D12): files that the manifest on disk may refer to
+// must stay. The next Open removes the remaining files.
 #ifndef CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 #define CAMBIUM_ENGINE_STATE_FILE_REAPER_H_
 
@@ -23,31 +23,31 @@ namespace cambium::engine {
 // Thread-safe.
 class FileReaper {
  public:
-  // `file_system` and `executor` outlive the reaper, or its Close().
+  // `file_system` and `executor` must outlive the reaper, or its Close().
   FileReaper(FileSystem* file_system, Executor* executor, std::string directory);
   ~FileReaper() { Close(); }
   FileReaper(const FileReaper&) = delete;
   FileReaper& operator=(const FileReaper&) = delete;
 
-  // Takes a file that nothing names any more: a table that stands in no version and no view, or an
-  // old manifest. Does no I/O. Forgets the file if there is no memory to keep its name.
+  // Enqueues an obsolete file for removal: a table that is in no version and no view, or an old
+  // manifest. Does no I/O. Drops the request if there is no memory for the file's name.
   void Enqueue(std::string path);
   void EnqueueTable(FileNumber table);
 
-  // Removes what was enqueued. A failed removal is forgotten: the next Open finds the file.
-  // Waits for removals that run elsewhere.
+  // Removes the enqueued files. A failed removal is not retried: the next Open finds the file.
+  // Waits for removals that run in other threads.
   void Reap();
 
-  // Between Suspend() and Allow() nothing is removed.
+  // Between Suspend() and Allow() no file is removed.
   void Suspend();
   void Allow();
 
-  // Returns when no removal runs. From then on nothing is removed: the directory may belong to
-  // another process. Idempotent.
+  // Returns when no removal runs. Afterwards no file is removed, because the directory may belong
+  // to another process. Idempotent.
   void Close();
 
  private:
-  // Shared with the tasks, which may start after the reaper is gone.
+  // Shared with the tasks, which may start after the reaper is destroyed.
   struct Queue {
     explicit Queue(FileSystem* fs) : file_system(fs) {}
     FileSystem* const file_system;
@@ -61,7 +61,7 @@ class FileReaper {
   };
 
   static void Reap(Queue* queue);
-  // Schedules a task if there is something to remove and none is on its way.
+  // Schedules a task if there are files to remove and no task is scheduled.
   void ScheduleReap();
 
   Executor* const executor_;

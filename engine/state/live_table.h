@@ -1,5 +1,5 @@
-// LiveTable: one SSTable of a tree: what the manifest says of it, its reader, and the end of its
-// file.
+// LiveTable: one SSTable of a tree: its metadata in the manifest, its reader, and the removal of
+// its file.
 #ifndef CAMBIUM_ENGINE_STATE_LIVE_TABLE_H_
 #define CAMBIUM_ENGINE_STATE_LIVE_TABLE_H_
 
@@ -19,15 +19,15 @@
 
 namespace cambium::engine {
 
-// What the tables of one tree share. Plain data; outlives them.
+// The state that the tables of one tree share. Plain data; outlives the tables.
 struct TableHome {
   sstable::TableDirectory directory;
   FileReaper* reaper = nullptr;
   ErrorState* errors = nullptr;
 };
 
-// When a version drops the file it is marked obsolete, and the last view to let go of it closes the
-// table and hands the file to the reaper. Immutable after construction but for that mark.
+// A version that drops the file marks it obsolete, and the last view that releases it closes the
+// table and passes the file to the reaper. Immutable after construction except for that mark.
 class LiveTable {
  public:
   LiveTable(manifest::FileRef file, const TableHome* home)
@@ -46,10 +46,10 @@ class LiveTable {
   sstable::TableHandle& table() const { return *table_; }
   void MarkObsolete() const { obsolete_.store(true, std::memory_order_release); }
 
-  // Returns `status`, which a read of the table came to; GetHealth() reports it if it is damage
-  // (D15). Requires: it is not NotFound, which from a read means that a key does not exist.
+  // Returns `status`, the result of a read of the table. If it is damage, GetHealth() reports it
+  // (D15). `status` must not be NotFound, which for a read means that a key does not exist.
   absl::Status Report(absl::Status status) const;
-  // Reads every byte.
+  // Reads and verifies every byte.
   absl::Status Verify() const;
 
  private:
@@ -60,14 +60,14 @@ class LiveTable {
 };
 using LiveTableRef = std::shared_ptr<const LiveTable>;
 
-// Neighbouring tables of one run. Plain data; the view that it is taken from outlives it.
+// Adjacent tables of one run. Plain data; the view that contains them outlives the slice.
 struct TableSlice {
   std::span<const manifest::FileRef> files;
-  std::span<const LiveTableRef> tables;  // as files
+  std::span<const LiveTableRef> tables;  // in the order of files
 };
 
-// Iterates over the entries of the tables, ascending. The view that holds them outlives the
-// iterator.
+// Returns an iterator over the entries of the tables, ascending. The view that contains them must
+// outlive the iterator.
 std::unique_ptr<InternalIterator> NewRunIterator(const KeyOrder& order, const TableSlice& slice,
                                                  const sstable::TableIteratorOptions& how);
 

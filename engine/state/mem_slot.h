@@ -1,9 +1,10 @@
-// MemSlot: one memtable and what the engine knows of it.
+// MemSlot: one memtable and the engine's information about it.
 //
-// A tree's writes are partitioned among its memtables: one holds exactly those whose sequence
-// numbers lie above `last` of the memtable before it, up to its own. This holds because commits
-// choose their memtable where they are given their number, and memtables are switched under the
-// same lock. So "flushed up to `last`" says which log records a recovery must skip.
+// The sequence number of a write determines its memtable: a memtable contains exactly the writes
+// whose sequence numbers are above `last` of the previous memtable and up to its own `last`. This
+// is true because a commit chooses its memtable when its sequence number is allocated, and
+// memtables are switched under the same lock. Therefore "flushed up to `last`" states which log
+// records a recovery must skip.
 #ifndef CAMBIUM_ENGINE_STATE_MEM_SLOT_H_
 #define CAMBIUM_ENGINE_STATE_MEM_SLOT_H_
 
@@ -20,11 +21,11 @@
 
 namespace cambium::engine {
 
-// Thread-safe in its memtable; the rest as each member says.
+// The memtable is thread-safe; for other members see their comments.
 struct MemSlot {
   static constexpr uint64_t kNoSegment = UINT64_MAX;
 
-  // A capacity of 0 makes one that takes no writes.
+  // A capacity of 0 creates a memtable that accepts no writes.
   MemSlot(const KeyOrder& key_order, ChunkPool* chunks, size_t capacity_bytes)
       : order(key_order),
         table(order, chunks, capacity_bytes),
@@ -33,20 +34,20 @@ struct MemSlot {
 
   const KeyOrder order;
   memtable::MemTable table;
-  const size_t capacity;  // bytes that it is made for
-  const size_t overhead;  // bytes that it takes while empty
+  const size_t capacity;  // intended capacity in bytes
+  const size_t overhead;  // bytes used while empty
 
-  // Bytes promised to writes so far. Guarded by the commit lock.
+  // Bytes reserved for writes so far. Guarded by the commit lock.
   size_t reserved = 0;
-  // The last sequence number that was handed out when it was frozen. Written once, under the commit
-  // lock, before a view shows it as frozen.
+  // The last sequence number that was allocated when this memtable was frozen. Written once, under
+  // the commit lock, before it is frozen in a view.
   SequenceNumber last = 0;
-  // The log segment that the first of its writes went to, or would have gone to. Written once,
-  // under the commit lock.
+  // The log segment of its first write, or the segment that the first unlogged write would have
+  // gone to. Written once, under the commit lock.
   std::atomic<uint64_t> oldest_segment{kNoSegment};
 
   bool takes_writes() const { return capacity != 0; }
-  // Bytes of memory that it takes, about. Under the commit lock, or once it is frozen.
+  // Returns the approximate memory use in bytes. Call it under the commit lock, or after freezing.
   size_t charge() const { return overhead + reserved; }
 
   void Insert(const BatchOp& op, SequenceNumber sequence) {
@@ -55,8 +56,8 @@ struct MemSlot {
   }
 };
 
-// Bytes of memtable that a batch of `count` operations and `payload_size` encoded bytes takes,
-// about.
+// Returns the approximate number of memtable bytes that a batch of `count` operations and
+// `payload_size` encoded bytes uses.
 inline size_t MemTableBytes(size_t payload_size, size_t count) {
   return payload_size + count * memtable::MemTable::ApproximateEntrySize(0, 0);
 }

@@ -1,10 +1,10 @@
-// OpenState: whether a database takes calls: it is open, and this is the process that opened it.
+// OpenState: whether a database accepts calls: it is open, and this process opened it.
 //
-//   open ──Close()──▶ closed          in a child of fork(): forked, whatever it was
+//   open ──Close()──▶ closed          in a child of fork(): forked, in any state
 //
-// Every call asks first; the answer is two loads. A call that was let in before Close() goes on
-// beside it: what it uses stays in memory until the database is destroyed. It succeeds, or fails
-// with what Outcome() makes of its error.
+// Every call checks this first, with two loads. A call that was accepted before Close() may still
+// run during Close(): the memory that it uses exists until the database is destroyed. It succeeds,
+// or fails with the error that Outcome() returns.
 #ifndef CAMBIUM_ENGINE_STATE_OPEN_STATE_H_
 #define CAMBIUM_ENGINE_STATE_OPEN_STATE_H_
 
@@ -23,25 +23,25 @@ namespace cambium::engine {
 // Thread-safe.
 class OpenState {
  public:
-  // `path` is for the messages.
+  // `path` is used in messages.
   explicit OpenState(std::string path) : path_(std::move(path)) {}
   OpenState(const OpenState&) = delete;
   OpenState& operator=(const OpenState&) = delete;
 
-  // Returns ok, or FailedPrecondition if the database takes no calls here.
+  // Returns ok, or FailedPrecondition if the database does not accept calls in this process.
   absl::Status Check() const {
     if (open_in_.load(std::memory_order_relaxed) == ProcessGeneration()) [[likely]]
       return absl::OkStatus();
     return Refusal();
   }
-  // Returns what a call that was let in answers instead of `error`: one that Close() overtook may
-  // have met files that are closed, or that another process has changed since.
+  // Returns the error that an accepted call must return instead of `error`: if Close() ran during
+  // the call, its files may have been closed, or changed by another process.
   absl::Status Outcome(absl::Status error) const {
     if (error.ok() || Check().ok()) return error;
     return Refusal();
   }
 
-  // True in a child of the process that opened the database: nothing of it may be used there.
+  // Returns true in a child of the process that opened the database: the child must not use it.
   bool forked() const { return opened_in_ != ProcessGeneration(); }
   void Close() {
     assert(!forked());

@@ -1,11 +1,11 @@
-// ReadView: everything a read needs, as one immutable value: {memtable, frozen memtables, tables}.
+// ReadView: the data of a read, as one immutable value: {memtable, frozen memtables, tables}.
 //
 //   view 7  {M3, [M2, M1], tables 4}
 //     │ memtable full        →  view 8  {M4, [M3, M2, M1], tables 4}
 //     │ flush of M1, M2 done →  view 9  {M4, [M3], tables 5}
 //
-// A change never alters a view; it publishes the next one (engine/tree/tree.h). What a view names
-// stays alive and readable while the view does: memtables in memory, tables on disk.
+// A change never modifies a view; it publishes a new one (engine/tree/tree.h). The memtables and
+// the tables on disk of a view stay readable as long as the view exists.
 #ifndef CAMBIUM_ENGINE_STATE_READ_VIEW_H_
 #define CAMBIUM_ENGINE_STATE_READ_VIEW_H_
 
@@ -23,24 +23,24 @@ namespace cambium::engine {
 // One sorted run: tables that do not overlap, ascending. Immutable after construction.
 struct RunView {
   int level = 0;
-  const manifest::Run* run = nullptr;  // of the version beside it in TablesView
-  SharedArray<LiveTableRef> tables;    // as run->files; shared with views whose run is the same
+  const manifest::Run* run = nullptr;  // of TablesView::version
+  SharedArray<LiveTableRef> tables;    // as run->files; shared with other views of the same run
 
-  // The one table that may hold `key`, or null.
+  // Returns the one table that may contain `key`, or null.
   const LiveTable* Find(const LookupKey& key, const KeyOrder& order) const {
     const size_t index = manifest::FindFileIndex(*run, key.key, key.abbreviated, order);
     if (index == tables.size()) return nullptr;
     const LiveTable* table = tables[index].get();
     return order.Less(key.key, table->file().smallest_key) ? nullptr : table;
   }
-  // The table of `file`, or null if the run does not hold it.
+  // Returns the table of `file`, or null if the run does not contain it.
   LiveTableRef Find(const manifest::FileMetadata& file, const KeyOrder& order) const {
     const size_t index =
         manifest::FindFileIndex(*run, file.largest_key, order.Abbreviate(file.largest_key), order);
     if (index == tables.size() || tables[index]->file().number != file.number) return nullptr;
     return tables[index];
   }
-  // All tables.
+  // Returns all tables.
   TableSlice All() const { return {run->files, tables}; }
 };
 
@@ -50,9 +50,9 @@ struct TablesView {
   std::vector<RunView> runs;
 };
 
-// Immutable after construction; the active memtable takes writes.
+// Immutable after construction; the active memtable accepts writes.
 struct ReadView {
-  std::shared_ptr<MemSlot> active;               // Memory::no_memtable if the tree has none
+  std::shared_ptr<MemSlot> active;               // Memory::no_memtable if the tree has no memtable
   std::vector<std::shared_ptr<MemSlot>> frozen;  // newest first
   std::shared_ptr<const TablesView> tables;
 };

@@ -1,8 +1,8 @@
-// SnapshotList: which moments must stay readable.
+// SnapshotList: the sequence numbers that must stay readable.
 //
-// Ordering with flush and compaction: a job reads the list once, when it starts. A snapshot taken
-// later has a sequence number at least as high as everything in the job's input, whose newest
-// versions the job keeps: so it loses nothing.
+// Ordering with flush and compaction: a job reads the list once, when it starts. A later snapshot
+// has a sequence number at least as high as every entry of the job's input. The job keeps the
+// newest version of each key, so that snapshot loses nothing.
 #ifndef CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 #define CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 
@@ -19,28 +19,28 @@
 
 namespace cambium::engine {
 
-// What a database gives that takes no calls: no read goes back to it. Immutable.
+// The snapshot that a closed database returns; no read can use it. Immutable.
 class NoSnapshot final : public Snapshot {
  public:
   uint64_t sequence() const override { return 0; }
 };
 
-// Thread-safe. Shared by its snapshots, so that they may outlive the database.
+// Thread-safe. Shared by its snapshots, so they may outlive the database.
 class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
  public:
-  // A snapshot at what `visible` answers, which is called under the list's lock.
+  // Returns a snapshot at the number that `visible`, called under the list's lock, returns.
   template <typename Visible>
   std::shared_ptr<const Snapshot> Take(const Visible& visible) {
     MutexLock lock(&mutex_);
     return std::make_shared<const Entry>(shared_from_this(), live_.insert(visible()));
   }
 
-  // The live snapshots' sequence numbers, ascending.
+  // Returns the live snapshots' sequence numbers, ascending.
   std::vector<SequenceNumber> Sequences() const {
     MutexLock lock(&mutex_);
     return {live_.begin(), live_.end()};
   }
-  // The oldest one's, or kMaxSequenceNumber.
+  // Returns the oldest sequence number, or kMaxSequenceNumber.
   SequenceNumber Oldest() const {
     MutexLock lock(&mutex_);
     return live_.empty() ? kMaxSequenceNumber : *live_.begin();
@@ -50,7 +50,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     return live_.size();
   }
 
-  // Whether `snapshot` was taken from this list.
+  // Returns true if `snapshot` was taken from this list.
   bool Owns(const Snapshot& snapshot) const {
     const auto* entry = dynamic_cast<const Entry*>(&snapshot);
     return entry != nullptr && entry->list() == this;
@@ -65,7 +65,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     Entry(std::shared_ptr<SnapshotList> list, Live::const_iterator place)
         : list_(std::move(list)), place_(place) {}
     ~Entry() override {
-      if (list_->made_in_ != ProcessGeneration()) return;  // the parent's
+      if (list_->made_in_ != ProcessGeneration()) return;  // it belongs to the parent
       MutexLock lock(&list_->mutex_);
       assert(!list_->live_.empty());
       list_->live_.erase(place_);

@@ -1,7 +1,7 @@
 // StatsRecorder: the counters behind DB::GetStats().
 //
-// Counters that readers and writers bump on every operation are sharded, so that two threads do not
-// share a line; those of background jobs and the histograms are behind a mutex.
+// Counters that readers and writers increment in every operation are sharded, so that two threads
+// do not share a cache line. A mutex guards the counters of background jobs and the histograms.
 #ifndef CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 #define CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 
@@ -16,16 +16,16 @@
 
 namespace cambium::engine {
 
-// Counted on the paths of reads and writes.
+// Counters of the read path and the write path.
 enum class Counter { kKeysWritten, kBytesWritten, kGets, kGetsFound, kSeeks, kLogBytes };
 inline constexpr size_t kCounterCount = 6;
 
-// Bytes of input per second that jobs have worked off of late; 0: none has run.
+// Input bytes per second that jobs have recently processed; 0 if no job has run.
 struct JobSpeeds {
   double flush = 0, compaction = 0;
 };
 
-// The speed of one kind of job: what a job did counts half after kHalfLifeMicros of further work.
+// The speed of one kind of job. The weight of a job halves after kHalfLifeMicros of further work.
 // Thread-compatible.
 class RecentSpeed {
  public:
@@ -84,7 +84,7 @@ class StatsRecorder {
     MutexLock lock(&mutex_);
     return {flush_speed_.BytesPerSecond(), compaction_speed_.BytesPerSecond()};
   }
-  // Fills the counters and histograms that are kept here.
+  // Sets the counters and histograms that are recorded here.
   void Fill(Stats* stats) const {
     MutexLock lock(&mutex_);
     *stats = jobs_;

@@ -1,4 +1,5 @@
-// Storage: the directory of one database, the numbers of its files, and who else acts on them.
+// Storage: the directory of one database, its file numbers, and the executor, clock, and reaper
+// that work on its files.
 #ifndef CAMBIUM_ENGINE_STATE_STORAGE_H_
 #define CAMBIUM_ENGINE_STATE_STORAGE_H_
 
@@ -15,10 +16,10 @@
 
 namespace cambium::engine {
 
-// Thread-safe: members are constant after construction or thread-safe themselves. What `options`
-// points to outlives it.
+// Thread-safe: members are constant after construction or thread-safe themselves. The objects that
+// `options` points to must outlive it.
 struct Storage {
-  // Every choice in `options` is made.
+  // Every value in `options` must be chosen.
   Storage(const Options& options, std::string directory)
       : path(std::move(directory)),
         files(std::make_unique<env::PooledFileSystem>(options.file_system.get(),
@@ -28,7 +29,7 @@ struct Storage {
         reaper(files.get(), executor, path) {}
 
   const std::string path;
-  const std::unique_ptr<env::PooledFileSystem> files;  // over options.file_system
+  const std::unique_ptr<env::PooledFileSystem> files;  // wraps options.file_system
   Clock* const clock;
   Executor* const executor;
   FileReaper reaper;

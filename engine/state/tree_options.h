@@ -1,4 +1,4 @@
-// TreeOptions: how one tree orders, merges and stores its keys.
+// TreeOptions: the options of one tree: key order, merge operator, and storage settings.
 #ifndef CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
 #define CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
 
@@ -13,7 +13,7 @@ namespace cambium::engine {
 // Plain data.
 struct TreeOptions {
   TreeOptions() = default;
-  // Those of a tree that has no options of its own.
+  // Sets the options of a tree that has no options of its own.
   explicit TreeOptions(const Options& options)
       : order(options.comparator),
         merge_operator(options.merge_operator),

@@ -1,12 +1,12 @@
-// Tree: all that belongs to one column family: its options, its memtables and tables, and the
-// published read view of them, which is replaced here and nowhere else.
+// Tree: one column family: its options, memtables, and tables, and its published read view, which
+// only this class replaces.
 //
 // Readers take no lock and write no shared memory: inside an EpochGuard they load one pointer. A
-// replaced view is let go through the epoch, so that a reader which has just loaded it may still
-// use it or pin it.
+// replaced view is released through the epoch, so a reader that has just loaded it may still use or
+// pin it.
 //
-// Lock order (docs/threading.md): tree_mu is taken last; a few instructions and small allocations
-// happen under it, no I/O.
+// Lock order (docs/threading.md): tree_mu is taken last. Under it there are a few instructions and
+// small allocations, and no I/O.
 #ifndef CAMBIUM_ENGINE_TREE_TREE_H_
 #define CAMBIUM_ENGINE_TREE_TREE_H_
 
@@ -26,25 +26,25 @@
 
 namespace cambium::engine {
 
-// A view as it is published. Immutable while it is.
+// A view and its link for reclamation. Immutable while it is published.
 struct PublishedView {
   std::shared_ptr<const ReadView> view;
   EpochLink link;
 };
-// Lets go of a published view through the epoch.
+// Releases a published view through the epoch.
 struct RetireView {
   EpochDomain* epochs = nullptr;
   void operator()(PublishedView* view) const;
 };
-// A view that was replaced, on its way out. Whoever replaces a view under a lock destroys this
-// after leaving it, because letting go may close files and free memtables.
+// A replaced view. A caller that replaces a view under a lock must destroy this after it releases
+// the lock, because releasing a view may close files and free memtables.
 using ReplacedView = std::unique_ptr<PublishedView, RetireView>;
 
-// Calls its argument once, inside of whatever critical section ties other state to the version that
-// is in force: who looks at both under that lock sees both before the change, or both after it.
+// Calls its argument once, inside of the critical section that connects other state to the current
+// version: a thread that reads both under that lock sees both before the change, or both after it.
 using PublishBracket = std::function<void(const std::function<void()>& publish)>;
 
-// What the trees of one database share. Plain data; all of it outlives them.
+// The state that the trees of one database share. Plain data; all of it outlives the trees.
 struct TreeWorld {
   Storage* storage = nullptr;
   Memory* memory = nullptr;
@@ -55,7 +55,7 @@ struct TreeWorld {
 // Thread-safe.
 class Tree {
  public:
-  // It has no view before Start().
+  // Creates a tree without a view; Start() publishes the first one.
   Tree(ColumnFamilyId id, TreeOptions options, const TreeWorld& world);
   ~Tree() { delete current_.load(std::memory_order_acquire); }
   Tree(const Tree&) = delete;
@@ -65,58 +65,58 @@ class Tree {
   const TreeOptions& options() const { return options_; }
   const KeyOrder& order() const { return options_.order; }
 
-  // The newest view, and in *sequence what `visible()` returned while it was the newest. The caller
-  // holds an EpochGuard for as long as it uses the reference.
+  // Returns the newest view, and sets *sequence to a value that `visible()` returned while this
+  // view was the newest. The caller must hold an EpochGuard as long as it uses the reference.
   //
-  // A number that was read at any other moment may not go with the view. An older one: a flush may
-  // have dropped versions that it needs. A newer one: after a failed commit visible() passes over
-  // the numbers of entries that were not committed, once the newest view no longer holds them
-  // (WritePath::Resume). An older view does, and with that number they would be seen.
+  // A number read at any other time may not match the view. With an older number, a flush may have
+  // dropped versions that the read needs. With a newer number: after a failed commit, visible()
+  // skips the numbers of uncommitted entries as soon as the newest view no longer contains them
+  // (WritePath::Resume). An older view still contains them, and they would be visible at that
+  // number.
   template <typename Visible>
   const std::shared_ptr<const ReadView>& Current(const Visible& visible,
                                                  SequenceNumber* sequence) const {
     const PublishedView* published = current_.load(std::memory_order_acquire);
     for (;;) {
       *sequence = visible();
-      // The guard keeps replaced views allocated: no two of them have the same address.
+      // The guard keeps replaced views allocated, so no two of them have the same address.
       const PublishedView* const newest = current_.load(std::memory_order_acquire);
       if (newest == published) [[likely]]
         return published->view;
       published = newest;
     }
   }
-  // The newest view, kept alive by the caller.
+  // Returns the newest view with a reference that keeps it alive.
   std::shared_ptr<const ReadView> Pin() const {
     const EpochGuard guard(world_.epochs);
     return current_.load(std::memory_order_acquire)->view;
   }
 
-  // The first view. `memtables` were recovered, oldest first; the last one goes on taking writes.
-  // It may be Memory::no_memtable.
+  // Publishes the first view. `memtables` were recovered, oldest first; the last one continues to
+  // accept writes. It may be Memory::no_memtable.
   void Start(const std::vector<std::shared_ptr<MemSlot>>& memtables,
              std::shared_ptr<const manifest::Version> version);
-  // The memtable that takes the writes. Under the commit lock.
+  // Returns the memtable that accepts writes. The caller must hold the commit lock.
   MemSlot* active() const { return active_; }
-  // `next` takes the writes from now on. The active memtable is frozen, if it holds a write; `last`
-  // is the last sequence number handed out. Under the commit lock. Changes nothing if it throws
-  // std::bad_alloc.
+  // Makes `next` the active memtable. Freezes the previous one if it contains a write; `last` is
+  // the last allocated sequence number. The caller must hold the commit lock. Changes nothing if it
+  // throws std::bad_alloc.
   [[nodiscard]] ReplacedView ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber last);
-  // Returns the oldest log segment that holds a write which is in no table, or
-  // MemSlot::kNoSegment. The memtables frozen in `flushed`, an earlier view, do not count; it may
-  // be null.
+  // Returns the oldest log segment with a write that is in no table, or MemSlot::kNoSegment.
+  // Ignores the frozen memtables of `flushed`, an earlier view, which may be null.
   uint64_t OldestSegment(const ReadView* flushed) const;
 
-  // A version that is about to take the place of the present one. Made before the manifest names
-  // it, so that nothing can fail any more once it does.
+  // A version that will replace the current one. It is prepared before the manifest refers to it,
+  // so that installing it cannot fail.
   struct NextVersion {
     std::unique_ptr<PublishedView> published;
-    std::shared_ptr<ReadView> view;  // of `published`; its memtables are still to be filled in
+    std::shared_ptr<ReadView> view;  // of `published`; its memtables are not set yet
     std::vector<LiveTableRef> dropped;
   };
-  // Only one thread at a time has a NextVersion that is not installed yet (manifest_mu).
+  // Only one NextVersion may exist that is not installed yet (manifest_mu).
   NextVersion Prepare(std::shared_ptr<const manifest::Version> version) const;
-  // Publishes `next` inside of `bracket`, if there is one; the `flushed` oldest frozen memtables
-  // are in its tables. Files that only the old version named go when the last view does.
+  // Publishes `next`, inside of `bracket` if there is one. Its tables contain the `flushed` oldest
+  // frozen memtables. Files that only the old version refers to are released with its last view.
   void Install(NextVersion next, size_t flushed, const PublishBracket& bracket);
 
  private:
@@ -124,7 +124,7 @@ class Tree {
   const ReadView& View() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(tree_mu_) {
     return *current_.load(std::memory_order_relaxed)->view;
   }
-  // `dropped` gets the tables of `previous` that the version does not name.
+  // Appends the tables of `previous` that are not in the version to `dropped`.
   std::shared_ptr<const TablesView> MakeTables(std::shared_ptr<const manifest::Version> version,
                                                const TablesView* previous,
                                                std::vector<LiveTableRef>* dropped) const;

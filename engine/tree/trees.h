@@ -15,14 +15,14 @@
 
 namespace cambium::engine {
 
-// Thread-safe. Trees live as long as it does.
+// Thread-safe. The trees exist as long as this object.
 class Trees {
  public:
   explicit Trees(const TreeWorld& world) : world_(world) {}
   Trees(const Trees&) = delete;
   Trees& operator=(const Trees&) = delete;
 
-  // Makes a tree, which is to be started before others look for it. Requires: none has this id.
+  // Creates a tree; it must be started before other threads look it up. The id must be new.
   Tree* Add(ColumnFamilyId id, TreeOptions options) {
     auto tree = std::make_unique<Tree>(id, std::move(options), world_);
     MutexLock lock(&mutex_);
@@ -36,7 +36,7 @@ class Trees {
     const auto place = by_id_.find(id);
     return place == by_id_.end() ? nullptr : place->second.get();
   }
-  // Returns all of them, in the order of their ids.
+  // Returns all trees, sorted by id.
   std::vector<Tree*> All() const {
     MutexLock lock(&mutex_);
     std::vector<Tree*> all;
@@ -44,8 +44,8 @@ class Trees {
     for (const auto& [id, tree] : by_id_) all.push_back(tree.get());
     return all;
   }
-  // As Tree::OldestSegment, of all trees; `flushed` is a view of `flushing`. A write that begins
-  // while this runs is not counted: look at the end of the log first.
+  // Like Tree::OldestSegment, for all trees; `flushed` is a view of `flushing`. Does not count
+  // writes that begin during the call: read the end of the log before the call.
   uint64_t OldestSegment(const Tree* flushing, const ReadView* flushed) const {
     uint64_t oldest = MemSlot::kNoSegment;
     for (const Tree* tree : All()) {
@@ -56,7 +56,7 @@ class Trees {
 
  private:
   const TreeWorld world_;
-  mutable Mutex mutex_;  // a leaf
+  mutable Mutex mutex_;  // a leaf lock
   std::map<ColumnFamilyId, std::unique_ptr<Tree>> by_id_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -1,14 +1,14 @@
-// VersionStore: the manifest, and the versions of the trees that it says are in force.
+// VersionStore: the manifest, and the current versions of the trees.
 //
-//   Commit(edit):  next versions built ─▶ manifest synced ─▶ trees show them ─▶ old logs and tables
-//   go
+//   Commit(edit):  build next versions ─▶ sync manifest ─▶ publish ─▶ remove old logs, tables
 //
-// After a manifest error it is unknown which of two states the disk holds: deletions stop (D12),
-// and the next commit goes to a fresh manifest that holds everything. Once that is in force, what
-// the failed ones left (manifests, tables that only a failed edit named) is removed.
+// After a manifest error it is unknown which of two states is on disk: deletions stop (D12), and
+// the next commit goes to a new manifest with the whole state. When that manifest is current, the
+// files that the failed ones left (manifests, and tables that only a failed edit refers to) are
+// removed.
 //
-// Lock order (docs/threading.md): manifest_mu is the first of all and the only one that is held
-// across I/O.
+// Lock order (docs/threading.md): manifest_mu is taken before all locks named there except close_mu
+// and resume_mu, and is held during I/O.
 #ifndef CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
 #define CAMBIUM_ENGINE_TREE_VERSION_STORE_H_
 
@@ -32,52 +32,52 @@ namespace cambium::engine {
 // Thread-safe.
 class VersionStore final : public wal::LogRegistry {
  public:
-  // All of it outlives the store. `order` is that of the manifest's comparator.
+  // All arguments outlive the store. `order` is the order of the manifest's comparator.
   VersionStore(Storage* storage, ErrorState* errors, const Trees* trees, const KeyOrder& order)
       : storage_(storage), errors_(errors), trees_(trees), order_(order) {}
   VersionStore(const VersionStore&) = delete;
   VersionStore& operator=(const VersionStore&) = delete;
   ~VersionStore() override = default;
 
-  // Makes a fresh manifest that holds `state`, to which the edits are added.
+  // Creates a new manifest that contains `state`, to which edits are added.
   absl::Status Start(manifest::ManifestState state);
-  // The same in a read-only database, which commits nothing.
+  // Does the same in a read-only database, which commits nothing.
   void StartReadOnly(manifest::ManifestState state);
 
-  // Makes `edit` durable and shows its versions to readers; `flushed` oldest frozen memtables of
-  // its one tree are in its tables. On an error nothing has changed for readers, and files that the
-  // edit adds must be left on disk: the manifest there may name them. The versions are published
-  // inside of `bracket`, if there is one, and after that Commit() cannot fail. Requires: every tree
-  // of the edit exists.
+  // Makes `edit` durable and publishes its versions. The tables of the edit contain the `flushed`
+  // oldest frozen memtables of its one tree. After an error nothing has changed for readers, and
+  // the files that the edit adds must stay on disk, because the manifest on disk may refer to them.
+  // The versions are published inside of `bracket`, if there is one; after that Commit() cannot
+  // fail. Every tree of the edit must exist.
   absl::Status Commit(manifest::VersionEdit edit, size_t flushed,
                       const PublishBracket& bracket = nullptr);
 
-  // After an error: a fresh manifest with the state in force, and deletions go on.
+  // After an error: writes the current state to a new manifest and allows deletions again.
   absl::Status Recover();
 
-  // Closes the manifest. No commit and no Recover() follows.
+  // Closes the manifest. Do not call Commit() or Recover() afterwards.
   void Close();
 
   manifest::ManifestState state() const;
 
-  // Reads the manifest back and checks all of it. No edit is appended meanwhile.
+  // Reads the manifest back and checks all of it. No edit is appended during the call.
   absl::Status Verify() const;
 
-  // Ok and nothing done before Start(), whose caller says it in the state.
+  // Does nothing and returns ok before Start(), whose caller passes the value in the state.
   absl::Status RecordReach(wal::LogPosition reach) override;
-  // Number and size of the manifest: what it must have when the closed log is read.
+  // Returns the number and size of the manifest, which are checked when the closed log is read.
   std::string EndPayload() override;
 
  private:
-  // Makes `next`, which is the state after `edit`, durable and current.
+  // Makes `next`, the state after `edit`, durable and current.
   absl::Status WriteEdit(const manifest::VersionEdit& edit, manifest::ManifestState next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
-  // Gives up the manifest after a failed commit of `edit`.
+  // Abandons the manifest after a failed commit of `edit`.
   void Abandon(const manifest::VersionEdit& edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
-  // The versions that `edit` makes, ready to be published; *next is the state with them.
+  // Returns the versions that `edit` makes, ready to be published, and sets *next to the new state.
   absl::StatusOr<std::vector<std::pair<Tree*, Tree::NextVersion>>> Prepare(
       const manifest::VersionEdit& edit, manifest::ManifestState* next) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
@@ -90,7 +90,7 @@ class VersionStore final : public wal::LogRegistry {
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
   // Null after an error and before Start().
   std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);
-  // Paths of files that the disk's manifest may be or name, and the next fresh one does not need.
+  // Paths of files that the manifest on disk may need, but the next new manifest does not.
   std::vector<std::string> uncertain_ ABSL_GUARDED_BY(manifest_mu_);
 };
 

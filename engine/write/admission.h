@@ -1,5 +1,5 @@
-// Admission: whether a write may go on, and how fast; the write controller fed with what the
-// background owes.
+// Admission: decides whether and when a write may continue, with a write controller that knows the
+// backlog of flush and compaction.
 #ifndef CAMBIUM_ENGINE_WRITE_ADMISSION_H_
 #define CAMBIUM_ENGINE_WRITE_ADMISSION_H_
 
@@ -19,20 +19,20 @@ class Admission {
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
-  // Returns ok when a write of that many bytes may go on, at once if nothing holds writers back; or
-  // why writes do not work.
+  // Returns ok when a write of that many bytes may continue, at once if nothing delays writers;
+  // otherwise returns the reason why writes do not work.
   absl::Status Admit(size_t bytes) {
     const std::optional<WriteController::Ticket> ticket = controller_.Admit(bytes);
     if (!ticket.has_value()) [[likely]]
       return absl::OkStatus();
     return AwaitTurn(*ticket);
   }
-  // Tells the write controller how things stand. Whoever changes what it looks at calls it
-  // afterwards; one call at a time, so that the last one to publish has seen every change.
+  // Passes the current load to the write controller. Call it after each change of its inputs. Calls
+  // are serialized, so the last one to publish has seen every change.
   void UpdateLoad() ABSL_LOCKS_EXCLUDED(load_mu_);
 
  private:
-  // Waits, in short steps, until the write controller lets the write through; ends early with the
+  // Waits, in short steps, until the write controller admits the write. Returns early with the
   // reason if writes no longer work.
   absl::Status AwaitTurn(WriteController::Ticket ticket);
 

@@ -1,4 +1,4 @@
-// LogAndMemTables: where commits go: one place in the log, and one in a memtable of each tree that
+// LogAndMemTables: the target of commits: space in the log, and space in one memtable per tree that
 // they write to.
 #ifndef CAMBIUM_ENGINE_WRITE_LOG_AND_MEMTABLES_H_
 #define CAMBIUM_ENGINE_WRITE_LOG_AND_MEMTABLES_H_
@@ -23,7 +23,7 @@ class LogAndMemTables final : public CommitTarget {
   absl::Status Apply(const CommitRequest& request, const CommitSlot& slot) override;
   absl::Status SyncTo(wal::LogPosition position) override;
 
-  // Returns true if there ever was a commit that is in no log.
+  // Returns true if there was ever an unlogged commit.
   bool has_unlogged_writes() const { return has_unlogged_writes_.load(std::memory_order_relaxed); }
 
  private:

@@ -1,5 +1,5 @@
-// Resumption: bringing a database back after an error of the write side, and ending its writes.
-// Both need everything on the write side to hold still.
+// Resumption: makes a database writable again after a write error, and ends its writes. Both
+// require that the write path is idle.
 //
 //            Resume()                                 Close()
 //   writing ──────────▶ stopping ─▶ repairing         writing ─▶ stopping ─▶ flushing ─▶ ended
@@ -7,11 +7,11 @@
 //      │                    │            ├─ failed ─▶ stopped, until the next Resume()
 //      └─────── cleared ◀───┴────────────┘
 //
-//   stopping   the pipeline refuses commits; those under way, and a flush, have ended
-//   repairing  a fresh manifest, a fresh log segment; if failed commits left entries in memtables,
+//   stopping   the pipeline rejects commits; running commits and a running flush have ended
+//   repairing  a new manifest and a new log segment; if failed commits left entries in memtables,
 //   or
-//              the log gave up records, all memtables are flushed without the former
-//   cleared    a new epoch of errors begins, then the pipeline lets commits in
+//              the log lost records, all memtables are flushed without those entries
+//   cleared    a new epoch of errors begins, then the pipeline accepts commits
 #ifndef CAMBIUM_ENGINE_WRITE_RESUMPTION_H_
 #define CAMBIUM_ENGINE_WRITE_RESUMPTION_H_
 
@@ -25,8 +25,8 @@
 
 namespace cambium::engine {
 
-// The log up to a position below which every record is written, for reading it while others write;
-// the segments stay while the pin lives. Plain data.
+// The log up to a position below which every record is written, for reading it while others write.
+// The pin keeps the segments. Plain data.
 struct FilledLog {
   wal::LogSet::Pin pin;
   std::vector<uint64_t> segments;
@@ -41,20 +41,20 @@ class Resumption {
   Resumption(const Resumption&) = delete;
   Resumption& operator=(const Resumption&) = delete;
 
-  // Tries to let writes in again after an error. FailedPrecondition after Close().
+  // Tries to allow writes again after an error. Returns FailedPrecondition after Close().
   absl::Status Resume() ABSL_LOCKS_EXCLUDED(resume_mu_);
-  // Refuses writes from now on, and ends the log: ok if everything written is synced. Unlogged
-  // writes are flushed first. To be called once.
+  // Rejects writes from now on, and ends the log. Returns ok if everything written is synced.
+  // Flushes unlogged writes first. Call it once.
   absl::Status Close() ABSL_LOCKS_EXCLUDED(resume_mu_);
 
   FilledLog PinLog() ABSL_LOCKS_EXCLUDED(resume_mu_);
 
  private:
-  // Refuses commits with `cause`, and returns when no commit and no flush is under way.
+  // Rejects commits with `cause`, and returns when no commit and no flush is running.
   void StopWriting(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(resume_mu_);
-  // Makes manifest and log fit for writing after an error. Requires StopWriting().
+  // Makes the manifest and the log writable after an error. Requires StopWriting().
   absl::Status Repair() ABSL_EXCLUSIVE_LOCKS_REQUIRED(resume_mu_);
-  // Flushes all memtables, without what failed commits left in them. Requires StopWriting().
+  // Flushes all memtables without the entries of failed commits. Requires StopWriting().
   absl::Status FlushStopped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(resume_mu_);
   absl::Status FlushFrozen(SequenceNumber newest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(resume_mu_);
   SequenceNumber LastAllocated() const;
@@ -62,7 +62,7 @@ class Resumption {
   const WriteWorld world_;
   MemTableSwitch* const memtables_;
   const LogAndMemTables* const target_;
-  Mutex resume_mu_{LockRank::kResume};  // held across I/O
+  Mutex resume_mu_{LockRank::kResume};  // held during I/O
   bool closed_ ABSL_GUARDED_BY(resume_mu_) = false;
 };
 

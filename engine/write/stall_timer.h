@@ -1,4 +1,4 @@
-// StallTimer: counts how long a writer is kept waiting.
+// StallTimer: measures how long a writer waits.
 #ifndef CAMBIUM_ENGINE_WRITE_STALL_TIMER_H_
 #define CAMBIUM_ENGINE_WRITE_STALL_TIMER_H_
 

@@ -1,26 +1,27 @@
-// WriteController: how fast writers may go, so that flush and compaction keep up without a cliff.
+// WriteController: limits the write rate so that flush and compaction keep up, without sudden
+// stalls.
 //
-// Three debts grow while writers are faster than the background: memtables that wait for their
-// flush, runs in level 0, bytes that compaction owes. Each is a pressure between 0 (at its start
-// limit or below) and 1 (at its stop limit); the highest pressure p counts. Writers may write
-//
+// Three debts grow while writers are faster than background work: memtables that wait for their
+// flush, runs in level 0, and bytes that compaction must write. Each is converted to a pressure
+// between 0 (at or below its start limit) and 1 (at its stop limit); the highest pressure p
+// determines the rate:
 //     rate(p) = drain × (1 - p) / p        bytes per second
 //
-// where drain is the recently measured speed of that background work. Without pressure the rate is
-// unlimited; it falls continuously; if writers come as fast as the background drains, it settles at
-// p = 1/2; at p = 1 writers stop. There is no threshold at which throughput jumps.
+// Here drain is the recently measured speed of that background work. Without pressure the rate is
+// unlimited; it falls continuously; if writers are as fast as the background work, p settles at
+// 1/2; at p = 1 writers stop. There is no threshold at which throughput jumps.
 //
-// A delay is paid in sleeps worth having: writes run free until 64 KiB have been admitted, and the
-// one that completes them waits for all of them, at least 50 µs. Waiting writers stand in a queue
-// that is measured in bytes and let through at the rate, so that the rate holds for any number of
+// Delays are combined into sleeps of useful length: writes are not delayed until 64 KiB have been
+// admitted, and then one write waits for all of them, at least 50 µs. Waiting writers form a queue
+// that is measured in bytes and admitted at the rate, so the rate is correct for any number of
 // threads:
 //
 //     let_through_ ──▶ at `rate` bytes per second        queued_
 //     ─────────┼──────────────┼─────────────┼───────────────┼─▶ bytes
 //              now         ticket of A   ticket of B     ticket of C
 //
-// A writer never sleeps until its turn in one piece. It sleeps a short step and asks again, so that
-// a rate that has changed, in either direction, counts for those who wait already.
+// A writer does not sleep for its whole wait at once. It sleeps for a short step and checks again,
+// so that a changed rate applies to waiting writers, too.
 #ifndef CAMBIUM_ENGINE_WRITE_WRITE_CONTROLLER_H_
 #define CAMBIUM_ENGINE_WRITE_WRITE_CONTROLLER_H_
 
@@ -33,30 +34,30 @@
 
 namespace cambium::engine {
 
-// What the background owes now, and how fast it has been working. Plain data.
+// The current backlog of background work, and its recent speed. Plain data.
 struct WriteLoad {
   int frozen_memtables = 0;
   int level0_runs = 0;
   uint64_t compaction_debt_bytes = 0;
-  double flush_bytes_per_second = 0;  // measured; 0: not yet
+  double flush_bytes_per_second = 0;  // measured; 0: not measured yet
   double compaction_bytes_per_second = 0;
 };
 
-// Where delaying starts and where writers stop. Plain data.
+// The limits at which delays start and at which writers stop. Plain data.
 struct WriteLimits {
-  double memtables_start = 2;  // frozen ones
+  double memtables_start = 2;  // frozen memtables
   double memtables_stop = 5;
   double level0_start = 8;
   double level0_stop = 32;
   double debt_start_bytes = double{uint64_t{1} << 30};
   double debt_stop_bytes = double{uint64_t{16} << 30};
-  double first_guess_bytes_per_second = double{16 << 20};  // until the first job was measured
+  double first_guess_bytes_per_second = double{16 << 20};  // until the first job is measured
 };
 
-// How fast writers may go.
+// The write rate and its cause.
 struct WritePressure {
   double pressure = 0;            // 0 … 1
-  uint64_t bytes_per_second = 0;  // meaningful where 0 < pressure < 1
+  uint64_t bytes_per_second = 0;  // valid if 0 < pressure < 1
 };
 WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits);
 
@@ -70,28 +71,29 @@ class WriteController {
   // A place in the queue of waiting writers.
   enum class Ticket : uint64_t {};
 
-  // The clock outlives it.
+  // The clock must outlive the controller.
   WriteController(Clock* clock, const WriteLimits& limits)
       : clock_(clock), limits_(limits), updated_micros_(clock->NowMicros()) {}
 
-  // The load has changed: a flush or compaction ended, a memtable was frozen or grew.
+  // Updates the load: a flush or compaction ended, or a memtable was frozen or grew.
   void Update(const WriteLoad& load) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Counts a write of that many bytes. Returns nullopt if it may go at once, which without pressure
-  // costs one relaxed load; otherwise the caller waits until MicrosLeft() of the ticket is 0.
+  // Counts a write of that many bytes. Returns nullopt if it may continue at once, which without
+  // pressure costs one relaxed load; otherwise the caller must wait until MicrosLeft() of the
+  // ticket is 0.
   std::optional<Ticket> Admit(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns 0 if the write may go now; otherwise after how many microseconds, at most kStepMicros,
-  // to ask again.
+  // Returns 0 if the write may continue now; otherwise the number of microseconds, at most
+  // kStepMicros, after which to check again.
   uint64_t MicrosLeft(Ticket ticket) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns true if no writer is let through at all.
+  // Returns true if no writer is admitted.
   bool stopped() const { return rate_.load(std::memory_order_relaxed) == 0; }
 
  private:
   static constexpr uint64_t kUnlimited = UINT64_MAX;
 
-  // Lets through what the rate allows for the time since the last call.
+  // Admits the bytes that the rate allows for the time since the last call.
   void LetThrough() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock* const clock_;

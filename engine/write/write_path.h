@@ -1,9 +1,9 @@
-// WritePath: a write's way into the database, and the parts that it leads through.
+// WritePath: the path of a write into the database, and the parts on it.
 //
 //   Write ─▶ Admission ─▶ CommitPipeline ─▶ LogAndMemTables ─▶ log
 //            how fast      order, publish     MemTableSwitch ─▶ memtables of the trees
 //
-//   Resumption brings all of it back after an error, and ends it.
+//     Resumption restarts all parts after an error, and ends them.
 #ifndef CAMBIUM_ENGINE_WRITE_WRITE_PATH_H_
 #define CAMBIUM_ENGINE_WRITE_WRITE_PATH_H_
 
@@ -25,32 +25,33 @@ namespace cambium::engine {
 // Thread-safe.
 class WritePath {
  public:
-  // The trees have been started, the jobs have not. `log` is null in a read-only database.
-  // `last_sequence` is the last number in use. `world` has no log, pipeline and admission yet.
+  // The trees must have been started, the jobs not yet. `log` is null in a read-only database.
+  // `last_sequence` is the last number in use. The log, pipeline, and admission of `world` are not
+  // set yet.
   WritePath(WriteWorld world, std::unique_ptr<wal::LogSet> log, SequenceNumber last_sequence);
   WritePath(const WritePath&) = delete;
   WritePath& operator=(const WritePath&) = delete;
 
-  // Commits the batch of `request`, whose logging and durability are set from `options`.
+  // Commits the batch of `request`; sets its logging and durability from `options`.
   absl::Status Write(CommitRequest request, const WriteOptions& options);
 
-  // What readers read at.
+  // Returns the sequence number that readers use.
   SequenceNumber visible() const { return pipeline_.visible(); }
 
-  // Every write so far to these trees is in tables on return.
+  // Returns when every earlier write to these trees is in tables.
   absl::Status Flush(std::span<Tree* const> trees);
   // See Resumption.
   absl::Status Resume() { return resumption_.Resume(); }
   absl::Status Close() { return resumption_.Close(); }
   FilledLog PinLog() { return resumption_.PinLog(); }
 
-  // For the jobs; see JobWorld.
+  // Used by the jobs; see JobWorld.
   uint64_t LogEnd();
   absl::StatusOr<uint64_t> AwaitWrites();
   absl::Status RetireLog(uint64_t segment) { return log_->RetireBefore({segment, 0}); }
   void UpdateLoad() { admission_.UpdateLoad(); }
 
-  // Bytes that the log's files take.
+  // Returns the size of the log's files in bytes.
   uint64_t LogBytes() const { return log_->LiveBytes(); }
 
  private:

@@ -1,4 +1,4 @@
-// WriteWorld: what the parts of the write path see of the engine and of each other.
+// WriteWorld: the parts of the engine, and of the write path, that the write path's parts use.
 #ifndef CAMBIUM_ENGINE_WRITE_WRITE_WORLD_H_
 #define CAMBIUM_ENGINE_WRITE_WRITE_WORLD_H_
 
@@ -16,7 +16,7 @@ namespace cambium::engine {
 
 class Admission;
 
-// Plain data; all of it outlives the parts. They may call each other once all are made.
+// Plain data; all of it outlives the parts. The parts may call each other when all are constructed.
 struct WriteWorld {
   Storage* storage = nullptr;
   Memory* memory = nullptr;

@@ -1,7 +1,8 @@
-// CowPtr: a value shared by its copies until one of them changes it.
+// CowPtr: a value that copies share until one of them changes it (copy on write).
 //
-// Not std::shared_ptr: its use_count() is a relaxed load, so a writer who finds himself alone would
-// not be ordered after the last read of a sharer who let go on another thread.
+// std::shared_ptr is not suitable: its use_count() is a relaxed load, so a writer that finds itself
+// the only owner would not be ordered after the last read of an owner that released it on another
+// thread.
 #ifndef CAMBIUM_ENV_TESTING_COW_PTR_H_
 #define CAMBIUM_ENV_TESTING_COW_PTR_H_
 
@@ -12,8 +13,8 @@
 
 namespace cambium::env {
 
-// Null, or a reference to a T. A copy costs one count. Thread-compatible; copies may live on
-// different threads.
+// Null, or a reference to a T. A copy costs one reference count. Thread-compatible; copies may be
+// on different threads.
 template <typename T>
 class CowPtr {
  public:
@@ -35,7 +36,7 @@ class CowPtr {
   // Valid until this CowPtr is changed or destroyed.
   const T* get() const { return box_ == nullptr ? nullptr : &box_->value; }
 
-  // The value, for this copy alone; a new one where there was none. Valid as get() is.
+  // Returns the value, for this copy only; creates one if there is none. Valid like get().
   T* Mutable() {
     if (box_ == nullptr) {
       box_ = std::make_unique<Box>().release();
@@ -47,7 +48,7 @@ class CowPtr {
     return &box_->value;
   }
 
-  // Whether both are the same value, not merely equal ones.
+  // Returns true if both are the same object, not just equal values.
   friend bool operator==(const CowPtr& a, const CowPtr& b) { return a.box_ == b.box_; }
 
  private:

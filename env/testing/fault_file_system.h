@@ -1,12 +1,12 @@
-// FaultFileSystem: a file system whose calls go wrong by rule.
+// FaultFileSystem: a file system that injects errors by rules.
 //
 //   FaultFileSystem files(base);
-//   files.AddRule({.kind = OperationKind::kSync, .path_part = ".sst", .first_call = 3});   // the
-//   third fails, EIO
+//   // The third sync of a table fails with EIO:
+//   files.AddRule({.kind = OperationKind::kSync, .path_part = ".sst", .first_call = 3});
 //
-// Rules are looked at in the order of their adding; the first whose turn it is decides. A rule with
-// an effect that a kind of call can't have (a bit flip of a rename) does not match calls of that
-// kind. Every matching call counts for every rule, also where another decides.
+// Rules are checked in the order in which they were added; the first one that is due decides. A
+// rule whose effect does not exist for a kind of call (a bit flip of a rename) does not match such
+// calls. Every matching call counts for every rule, even if another rule decides.
 #ifndef CAMBIUM_ENV_TESTING_FAULT_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_TESTING_FAULT_FILE_SYSTEM_H_
 
@@ -25,17 +25,17 @@ namespace cambium::env {
 
 inline constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
 
-// Sees an operation. Called by the thread that does it, with no lock held; may use file systems.
+// Observes an operation. Called by the operation's thread with no lock held; may use file systems.
 using OperationHook = std::function<void(const Operation&)>;
 
 struct FaultRule {
-  std::optional<OperationKind> kind = {};  // none: every kind
-  std::string path_part = {};     // somewhere in the path, or in a rename's or link's new name
-  uint64_t first_call = 1;        // the first matching call that goes wrong, counted from 1
-  uint64_t calls = 1;             // how many do, from there on; kForever
-  Effect effect = Effect::kFail;  // kNone with a hook is a delay, or whatever the hook does
-  int error_number = EIO;         // for the effects that answer an error
-  OperationHook hook = {};        // runs before each call that goes wrong
+  std::optional<OperationKind> kind = {};  // empty: every kind
+  std::string path_part = {};     // part of the path, or of the new name of a rename or link
+  uint64_t first_call = 1;        // first matching call that fails, counted from 1
+  uint64_t calls = 1;             // how many fail, from there on; kForever
+  Effect effect = Effect::kFail;  // kNone with a hook is a delay, or any action of the hook
+  int error_number = EIO;         // for the effects that return an error
+  OperationHook hook = {};        // runs before each call that fails
 };
 
 class FaultInjector;
@@ -49,15 +49,15 @@ class FaultFileSystem final : public InterceptedFileSystem {
   void AddRule(FaultRule rule);
   void ClearRules();
 
-  // Called before every mutating operation, whether it then goes wrong or not; null ends that. A
-  // campaign takes its CrashClone here.
+  // Sets an observer that is called before every mutating operation, even if it then fails; null
+  // removes it. A campaign uses it to call CrashClone.
   void SetObserver(OperationHook observer);
 
-  // Calls of that kind so far.
+  // Returns the number of calls of that kind so far.
   uint64_t Calls(OperationKind kind) const;
-  // How often a rule decided.
+  // Returns how often a rule decided.
   uint64_t fired() const;
-  // The last faults, oldest first, one a line: what was done to which call.
+  // Returns the last faults, oldest first, one per line: the effect and the call.
   std::string DebugString() const;
 
  private:

@@ -1,6 +1,6 @@
-// InlineExecutor: background work without threads, in an order drawn from a seed.
+// InlineExecutor: runs background work without threads, in an order drawn from a seed.
 //
-// A run of the engine with it, the manual clock and the memory file system is a function of the
+// With it, the manual clock, and the memory file system, a run of the engine is a function of the
 // seed.
 #ifndef CAMBIUM_ENV_TESTING_INLINE_EXECUTOR_H_
 #define CAMBIUM_ENV_TESTING_INLINE_EXECUTOR_H_
@@ -16,20 +16,20 @@
 
 namespace cambium::env {
 
-// Tasks wait until RunOne() or the destructor lends them a thread. Which one runs next is drawn
-// from all that wait, of whatever lane: the engine may rely on lanes for speed and never for
-// correctness. Thread-safe; deterministic where one thread uses it.
+// Tasks wait until RunOne() or the destructor runs them in the calling thread. The next task is
+// drawn from all waiting tasks of all lanes: the engine may rely on lanes for speed but never for
+// correctness. Thread-safe; deterministic if only one thread uses it.
 class InlineExecutor final : public Executor {
  public:
   explicit InlineExecutor(uint64_t seed) : random_(seed) {}
-  // Runs what still waits, and what that schedules.
+  // Runs the waiting tasks, and the tasks that these schedule.
   ~InlineExecutor() override;
 
   void Schedule(Lane lane, std::function<void()> task) override;
   bool RunOne() override;
   int Concurrency() const override { return 1; }
 
-  // Tasks that wait now.
+  // Returns the number of waiting tasks.
   size_t WaitingCount() const;
 
  private:

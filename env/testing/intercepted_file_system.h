@@ -1,7 +1,7 @@
-// InterceptedFileSystem: passes every call on, asks an Interceptor before and tells it after.
+// InterceptedFileSystem: forwards every call, and calls an Interceptor before and after it.
 //
-// FaultFileSystem and TraceFileSystem are this with their own interceptors: what to do stands
-// there, how to do it to each kind of call stands here.
+// FaultFileSystem and TraceFileSystem are this class with their own interceptors: the interceptor
+// decides what to do, and this class does it for each kind of call.
 #ifndef CAMBIUM_ENV_TESTING_INTERCEPTED_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_TESTING_INTERCEPTED_FILE_SYSTEM_H_
 
@@ -16,48 +16,49 @@
 
 namespace cambium::env {
 
-// What becomes of one call.
+// The effect on one call.
 enum class Effect {
-  kNone,         // it is carried out
-  kFail,         // it is not, and the verdict's status is answered (exists: false; map: none)
-  kFailDone,     // it is, and the status is answered all the same
-  kShort,        // a read ends early, ok; a write does its first half and answers the status
-  kBitFlip,      // one bit of what is read or written is turned over, ok
-  kMisdirected,  // read or written at a wrong place, ok; see below
-  kStale,        // a read gives zeros, what stood there before the write, ok
+  kNone,         // it is executed
+  kFail,         // it is not executed; returns the verdict's status (exists: false; map: none)
+  kFailDone,     // it is executed, and returns the status anyway
+  kShort,        // a read ends early, ok; a write does its first half and returns the status
+  kBitFlip,      // one bit of the data is flipped, ok
+  kMisdirected,  // the read or write is at a wrong place, ok; see below
+  kStale,        // a read returns zeros, the content before the write, ok
 };
-// A misdirected read or write-at goes a page below its place or, at the file's beginning, above. A
-// misdirected append leaves zeros in its place and lays its bytes over the beginning of the next
-// append.
+// A misdirected read or write-at goes to the previous page or, at the file's beginning, to the next
+// one. A misdirected append leaves zeros in its place and overwrites the beginning of the next
+// append with its bytes.
 
-// Whether that effect can be had on that kind of call.
+// Returns true if that effect is possible for that kind of call.
 bool CanHappen(Effect effect, OperationKind kind);
 
 struct Verdict {
   Effect effect = Effect::kNone;
   absl::Status status = absl::OkStatus();
-  uint64_t draw = 0;  // picks the bit to flip
+  uint64_t draw = 0;  // selects the bit to flip
 };
 
-// Thread-safe: calls come from every thread that uses the files.
+// Thread-safe: every thread that uses the files calls it.
 class Interceptor {
  public:
   virtual ~Interceptor() = default;
 
-  // Called before the operation, with no lock held. CanHappen(the verdict's effect,
-  // operation.kind).
+  // Called before the operation, with no lock held. CanHappen(the verdict's effect, operation.kind)
+  // must be true.
   virtual Verdict Before(const Operation& operation) = 0;
-  // Called after it, with what its caller is going to see.
+  // Called after the operation, with the result for the caller.
   virtual void After(const Operation& operation, const absl::Status& status) = 0;
 };
 
-// Whether the logs' mappings are given on, or hidden, so that every byte comes through WriteAt.
+// Whether the logs' mappings are forwarded, or hidden, so that every byte passes through WriteAt.
 enum class MappingAccess { kShown, kHidden };
 
-// Thread-safe. Its files keep the interceptor alive, and may outlive it where those of `base` may.
+// Thread-safe. Its files keep the interceptor alive, and may outlive this object if those of `base`
+// may.
 class InterceptedFileSystem : public FileSystem {
  public:
-  // Neither is null.
+  // Both arguments must be non-null.
   InterceptedFileSystem(std::shared_ptr<FileSystem> base, std::shared_ptr<Interceptor> interceptor,
                         MappingAccess mapping_access)
       : base_(std::move(base)),

@@ -1,4 +1,4 @@
-// ManualClock: a time that tests move.
+// ManualClock: a clock that tests advance.
 #ifndef CAMBIUM_ENV_TESTING_MANUAL_CLOCK_H_
 #define CAMBIUM_ENV_TESTING_MANUAL_CLOCK_H_
 
@@ -9,8 +9,8 @@
 
 namespace cambium::env {
 
-// Stands still until moved; a sleeper moves it by the time it wanted to sleep and returns at once.
-// Thread-safe.
+// The time does not change unless it is advanced; a sleeping thread advances it by its sleep time
+// and returns at once. Thread-safe.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(uint64_t start_micros = 0, uint64_t start_wall_seconds = 1'000'000'000)

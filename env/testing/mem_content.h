@@ -12,9 +12,9 @@
 
 namespace cambium::env {
 
-// A copy costs one reference count whatever its size; the first write into a page that is shared
-// copies that page. A page never written takes no memory and reads as zeros. Thread-compatible;
-// copies may live on different threads.
+// A copy costs one reference count regardless of its size; the first write to a shared page copies
+// that page. A page that was never written uses no memory and reads as zeros. Thread-compatible;
+// copies may be on different threads.
 class MemContent {
  public:
   static constexpr size_t kPageSize = 4096;
@@ -22,26 +22,26 @@ class MemContent {
   uint64_t size() const { return size_; }
   size_t page_count() const { return static_cast<size_t>((size_ + kPageSize - 1) / kPageSize); }
 
-  // Whether nothing was ever written, so that all of it is zeros.
+  // Returns true if nothing was ever written, so all bytes are zeros.
   bool HasNoBytes() const { return pages_.get() == nullptr; }
 
-  // Cuts, or extends by zeros.
+  // Truncates, or extends with zeros.
   void Resize(uint64_t size);
-  // Extends where needed; a gap reads as zeros.
+  // Writes, and extends if necessary; a gap reads as zeros.
   void Write(uint64_t offset, std::string_view data);
-  // Copies up to `size` bytes and answers how many there were.
+  // Copies up to `size` bytes and returns the number copied.
   size_t Read(uint64_t offset, char* buffer, size_t size) const;
 
-  // kPageSize bytes, those past size() being 0. Valid until the next change.
+  // Returns kPageSize bytes; those past size() are 0. Valid until the next change.
   const char* Page(size_t index) const;
-  // Whether page `index` is one and the same in both; pages that differ are never the same.
+  // Returns true if page `index` is shared by both; pages that differ are never shared.
   bool SharesPage(const MemContent& other, size_t index) const;
 
  private:
   using PageBytes = std::array<char, kPageSize>;
   using Pages = std::vector<CowPtr<PageBytes>>;
 
-  // Null where the page was never written.
+  // Returns null if the page was never written.
   const PageBytes* Find(size_t index) const;
 
   uint64_t size_ = 0;

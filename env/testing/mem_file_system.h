@@ -1,16 +1,14 @@
-// MemFileSystem: files in memory that forget at a power cut what was not synced, as a disk may.
+// MemFileSystem: files in memory that lose unsynced data in a simulated power cut, as a disk may.
 //
-// - A file is its synced bytes and the unsynced writes since; a directory is its synced entries and
-// the unsynced
-//   changes since. SyncFile and the files' Sync make bytes durable, SyncDirectory makes entries
-//   durable, and neither does the other's work.
-// - CrashClone gives the disk as a crash at this moment leaves it, as a file system of its own,
-// while this one
-//   goes on. It costs a few allocations a file and no copy of bytes that were synced.
+// - A file consists of its synced bytes and later unsynced writes; a directory consists of its
+//   synced entries and later unsynced changes. SyncFile and the files' Sync make bytes durable,
+//   SyncDirectory makes entries durable, and neither does the work of the other.
+// - CrashClone returns the disk as a crash at this moment leaves it, as a separate file system,
+//   while this one continues. It costs a few allocations per file and does not copy synced bytes.
 // - With LogMapping::kMapped a log's Mapping() is memory of the log's size, and Sync and CrashClone
-// compare it with the
-//   file page by page: keep such logs small (64 KiB, say), or give kWriteAtOnly.
-// - The root exists; relative paths start there. "." and ".." mean what they mean elsewhere.
+//   compare it with the file page by page: keep such logs small (for example 64 KiB), or use
+//   kWriteAtOnly.
+// - The root exists; relative paths start there. "." and ".." have their usual meaning.
 #ifndef CAMBIUM_ENV_TESTING_MEM_FILE_SYSTEM_H_
 #define CAMBIUM_ENV_TESTING_MEM_FILE_SYSTEM_H_
 
@@ -31,28 +29,29 @@ struct MemOptions {
   enum class LogMapping { kMapped, kWriteAtOnly };
 
   LogMapping log_mapping = LogMapping::kMapped;
-  // Bytes that all files may have together.
+  // Limit of the total size of all files in bytes.
   uint64_t capacity = std::numeric_limits<uint64_t>::max();
 };
 
-// Thread-safe. Open files keep what they need alive and may outlive it. A CrashClone, or another
-// file's reader, that meets another thread's store into a mapped log takes what it finds of it, as
-// a disk would.
+// Thread-safe. Open files keep the state that they need alive and may outlive it. If CrashClone, or
+// a reader of another file object, runs during another thread's store into a mapped log, it sees a
+// part of the store, as on a disk.
 class MemFileSystem final : public FileSystem {
  public:
   explicit MemFileSystem(const MemOptions& options = {});
-  // On a tree made elsewhere: by CrashClone.
+  // Creates a file system for an existing tree, made by CrashClone.
   explicit MemFileSystem(std::shared_ptr<MemState> state);
   ~MemFileSystem() override;
 
-  // The disk after a crash at this moment, with no file open, no lock held and the same capacity.
-  // The same sequence of calls, policy and seed give the same image. Thread-safe.
+  // Returns the disk after a crash at this moment, with no file open, no lock held, and the same
+  // capacity. The same sequence of calls, policy, and seed give the same image. Thread-safe.
   std::shared_ptr<MemFileSystem> CrashClone(CrashPolicy policy, uint64_t seed) const;
 
-  // Writes that need more fail with ResourceExhausted until files go or this is raised.
+  // Limits the size: writes that need more fail with ResourceExhausted until files are removed or
+  // the limit is raised.
   void SetCapacity(uint64_t bytes);
 
-  // One line a file and directory: path, size, synced size, what is not synced.
+  // Returns one line per file and directory: path, size, synced size, unsynced changes.
   std::string DebugString() const;
 
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(

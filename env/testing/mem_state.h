@@ -17,7 +17,7 @@
 
 namespace cambium::env {
 
-// Where a path leads: a name in a directory that exists, and what stands there (null: nothing).
+// The target of a path: a name in an existing directory, and its node (null: none).
 struct MemPlace {
   MemDirectory* directory = nullptr;
   std::string name;  // empty for the root itself
@@ -35,22 +35,23 @@ struct MemState {
         capacity(memory_options.capacity),
         used(used_bytes) {}
 
-  // Walks to `path`. NotFound where a parent is missing, Unavailable where one is a file.
+  // Resolves `path`. Returns NotFound if a parent is missing, and Unavailable if a parent is a
+  // file.
   absl::StatusOr<MemPlace> Walk(std::string_view operation, const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // The file at `path`; NotFound where there is none, Unavailable where it is a directory.
+  // Returns the file at `path`; NotFound if there is none, Unavailable if it is a directory.
   absl::StatusOr<std::shared_ptr<MemFile>> FindFile(std::string_view operation,
                                                     const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   absl::StatusOr<std::shared_ptr<MemDirectory>> FindDirectory(std::string_view operation,
                                                               const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // An empty file where nothing stood. AlreadyExists otherwise.
+  // Creates an empty file. Returns AlreadyExists if the name exists.
   absl::StatusOr<std::shared_ptr<MemFile>> CreateFile(const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Books that a name of this file went; its bytes are free with the last one.
+  // Records that a name of this file was removed; the last one frees its bytes.
   void DropLink(MemFile* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Writes at `offset`; on a full disk what fits, and ResourceExhausted.
+  // Writes at `offset`; on a full disk writes the part that fits, and returns ResourceExhausted.
   absl::Status Write(MemFile* file, const std::string& path, uint64_t offset, std::string_view data)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   absl::Status Resize(MemFile* file, const std::string& path, uint64_t size)
@@ -61,21 +62,21 @@ struct MemState {
 
   const MemOptions options;
   Mutex mu{LockRank::kPool};
-  const std::shared_ptr<MemDirectory> root;  // the tree below it is guarded by mu
+  const std::shared_ptr<MemDirectory> root;  // mu guards the tree below it
   uint64_t capacity ABSL_GUARDED_BY(mu);
-  uint64_t used ABSL_GUARDED_BY(mu);  // by files that have a name
+  uint64_t used ABSL_GUARDED_BY(mu);  // of files that have a name
   std::map<const MemFile*, LockHolders> locked ABSL_GUARDED_BY(mu) = {};
 };
 
-// The three kinds of open file and the lock, on a state they keep alive.
+// Create the three kinds of open file and the lock, on a state that they keep alive.
 std::unique_ptr<RandomAccessFile> OpenMemReader(std::shared_ptr<MemState> state,
                                                 std::shared_ptr<MemFile> file);
 std::unique_ptr<WritableFile> OpenMemWriter(std::shared_ptr<MemState> state, std::string path,
                                             std::shared_ptr<MemFile> file);
-// `mapping` is what file->Map() gave, or null.
+// `mapping` is the result of file->Map(), or null.
 std::unique_ptr<LogFile> OpenMemLog(std::shared_ptr<MemState> state, std::string path,
                                     std::shared_ptr<MemFile> file, char* mapping);
-// `file` was added to state->locked; null is the lock of a reader where there is no file.
+// `file` was added to state->locked; null is the lock of a reader if there is no file.
 std::unique_ptr<FileLock> HoldMemLock(std::shared_ptr<MemState> state,
                                       std::shared_ptr<MemFile> file);
 

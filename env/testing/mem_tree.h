@@ -1,8 +1,9 @@
-// MemFile and MemDirectory: what MemFileSystem's tree is made of, and how a power cut changes them.
+// MemFile and MemDirectory: the nodes of MemFileSystem's tree, and the effect of a power cut on
+// them.
 //
-// Both hold two states: what was synced, and what a running process sees, with the list of changes
-// that lead from the one to the other. All calls are made under the mutex of the file system that
-// owns the tree.
+// Both have two states: the synced one, and the one that a running process sees, with the list of
+// changes between the two. All calls are made under the mutex of the file system that owns the
+// tree.
 #ifndef CAMBIUM_ENV_TESTING_MEM_TREE_H_
 #define CAMBIUM_ENV_TESTING_MEM_TREE_H_
 
@@ -24,16 +25,16 @@
 
 namespace cambium::env {
 
-// Anonymous memory, zeros at first, released with its owner. Immutable after construction.
+// Anonymous memory, initially zero, freed with its owner. Immutable after construction.
 class MemMapping {
  public:
-  // `size` is not 0.
+  // `size` must not be 0.
   explicit MemMapping(uint64_t size);
   MemMapping(const MemMapping&) = delete;
   MemMapping& operator=(const MemMapping&) = delete;
   ~MemMapping();
 
-  // Null where there was no memory.
+  // Returns null if there was no memory.
   char* data() const { return data_; }
 
  private:
@@ -41,11 +42,11 @@ class MemMapping {
   char* data_;
 };
 
-// One file, whatever its names. Thread-compatible.
+// One file, regardless of its names. Thread-compatible.
 class MemFile {
  public:
   MemFile() = default;
-  // A file all of whose bytes are on disk.
+  // Creates a file whose bytes are all on disk.
   explicit MemFile(MemContent content) : synced_(content), current_(std::move(content)) {}
 
   uint64_t size() const { return current_.size(); }
@@ -57,22 +58,22 @@ class MemFile {
   void Sync();
   size_t Read(uint64_t offset, char* buffer, size_t size) const;
 
-  // Gives the whole file, which has a size and no byte written yet, as memory until Unmap(); null
-  // where there was no memory. Meanwhile the memory is the content, and Absorb() turns what was
-  // stored into unsynced writes, page by page.
+  // Maps the whole file, which has a size and no written byte yet, as memory until Unmap(); returns
+  // null if there is no memory. While it is mapped, the memory is the content, and Absorb()
+  // converts stores to unsynced writes, page by page.
   char* Map();
   void Absorb();
   void Unmap();
 
-  // The file that the next process finds after a crash now: all of it on disk after a power cut,
-  // synced as far as it was after a crash of the process. Absorb() first.
+  // Returns the file that the next process finds after a crash now: after a power cut all of it is
+  // on disk, and after a process crash it keeps its synced state. Call Absorb() first.
   std::shared_ptr<MemFile> AfterCrash(CrashPolicy policy, SplitMix* random) const;
 
-  // How many entries of current directories name this file.
+  // The number of entries of current directories that refer to this file.
   int links = 0;
 
  private:
-  // A write of `data`, or, where that is null, a cut or extension to `offset` bytes.
+  // A write of `data`, or, if that is null, a truncation or extension to `offset` bytes.
   struct Change {
     uint64_t offset;
     CowPtr<std::string> data;
@@ -80,7 +81,7 @@ class MemFile {
 
   MemContent AfterCut(CrashPolicy policy, SplitMix* random) const;
   MemContent PrefixOfChanges(SplitMix* random) const;
-  // `unit` bytes survive or vanish together.
+  // Each unit of `unit` bytes survives or is lost as a whole.
   MemContent RandomUnits(size_t unit, SplitMix* random) const;
   MemContent WithGarbageTail(SplitMix* random) const;
 
@@ -92,7 +93,7 @@ class MemFile {
 
 class MemDirectory;
 
-// One crash: what is drawn for it, and the images made so far, so that a file of two names stays
+// One crash: its random numbers, and the images made so far, so that a file with two names stays
 // one file. Confined to the call that crashes a tree.
 struct CrashImages {
   CrashPolicy policy;
@@ -101,7 +102,7 @@ struct CrashImages {
   std::unordered_map<const MemDirectory*, std::shared_ptr<MemDirectory>> directories = {};
 };
 
-// What an entry leads to: exactly one of the two.
+// The target of an entry: exactly one of the two.
 struct MemNode {
   std::shared_ptr<MemFile> file;
   std::shared_ptr<MemDirectory> directory;
@@ -115,21 +116,21 @@ class MemDirectory {
   const Entries& entries() const { return current_; }
   size_t unsynced_changes() const { return unsynced_.size(); }
 
-  // Null where there is none of that name. Valid until the next change.
+  // Returns null if the name does not exist. Valid until the next change.
   const MemNode* Find(std::string_view name) const;
-  // Puts `node` at `name`, over what is there.
+  // Sets `name` to `node`, and replaces an existing entry.
   void Set(std::string_view name, MemNode node);
   void Erase(std::string_view name);
-  // Set and Erase in one: a cut leaves both or neither.
+  // Combines Set and Erase: a power cut leaves both or neither.
   void Move(std::string_view from, std::string_view to);
   void Sync();
 
-  // The directory that the next process finds after a crash now, and all below it. Its files'
-  // `links` are set.
+  // Returns the directory that the next process finds after a crash now, and everything below it.
+  // Sets `links` of its files.
   std::shared_ptr<MemDirectory> AfterCrash(CrashImages* images) const;
 
  private:
-  // Erases `erased` and sets `name`, each where not empty.
+  // Erases `erased` and sets `name`, each if not empty.
   struct Change {
     std::string erased;
     std::string name;

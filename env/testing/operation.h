@@ -68,7 +68,7 @@ constexpr std::string_view OperationKindName(OperationKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-// Whether it may change what a disk holds now or after a power cut.
+// Returns true if the operation may change the contents of the disk now or after a power cut.
 constexpr bool IsMutating(OperationKind kind) {
   switch (kind) {
     case OperationKind::kCreate:
@@ -93,7 +93,7 @@ constexpr bool IsMutating(OperationKind kind) {
   }
 }
 
-// The views are valid during the call that it describes.
+// The views are valid during the described call.
 struct Operation {
   OperationKind kind;
   std::string_view path;

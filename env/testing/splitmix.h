@@ -1,4 +1,4 @@
-// SplitMix: the small generator behind the seeded parts of env/ (Steele, Lea, Flood 2014).
+// SplitMix: the small generator for the seeded parts of env/ (Steele, Lea, Flood 2014).
 #ifndef CAMBIUM_ENV_TESTING_SPLITMIX_H_
 #define CAMBIUM_ENV_TESTING_SPLITMIX_H_
 
@@ -17,7 +17,7 @@ class SplitMix {
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
     return z ^ (z >> 31);
   }
-  // A number below `bound`, which is not 0. (The bias is below bound / 2^64.)
+  // Returns a number below `bound`, which must not be 0. (The bias is below bound / 2^64.)
   uint64_t Below(uint64_t bound) { return Next() % bound; }
   bool Coin() { return (Next() & 1) != 0; }
 

@@ -1,16 +1,16 @@
-// Block: the entries of one data block, searched where they lie.
+// Block: the entries of one data block, searched in place.
 //
-// A block is columns, not rows: a point read compares one-byte fingerprints of the keys' hashes, a
-// seek searches the column of keys, a step in either direction is an index ± 1. Nothing is decoded
-// entry by entry, so an entry can be reached without walking to it.
+// A block is stored as columns, not rows: a point read compares one-byte fingerprints of the keys'
+// hashes, a seek searches the column of keys, and a step in either direction is an index ± 1.
+// Entries are not decoded one by one, so any entry can be accessed directly.
 //
 // Format: docs/format/sstable-blocks.md, "Data block". Entries are in the order of base/keys.h:
-// user key ascending, then trailer descending. The versions of one key may go on in the next block
-// of the file.
+// user key ascending, then trailer descending. The versions of one key may continue in the next
+// block of the file.
 //
-// Parse() checks, in time linear in the count, everything that a later access relies on: after it
-// no bytes, however made, lead an access out of the block. What it does not check is the order of
-// the keys: in a block whose order is wrong searches give wrong answers, and no worse.
+// Parse() checks, in time linear in the count, everything that later accesses rely on: afterwards
+// no access leaves the block, whatever its bytes are. It does not check the order of the keys: in a
+// block with a wrong order searches return wrong results, but cause no other harm.
 #ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_H_
 #define CAMBIUM_SSTABLE_BLOCK_BLOCK_H_
 
@@ -43,15 +43,15 @@ inline constexpr uint8_t kBlockHasFingerprints = 16;
 inline constexpr uint8_t kBlockHasKinds = 32;
 inline constexpr uint8_t kBlockKnownFlags = 63;
 
-// The header, decoded, and where each column begins. Plain data.
+// The decoded header, and the start of each column. Plain data.
 struct BlockLayout {
   uint64_t least_sequence = 0;
   uint32_t count = 0;
   uint32_t prefix_size = 0;
   uint32_t suffix_size = 0;
-  uint32_t middle_size = 0;  // of each, where key_width is 0, else of all
-  uint32_t value_size = 0;   // of each, where value_width is 0, else of all
-  uint32_t key_bounds = 0;   // from here on offsets in the block
+  uint32_t middle_size = 0;  // of each middle if key_width is 0, else of all
+  uint32_t value_size = 0;   // of each value if value_width is 0, else of all
+  uint32_t key_bounds = 0;   // this and the following: offsets in the block
   uint32_t middles = 0;
   uint32_t sequences = 0;
   uint32_t value_bounds = 0;
@@ -63,25 +63,26 @@ struct BlockLayout {
   uint8_t kind = 0;
 };
 
-// A checked view of a block's bytes, which must outlive it; 64 bytes to copy. Immutable after
-// construction.
+// A checked view of a block's bytes, which must outlive it; copying it copies 64 bytes. Immutable
+// after construction.
 class Block {
  public:
-  // A block without entries.
+  // Creates a block without entries.
   Block() = default;
 
-  // DataLoss on bytes that are not a block; Unimplemented on a flag or kind that this release does
-  // not know. Messages say what was found; the caller adds file and offset.
+  // Parses a block. Returns DataLoss if the bytes are not a block, and Unimplemented for a flag or
+  // kind that this release does not know. Messages contain the found values; the caller adds file
+  // and offset.
   static absl::StatusOr<Block> Parse(std::string_view bytes);
 
   size_t count() const { return layout_.count; }
   uint8_t flags() const { return layout_.flags; }
-  // A user key has more than one version in this block.
+  // Returns true if a user key has more than one version in this block.
   bool has_duplicates() const { return HasFlag(kBlockHasDuplicates); }
   bool all_sequences_zero() const { return HasFlag(kBlockSequencesZero); }
   bool has_fingerprints() const { return HasFlag(kBlockHasFingerprints); }
 
-  // What every key begins and ends with.
+  // Return the common prefix and suffix of all keys.
   std::string_view prefix() const { return {data_ + kBlockHeaderSize, layout_.prefix_size}; }
   std::string_view suffix() const {
     return {data_ + kBlockHeaderSize + layout_.prefix_size, layout_.suffix_size};
@@ -90,7 +91,7 @@ class Block {
   // No middle (a key without prefix and suffix) is longer than this.
   size_t max_middle_size() const { return layout_.middle_size; }
 
-  // These require index < count(). What they return points into the block, but for KeyAt.
+  // index must be < count(). The results point into the block, except KeyAt's.
   std::string_view MiddleAt(size_t index) const {
     assert(index < count());
     if (layout_.key_width == 0) {
@@ -111,16 +112,17 @@ class Block {
     }
     return Piece(layout_.value_bounds, layout_.values, index, layout_.value_width);
   }
-  // The whole key, in the block where it lies there whole, else put together in `*buffer`.
+  // Returns the whole key: in the block if it is stored as a whole, otherwise assembled in
+  // `*buffer`.
   std::string_view KeyAt(size_t index, std::string* buffer) const;
 
-  // The first entry at or after (key, trailer) in the order of entries; count() where there is
-  // none.
+  // Returns the index of the first entry at or after (key, trailer) in the order of entries;
+  // count() if there is none.
   size_t LowerBound(std::string_view key, Trailer trailer, const KeyOrder& order) const;
 
-  // Steps `fold` over the key's versions in this block, newest first, until it is decided; it is
-  // undecided at the call. Returns true if it is not decided and the block's last entry is a
-  // version of the key: older versions may begin the next block. The fold's value points into the
+  // Steps `fold`, which must be undecided, over the key's versions in this block, newest first,
+  // until it is decided. Returns true if it is still undecided and the block's last entry is a
+  // version of the key: older versions may be in the next block. The fold's value points into the
   // block.
   bool Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) const;
 
@@ -149,17 +151,17 @@ class Block {
   BlockLayout layout_;
 };
 
-// A walk over the entries of one block, and of another after it. A step is an index ± 1. The one
-// thing that costs is putting a key together from prefix, middle and suffix: prefix and (where
-// middles are of one size) suffix stand in a buffer that is filled once a block, so a step copies
-// the middle alone. The block's bytes must outlive their use here. Thread-compatible.
+// Iterates over the entries of one block, and then of another. A step is an index ± 1. Only
+// assembling a key from prefix, middle, and suffix has a cost: the prefix and (if all middles have
+// the same size) the suffix are in a buffer that is filled once per block, so a step copies only
+// the middle. The block's bytes must outlive their use here. Thread-compatible.
 class BlockIterator final : public InternalIterator {
  public:
-  // Stands nowhere, over a block without entries.
+  // Creates an iterator without a position, over a block without entries.
   explicit BlockIterator(const KeyOrder& order) : order_(order) {}
 
-  // Walks `block` from now on; stands nowhere. Allocates only where the block's keys are longer
-  // than those of every block before.
+  // Iterates over `block` from now on; has no position. Allocates only if the block's keys are
+  // longer than those of all earlier blocks.
   void SetBlock(const Block& block);
 
   void SeekToFirst() override { MoveTo(0); }
@@ -178,7 +180,7 @@ class BlockIterator final : public InternalIterator {
   }
   absl::Status status() const override { return absl::OkStatus(); }
 
-  // To entry `index`; stands nowhere where index >= count().
+  // Moves to entry `index`; has no position if index >= count().
   void MoveTo(size_t index) {
     index_ = index;
     if (index >= block_.count()) {
@@ -196,14 +198,14 @@ class BlockIterator final : public InternalIterator {
     return {key_.data(), prefix_size_ + middle.size() + suffix_size_};
   }
 
-  // memcpy that does without a call for the sizes that middles mostly have.
+  // A memcpy without a function call for the usual sizes of middles.
   static void CopyShort(char* to, std::string_view bytes) {
     const char* const from = bytes.data();
     const size_t size = bytes.size();
     if (size > 16) {
       std::memcpy(to, from, size);
     } else if (size >= 8) {
-      // Two words that overlap.
+      // Two overlapping words.
       const uint64_t last = LoadFixed64(from + size - 8);
       StoreFixed64(to, LoadFixed64(from));
       StoreFixed64(to + size - 8, last);

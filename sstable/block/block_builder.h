@@ -1,7 +1,7 @@
-// BlockBuilder: sorted entries to the bytes of a data block (format: sstable/block.h).
+// BlockBuilder: builds a data block from sorted entries (format: docs/format/sstable-blocks.md).
 //
-// Columns are gathered apart and laid one after the other by Finish(). The builder is used again
-// after Reset() and keeps its memory.
+// Columns are collected separately, and Finish() concatenates them. The builder may be reused after
+// Reset() and keeps its memory.
 #ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_BUILDER_H_
 #define CAMBIUM_SSTABLE_BLOCK_BLOCK_BUILDER_H_
 
@@ -23,25 +23,27 @@ class BlockBuilder {
   BlockBuilder(const BlockBuilder&) = delete;
   BlockBuilder& operator=(const BlockBuilder&) = delete;
 
-  // Requires: (key, trailer) is after every entry added since the last Reset(), key and value are
-  // within the limits of base/limits.h, `hash` is HashKey(key). After Finish(): only after Reset().
+  // Adds an entry. (key, trailer) must be after every entry added since the last Reset(), key and
+  // value must be within the limits of base/limits.h, and `hash` must be HashKey(key). After
+  // Finish(): only after Reset().
   void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash);
 
   bool empty() const { return trailers_.empty(); }
   size_t count() const { return trailers_.size(); }
-  // About the size that Finish() would give; a caller closes the block before it passes 2 GiB.
+  // Returns approximately the size of the result of Finish(); a caller must finish the block before
+  // it exceeds 2 GiB.
   size_t EstimatedSize() const;
 
-  // Valid until Reset(). Require !empty().
+  // Valid until Reset(). The builder must not be empty.
   std::string_view first_key() const;
   std::string_view last_key() const;
 
-  // The block's bytes, valid until Reset(). Requires !empty().
+  // Returns the block's bytes, valid until Reset(). The builder must not be empty.
   std::string_view Finish();
-  // kBlock… bits of the block. Requires Finish().
+  // Returns the kBlock… flags of the block. Call Finish() first.
   uint8_t flags() const;
 
-  // Ready for the next block.
+  // Prepares for the next block.
   void Reset();
 
  private:
@@ -51,14 +53,14 @@ class BlockBuilder {
   char* WriteKeys(char* to, const BlockLayout& layout) const;
 
   const KeyOrder order_;
-  std::string keys_;                // back to back
+  std::string keys_;                // concatenated
   std::vector<uint32_t> key_ends_;  // in keys_
-  std::string values_;              // back to back
+  std::string values_;              // concatenated
   std::vector<uint32_t> value_ends_;
   std::vector<Trailer> trailers_;
   std::string fingerprints_;
-  size_t prefix_size_ = 0;  // common to all keys so far
-  size_t suffix_size_ = 0;  // common to all keys so far, which are of one size; else 0
+  size_t prefix_size_ = 0;  // of all keys so far
+  size_t suffix_size_ = 0;  // of all keys so far if they have the same size, else 0
   uint8_t flags_ = 0;
   std::string block_;
 };

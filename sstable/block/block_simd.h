@@ -1,8 +1,8 @@
-// The SIMD instructions that this folder uses: which the processor has, and the search for a byte
-// in a column of fingerprints.
+// The SIMD instructions that this folder uses: detects those that the processor has, and searches
+// for a byte in a column of fingerprints.
 //
-// Kernels come in a portable version and in versions for wider registers; the widest that the
-// processor has is chosen once and called through a pointer. All give the same answers.
+// Kernels have a portable version and versions for wider registers; the widest version that the
+// processor supports is selected once and called through a pointer. All return the same results.
 #ifndef CAMBIUM_SSTABLE_BLOCK_BLOCK_SIMD_H_
 #define CAMBIUM_SSTABLE_BLOCK_BLOCK_SIMD_H_
 
@@ -13,22 +13,22 @@ namespace cambium::sstable {
 
 enum class Simd : uint8_t { kPortable, kAvx2, kAvx512 };
 
-// The widest that the processor has. Safe to call from several threads at once.
+// Returns the widest instructions that the processor has. Thread-safe.
 Simd BestSimd();
 
-// The fingerprint of a key whose hash is `hash`.
+// Returns the fingerprint of a key whose hash is `hash`.
 constexpr uint8_t Fingerprint(uint64_t hash) { return static_cast<uint8_t>(hash); }
 
-// How many fingerprints a matcher looks at in one call.
+// The maximum number of fingerprints per call of a matcher.
 inline constexpr size_t kFingerprintGroup = 64;
-// How far before `column` a matcher may read.
+// The number of bytes before `column` that a matcher may read.
 inline constexpr size_t kFingerprintReach = 32;
 
-// Bit i of the answer is set where column[i] == fingerprint, for i < count. Requires 1 <= count <=
+// Bit i of the result is set if column[i] == fingerprint, for i < count. 1 <= count <=
 // kFingerprintGroup. Reads nothing from column + count on.
 using FingerprintMatcher = uint64_t (*)(const char* column, size_t count, uint8_t fingerprint);
 
-// Requires that the processor has `simd`.
+// The processor must support `simd`.
 FingerprintMatcher FingerprintMatcherFor(Simd simd);
 
 }  // namespace cambium::sstable

@@ -1,9 +1,9 @@
-// A filter partition: says of most keys that a part of a table does not hold that it does not.
+// A filter partition: excludes most keys that a part of a table does not contain.
 //
-// A Bloom filter in cache lines: all the bits of one key lie in one line of 64 bytes, so that a
-// probe is one cache miss. The high half of the key's hash chooses the line, the low half times one
-// odd constant a probe chooses the bit. For the same bits a key it lets through somewhat more than
-// a Bloom filter without lines: about 1.0 % instead of 0.8 % at 10 bits.
+// A Bloom filter in cache lines: all the bits of one key are in one line of 64 bytes, so a probe is
+// one cache miss. The high half of the key's hash selects the line; the low half times one odd
+// constant per probe selects the bit. With the same bits per key it has somewhat more false
+// positives than a Bloom filter without lines: about 1.0 % instead of 0.8 % at 10 bits.
 //
 // Format: docs/format/sstable-blocks.md, "Filter partition".
 #ifndef CAMBIUM_SSTABLE_BLOCK_FILTER_PARTITION_H_
@@ -26,16 +26,16 @@ inline constexpr unsigned kMaxFilterProbes = 16;
 // Thread-compatible.
 class FilterBuilder {
  public:
-  // Requires bits_per_key > 0; values are held to 1 … 100.
+  // bits_per_key must be > 0; values are clamped to 1 … 100.
   explicit FilterBuilder(double bits_per_key);
 
-  // `hash` is HashKey(key). The same hash several times in a row counts once.
+  // Adds a key by its hash, HashKey(key). Consecutive equal hashes count once.
   void AddHash(uint64_t hash);
-  // Hashes added since the last Finish().
+  // Returns the number of hashes added since the last Finish().
   size_t count() const { return hashes_.size(); }
   size_t EstimatedSize() const;
 
-  // The partition's bytes; ready for the next partition.
+  // Returns the partition's bytes, and prepares for the next partition.
   std::string Finish();
 
  private:
@@ -48,13 +48,13 @@ class FilterBuilder {
 // A checked view of a partition's bytes, which must outlive it. Immutable after construction.
 class FilterView {
  public:
-  // DataLoss on bytes that are not a filter; Unimplemented on a kind that this release does not
-  // know.
+  // Returns DataLoss if the bytes are not a filter, and Unimplemented for a kind that this release
+  // does not know.
   static absl::StatusOr<FilterView> Parse(std::string_view bytes);
 
-  // False only for a hash that was not added.
+  // Returns false only for a hash that was not added.
   bool MayContain(uint64_t hash) const;
-  // Starts the load of the line that MayContain(hash) will look at.
+  // Prefetches the line that MayContain(hash) will read.
   void Prefetch(uint64_t hash) const { __builtin_prefetch(Line(hash)); }
 
  private:

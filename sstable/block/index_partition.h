@@ -1,20 +1,20 @@
-// An index partition: which block of a table to look into for a key.
+// An index partition: finds the block of a table for a key.
 //
-// Entry i says of block i: every user key in it is <= separator(i), and every user key in the
-// blocks after it is >= separator(i) (equal, where versions of one key span blocks). Find(key)
-// gives the first block whose separator is >= key: the first that can hold an entry of `key`, and
-// the one that holds the first entry at or after it. A reader who comes to the end of that block
-// goes on in the next: the versions of a key may span any number of blocks. Separators hold user
-// keys alone, no trailers.
+// Entry i describes block i: every user key in it is <= separator(i), and every user key in later
+// blocks is >= separator(i) (equal only if versions of one key span blocks). Find(key) returns the
+// first block whose separator is >= key: the first that can contain an entry of `key`, and the one
+// that contains the first entry at or after it. At the end of that block a reader must continue in
+// the next one: the versions of a key may span any number of blocks. Separators are user keys
+// without trailers.
 //
-// The same format serves the index over data blocks and the top index over index partitions.
+// The index of data blocks and the top index of index partitions have the same format.
 //
 // Format: docs/format/sstable-blocks.md, "Index partition".
 //
-// In memory the first eight bytes of each rest stand as an integer in a static tree of nodes of
-// eight (one cache line): a search costs one line a level, and compares whole rests only where
-// abbreviated keys are equal. The abbreviated keys are not stored: they are made when a partition
-// is loaded.
+// In memory, the first eight bytes of each rest are stored as an integer in a static tree with
+// nodes of eight (one cache line): a search reads one line per level, and compares whole rests only
+// if abbreviated keys are equal. The abbreviated keys are not stored in the file: they are computed
+// when a partition is loaded.
 #ifndef CAMBIUM_SSTABLE_BLOCK_INDEX_PARTITION_H_
 #define CAMBIUM_SSTABLE_BLOCK_INDEX_PARTITION_H_
 
@@ -42,44 +42,46 @@ class IndexBuilder {
   IndexBuilder(const IndexBuilder&) = delete;
   IndexBuilder& operator=(const IndexBuilder&) = delete;
 
-  // Requires: `separator` is >= every user key in the block and <= every user key after it, and
-  // the block lies after every block added since the last Finish(). `flags` are the caller's.
+  // Adds a block. `separator` must be >= every user key in the block and <= every user key after
+  // it, and the block must be after every block added since the last Finish(). The caller defines
+  // `flags`.
   void Add(std::string_view separator, BlockHandle handle, uint8_t flags);
 
   bool empty() const { return handles_.empty(); }
   size_t count() const { return handles_.size(); }
   size_t EstimatedSize() const;
 
-  // The partition's bytes; ready for the next partition. Requires !empty().
+  // Returns the partition's bytes, and prepares for the next partition. The builder must not be
+  // empty.
   std::string Finish();
 
  private:
   std::string_view SeparatorAt(size_t index) const;
 
-  std::string separators_;  // back to back
+  std::string separators_;  // concatenated
   std::vector<uint32_t> ends_;
   std::vector<BlockHandle> handles_;
   std::string flags_;
-  size_t prefix_size_ = 0;  // common to all separators
+  size_t prefix_size_ = 0;  // of all separators
 };
 
-// A checked view of a partition's bytes, which must outlive it, with the tree that it owns.
-// Movable. Immutable after construction.
+// A checked view of a partition's bytes, which must outlive it, and the tree that it owns. Movable.
+// Immutable after construction.
 class IndexView {
  public:
-  // DataLoss on bytes that are not an index. `order` must be the one that the table is sorted by.
+  // Returns DataLoss if the bytes are not an index. `order` must be the order of the table.
   static absl::StatusOr<IndexView> Parse(std::string_view bytes, const KeyOrder& order);
 
   size_t count() const { return layout_.count; }
-  // The first block whose separator is >= key; count() where there is none.
+  // Returns the first block whose separator is >= key; count() if there is none.
   size_t Find(std::string_view key) const;
 
-  // These require index < count().
+  // index must be < count().
   BlockHandle handle(size_t index) const;
   uint8_t flags(size_t index) const;
   std::string separator(size_t index) const;
 
-  // Bytes of memory beside the partition's own.
+  // Returns the memory used in addition to the partition's bytes.
   size_t MemoryUsage() const;
 
  private:
@@ -90,12 +92,12 @@ class IndexView {
     std::array<uint64_t, kFanout> abbreviated_keys;
   };
 
-  // The header, decoded, and where each column begins.
+  // The decoded header, and the start of each column.
   struct Layout {
     uint64_t first_offset = 0;
     uint32_t count = 0;
     uint32_t prefix_size = 0;
-    uint32_t bounds = 0;  // from here on offsets in the partition
+    uint32_t bounds = 0;  // this and the following: offsets in the partition
     uint32_t rests = 0;
     uint32_t offsets = 0;
     uint32_t sizes = 0;
@@ -121,7 +123,7 @@ class IndexView {
   KeyOrder order_;
   const char* data_;
   Layout layout_;
-  // Level after level, the root first; empty where the order is not bytewise.
+  // The levels in order, the root first; empty if the order is not bytewise.
   std::vector<Node> tree_;
   std::array<uint32_t, kMaxLevels> level_begin_{};
   uint32_t level_count_ = 0;
@@ -138,9 +140,9 @@ struct Partition {
 // Thread-compatible.
 class TopIndexBuilder {
  public:
-  // Partitions come in the order of the file; `block_count` of each counts, `first_block` does not.
+  // Adds a partition, in the order of the file; uses `block_count` and ignores `first_block`.
   void Add(std::string_view separator, const Partition& partition);
-  // The block's bytes. Requires a partition.
+  // Returns the block's bytes. A partition must have been added.
   std::string Finish();
 
  private:
@@ -150,27 +152,28 @@ class TopIndexBuilder {
   uint32_t block_count_ = 0;
 };
 
-// Which partition of a table to look into for a key, and where the partitions lie. Resident while
-// the table is open. Partition p covers the data blocks from first_block on: blocks are numbered
-// through the table in the order of the file. Its separators say of partitions what those of an
-// index partition say of blocks. Format: docs/format/sstable.md, "Top index". Movable. Immutable
-// after construction.
+// Finds the partition of a table for a key, and stores the locations of the partitions. In memory
+// while the table is open. Partition p covers the data blocks from first_block on: blocks are
+// numbered through the table in the order of the file. Its separators have the same properties for
+// partitions as those of an index partition for blocks. Format: docs/format/sstable.md, "Top
+// index". Movable. Immutable after construction.
 class TopIndex {
  public:
-  // Copies the bytes. DataLoss, without a file name, where they are no top index.
+  // Copies the bytes. Returns DataLoss, without a file name, if they are not a top index.
   static absl::StatusOr<TopIndex> Parse(std::string_view bytes, const KeyOrder& order);
 
   size_t partition_count() const { return partitions_.size(); }
   uint32_t block_count() const { return block_count_; }
 
-  // The first partition that can hold an entry of `key`; partition_count() where there is none.
+  // Returns the first partition that can contain an entry of `key`; partition_count() if there is
+  // none.
   size_t Find(std::string_view key) const { return index_.Find(key); }
 
-  // These require partition < partition_count().
+  // partition must be < partition_count().
   const Partition& partition(size_t partition) const { return partitions_[partition]; }
   std::string separator(size_t partition) const { return index_.separator(partition); }
 
-  // Bytes of memory, beside the object itself.
+  // Returns the memory used in addition to the object itself.
   size_t MemoryUsage() const;
 
  private:

@@ -1,22 +1,22 @@
-// Frame: one block of a table in memory: verified, uncompressed and parsed.
+// Frame: one block of a table in memory: verified, uncompressed, and parsed.
 //
-// One allocation: this header, then the bytes, at a multiple of 64 (the lines of a filter are lines
-// of the processor's cache).
+// One allocation: this header, then the bytes, aligned to 64 (the lines of a filter are cache
+// lines).
 //
 // Life of a cached frame:
 //
-//   made ─▶ published in a slot and in the clock ─▶ taken out of both ─▶ retired ─▶ freed
-//           (one reference is the cache's)                              (epoch)
+//     created ─▶ in a slot and in the clock ─▶ removed from both ─▶ retired ─▶ freed
+//                        (one reference is the cache's)                     (epoch)
 //
-// Who finds a frame in a slot inside an EpochGuard may use it until the guard ends, for nothing;
-// who wants it for longer takes a reference inside the guard. The cache drops its reference through
-// the epoch, so a frame that a guard can see always has that one.
+// A reader that finds a frame in a slot inside an EpochGuard may use it until the guard ends,
+// without a reference; to use it longer, it takes a reference inside the guard. The cache drops its
+// reference through the epoch, so a frame that a guard can see always has the cache's reference.
 //
-// A frame that is not cached belongs to whoever holds its references.
+// A frame that is not cached is owned by the holders of its references.
 //
-// The frame of an index partition holds the slots of the data blocks that the partition lists. A
-// data block is in the cache only while its index partition is: who takes the index out of the
-// clock takes its data blocks out too. So a slot lives at least as long as a frame points to it.
+// The frame of an index partition contains the slots of the data blocks that the partition lists. A
+// data block is in the cache only while its index partition is: evicting an index evicts its data
+// blocks. Therefore a slot exists at least as long as a frame points to it.
 #ifndef CAMBIUM_SSTABLE_CACHE_FRAME_H_
 #define CAMBIUM_SSTABLE_CACHE_FRAME_H_
 
@@ -42,48 +42,48 @@ namespace cambium::sstable {
 class BlockCache;
 class Frame;
 
-// Holds the address of a block's cached frame; null if it is not cached. Written by the cache
-// alone, under its lock.
+// The address of a block's cached frame; null if it is not cached. Only the cache writes it, under
+// its lock.
 using FrameSlot = std::atomic<Frame*>;
 
 inline constexpr size_t kFrameAlignment = 64;
 
-// Bytes and view are immutable once parsed, the place is guarded by the cache's lock, and the rest
-// is thread-safe.
+// Bytes and view are immutable after parsing, the cache's lock guards the place, and the rest is
+// thread-safe.
 class alignas(kFrameAlignment) Frame {
  public:
-  // Where the cache has it: guarded by the cache's lock.
+  // The frame's place in the cache: guarded by the cache's lock.
   struct Place {
     FrameSlot* slot = nullptr;
     size_t index = 0;  // in the clock
   };
 
-  // A frame with room for `size` bytes, one reference, and nothing parsed. Its memory is counted by
-  // `cache`, which outlives it. Null where there is no memory.
+  // Creates an unparsed frame with room for `size` bytes and one reference. `cache` counts its
+  // memory and must outlive it. Returns null if there is no memory.
   static Frame* New(BlockCache* cache, BlockKind kind, size_t size);
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
-  // Before it is shared: where the block's bytes go.
+  // Returns the buffer for the block's bytes. Only before the frame is shared.
   char* buffer() { return reinterpret_cast<char*>(this) + sizeof(Frame); }
-  // Before it is shared: takes the first `size` bytes of the buffer for the block and parses them
-  // as its kind is. Errors say what was found, without file and offset.
+  // Parses the first `size` bytes of the buffer as a block of its kind. Only before the frame is
+  // shared. Errors contain the found values, without file and offset.
   absl::Status Parse(size_t size, const KeyOrder& order);
 
   BlockKind kind() const { return kind_; }
   std::string_view bytes() const {
     return {reinterpret_cast<const char*>(this) + sizeof(Frame), size_};
   }
-  // Each requires a parsed frame of its kind.
+  // Return the view of a parsed frame, which must be of that kind.
   const Block& block() const { return View<Block>(); }
   const FilterView& filter() const { return View<FilterView>(); }
   const IndexView& index() const { return View<std::unique_ptr<const IndexPart>>()->view; }
-  // Requires a parsed index, and a block that it lists.
+  // The frame must be a parsed index that lists the block.
   FrameSlot* data_slot(size_t block) const {
     assert(block < index().count());
     return &View<std::unique_ptr<const IndexPart>>()->slots[block];
   }
-  // The slots of the blocks that an index lists; none for any other frame.
+  // Returns the slots of the blocks that an index lists; empty for any other frame.
   std::span<FrameSlot> data_slots() const {
     const auto* const part = std::get_if<std::unique_ptr<const IndexPart>>(&view_);
     if (part == nullptr) return {};
@@ -91,24 +91,24 @@ class alignas(kFrameAlignment) Frame {
   }
 
   BlockCache* cache() const { return cache_; }
-  // Bytes of memory that it takes.
+  // Returns the memory use in bytes.
   size_t charge() const { return charge_; }
 
   void Ref() { references_.fetch_add(1, std::memory_order_relaxed); }
-  // The last one frees it.
+  // Drops a reference; the last one frees the frame.
   void Unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) Delete(this);
   }
 
-  // The clock's lives: a use gives a block all it may have; the hand takes them one by one. Written
-  // only where they change, so that a hot frame's line stays shared.
+  // Lives in the clock: a use gives a block its maximum; the hand takes them one by one. Written
+  // only if they change, so a hot frame's cache line stays shared.
   void MarkUsed() {
     const uint8_t most = kind_ == BlockKind::kData ? 1 : 2;
     if (lives_.load(std::memory_order_relaxed) != most) {
       lives_.store(most, std::memory_order_relaxed);
     }
   }
-  // Takes a life; false where it had none.
+  // Takes a life; returns false if there was none.
   bool TakeLife() {
     const uint8_t lives = lives_.load(std::memory_order_relaxed);
     if (lives == 0) return false;
@@ -116,8 +116,8 @@ class alignas(kFrameAlignment) Frame {
     return true;
   }
 
-  // Starts the loads of what a search in a data block reads first: this header, and the block's
-  // header and fingerprints, which follow it.
+  // Prefetches what a search in a data block reads first: this header, and the block's header and
+  // fingerprints, which follow it.
   void Prefetch() const {
     const char* const from = reinterpret_cast<const char*>(this);
     for (size_t line = 0; line < kPrefetchedSize; line += kFrameAlignment) {
@@ -125,7 +125,7 @@ class alignas(kFrameAlignment) Frame {
     }
   }
 
-  // For the cache, under its lock.
+  // Used by the cache, under its lock.
   bool in_clock() const { return in_clock_; }
   Place& place() {
     assert(in_clock_);
@@ -136,7 +136,7 @@ class alignas(kFrameAlignment) Frame {
     place_ = place;
     in_clock_ = true;
   }
-  // Returns what the frame leaves through the epoch with; then the place is no more.
+  // Returns the link for retiring the frame; the place is then destroyed.
   EpochLink* LeaveClock() {
     assert(in_clock_);
     in_clock_ = false;
@@ -146,7 +146,7 @@ class alignas(kFrameAlignment) Frame {
  private:
   struct IndexPart {
     IndexView view;
-    std::unique_ptr<FrameSlot[]> slots;  // one per block, in the view's order
+    std::unique_ptr<FrameSlot[]> slots;  // one per block, in the order of the view
   };
 
   // Two lines of this header, and three of the block.
@@ -163,8 +163,8 @@ class alignas(kFrameAlignment) Frame {
     return *view;
   }
 
-  // The index is larger than the others and stands apart, so that a data block's header stays
-  // small.
+  // The index is larger than the others and is allocated separately, so that a data block's header
+  // stays small.
   std::variant<std::monostate, Block, FilterView, std::unique_ptr<const IndexPart>> view_;
   std::atomic<uint32_t> references_{1};
   std::atomic<uint8_t> lives_{0};
@@ -173,22 +173,22 @@ class alignas(kFrameAlignment) Frame {
   size_t size_ = 0;
   size_t charge_;
   BlockCache* const cache_;
-  // One after the other: in the clock it has a place, behind it a link.
+  // Used one after the other: a place while in the clock, then a link.
   union {
     Place place_;
     EpochLink link_;
   };
 };
-static_assert(sizeof(Frame) == 2 * kFrameAlignment);  // Prefetch() counts on it
+static_assert(sizeof(Frame) == 2 * kFrameAlignment);  // Prefetch() relies on it
 
 // Owns one reference to a frame, or none. Movable. Confined to one thread at a time.
 class FrameLease {
  public:
   FrameLease() = default;
-  // Takes over one reference.
+  // Takes ownership of a reference.
   static FrameLease Own(Frame* frame) { return FrameLease(frame); }
-  // Takes a reference of its own: `frame` is null, or found in a slot inside the caller's guard, or
-  // held by another lease.
+  // Takes a new reference: `frame` is null, or found in a slot inside the caller's guard, or held
+  // by another lease.
   static FrameLease Share(Frame* frame) {
     if (frame != nullptr) frame->Ref();
     return FrameLease(frame);
@@ -204,7 +204,7 @@ class FrameLease {
     Frame* const frame = std::exchange(frame_, nullptr);
     if (frame != nullptr) frame->Unref();
   }
-  // Gives up the reference.
+  // Releases the reference to the caller.
   Frame* Release() { return std::exchange(frame_, nullptr); }
 
   explicit operator bool() const { return frame_ != nullptr; }

@@ -1,14 +1,14 @@
-// TableBlocks: the blocks of an open table, wherever they are: in the cache or in the file.
+// TableBlocks: the blocks of an open table, in the cache or in the file.
 //
 // Each block of the table has a slot for its cached frame. The table has two slots per partition,
-// for filter and index, side by side; the frame of an index has one per data block. So what an open
-// table keeps in memory does not grow with its data blocks, and a data block is asked for through
-// the frame of its index.
+// for filter and index, next to each other; the frame of an index has one per data block. Therefore
+// the memory of an open table does not grow with its data blocks, and a data block is accessed
+// through the frame of its index.
 //
-//   Cached…  for a moment, inside the caller's EpochGuard: a hit costs one load; reads no file
-//   Pin…     for as long as the lease lives, from the cache or the file; no guard may be open
+//     Cached…  valid inside the caller's EpochGuard: a hit costs one load; reads no file
+//     Pin…     valid as long as the lease, from the cache or the file; no guard may be open
 //
-// Index and filter partitions that had to be read always go into the cache; data blocks as asked.
+// Index and filter partitions that were read always go into the cache; data blocks if requested.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_
 
@@ -28,7 +28,7 @@
 
 namespace cambium::sstable {
 
-// A data block: which partition, and which block of it. Plain data.
+// The place of a data block: its partition, and its index in the partition. Plain data.
 struct DataPlace {
   size_t partition = 0;
   size_t index = 0;
@@ -36,14 +36,14 @@ struct DataPlace {
   friend auto operator<=>(const DataPlace&, const DataPlace&) = default;
 };
 
-// Thread-safe; immutable after construction but for the slots.
+// Thread-safe; immutable after construction except for the slots.
 class TableBlocks {
  public:
-  // Reserves the memory that it takes from the file's cache.
+  // Reserves its memory in the file's cache.
   TableBlocks(TableFile file, TopIndex top);
   TableBlocks(const TableBlocks&) = delete;
   TableBlocks& operator=(const TableBlocks&) = delete;
-  // Takes the table's blocks out of the cache.
+  // Removes the table's blocks from the cache.
   ~TableBlocks();
 
   const TopIndex& top() const { return top_; }
@@ -51,8 +51,8 @@ class TableBlocks {
   const KeyOrder& order() const { return file_.options().order; }
   size_t partition_count() const { return top_.partition_count(); }
 
-  // Each returns the cached frame, or null. The caller has an EpochGuard open and uses the frame
-  // inside it. A data block that is there counts as a hit.
+  // Each returns the cached frame, or null. The caller must have an open EpochGuard and use the
+  // frame only inside it. A cached data block counts as a hit.
   Frame* CachedFilter(size_t partition) const { return Cached(FilterSlot(partition)); }
   Frame* CachedIndex(size_t partition) const { return Cached(IndexSlot(partition)); }
   Frame* CachedData(const Frame& index, size_t block) const {
@@ -61,36 +61,38 @@ class TableBlocks {
     return frame;
   }
 
-  // Starts the loads of what a search in a data block reads first, if the block is cached.
+  // Prefetches what a search in a data block reads first, if the block is cached.
   static void PrefetchData(const Frame& index, size_t block) {
     const Frame* const frame = index.data_slot(block)->load(std::memory_order_acquire);
     if (frame != nullptr) frame->Prefetch();
   }
 
-  // Each leases the frame of a block, reading it if it is not cached. PinFilter requires a filter.
+  // Each returns a lease of the frame of a block, and reads the block if it is not cached.
+  // PinFilter requires a filter.
   absl::Status PinFilter(size_t partition, FrameLease* lease) const;
   absl::Status PinIndex(size_t partition, FrameLease* lease) const;
-  // `index` is the partition's, and leased.
+  // `index` must be the partition's index, and leased.
   absl::Status PinData(const DataPlace& place, Frame* index, CacheFill fill,
                        FrameLease* lease) const;
 
-  // What is wrong where the top index sends a key to a partition whose index has no block for it.
+  // Returns the error for a partition whose index has no block for a key that the top index sends
+  // there.
   absl::Status EndsEarly(size_t partition) const;
 
-  // Past the cache: as the file has them. The index is checked against the top index.
+  // Read the block from the file without the cache. The index is checked against the top index.
   absl::StatusOr<FrameLease> ReadFilter(size_t partition) const;
   absl::StatusOr<FrameLease> ReadIndex(size_t partition) const;
-  // Puts the frame of a data block that was read into the cache, or leaves it the lease's own.
+  // Adds the frame of a data block that was read to the cache, or leaves it to the lease alone.
   void PublishData(Frame* index, size_t block, FrameLease* lease) const;
 
-  // `status` of reading a data block or a partition, with the range of keys that it holds.
+  // Returns `status`, the error of reading a data block or a partition, with its range of keys.
   absl::Status WithKeyRange(const absl::Status& status, const DataPlace& place,
                             const IndexView& index) const;
   absl::Status WithKeyRange(const absl::Status& status, size_t partition) const;
 
   void Count(ReadCounter counter) const { file_.options().cache->Count(counter); }
 
-  // Bytes that stay in memory, beside the object itself.
+  // Returns the resident memory in addition to the object itself.
   size_t MemoryUsage() const;
 
  private:
@@ -101,7 +103,7 @@ class TableBlocks {
     if (frame != nullptr) frame->MarkUsed();
     return frame;
   }
-  // Pins what is cached; returns false if nothing is.
+  // Pins a cached frame; returns false if there is none.
   bool PinCached(const FrameSlot* slot, FrameLease* lease) const;
   size_t SlotCount() const { return 2 * partition_count(); }
 

@@ -1,14 +1,14 @@
-// TableBuilder: writes one SSTable, front to back, from entries in order.
+// TableBuilder: writes one SSTable, front to back, from sorted entries.
 //
 //   data blocks | filter partitions | index partitions | top index | properties | footer
 //
-// (docs/format/sstable.md). Data blocks leave for the file in large appends as they fill; filters
-// and indexes are kept and written by Finish(). An index partition covers up to
-// kBlocksPerPartition data blocks, and so does the filter partition beside it.
+// (docs/format/sstable.md). Data blocks are written to the file in large appends when they are
+// full; Finish() writes the filters and indexes. An index partition covers up to
+// kBlocksPerPartition data blocks, and so does the filter partition next to it.
 //
 // States:   open ── Add ──▶ open ── Finish ──▶ finished
-//             └── an error ──▶ failed     (every later call answers the first error)
-// Destroying a builder that is not finished abandons the file; the caller removes it.
+//             └── an error ──▶ failed     (every later call returns the first error) Destroying a
+//             builder that is not finished abandons the file; the caller removes it.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BUILDER_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_BUILDER_H_
 
@@ -35,19 +35,19 @@ struct TableBuilderOptions {
   KeyOrder order{BytewiseComparator()};
   Compression compression = Compression::kNone;
   int compression_level = 1;
-  // 0: no filter. Not used where the order lets different bytes be equal.
+  // 0: no filter. Ignored if the order treats different bytes as equal.
   double filter_bits_per_key = 10;
-  // Raw bytes at which a data block is closed.
+  // Raw bytes at which a data block is finished.
   size_t block_size = kDataBlockSize;
-  // Bound into every checksum: a reader must expect the same number.
+  // Part of every checksum: a reader must expect the same number.
   FileNumber number{0};
-  // For messages.
+  // Used in messages.
   std::string path;
-  // For the properties.
+  // Stored in the properties.
   int level = 0;
 };
 
-// What was written.
+// The result of the builder.
 struct TableSummary : TableProperties {
   uint64_t file_size = 0;
   uint64_t digest = 0;  // of the whole file (FileDigest)
@@ -61,37 +61,37 @@ class TableBuilder {
   TableBuilder& operator=(const TableBuilder&) = delete;
   ~TableBuilder();
 
-  // Adds an entry after all that were added before. Open only. Internal (D18) where it does not
-  // come after the last one in the order of entries; InvalidArgument past the limits on key and
-  // value; else an error of the file. The bytes are copied.
+  // Adds an entry, which must be after all earlier ones. State: open. Returns Internal (D18) if it
+  // is not after the last one in the order of entries, InvalidArgument if key or value exceed the
+  // limits, or an error of the file. Copies the bytes.
   absl::Status Add(std::string_view key, Trailer trailer, std::string_view value);
 
-  // Any state. Bytes of the file if it were finished now, within a block or so.
+  // State: any. Returns the approximate size of the file (within a block) if it were finished now.
   uint64_t EstimatedFileSize() const;
-  // Any state.
+  // State: any.
   uint64_t entries() const { return properties_.entries; }
 
-  // Writes the rest, syncs and closes the file. Open only; FailedPrecondition for a table without
-  // entries: none is written.
+  // Writes the rest, and syncs and closes the file. State: open. Returns FailedPrecondition, and
+  // writes nothing, for a table without entries.
   absl::StatusOr<TableSummary> Finish();
 
  private:
   class BlockWriter;
-  // A partition whose filter and index wait for the end of the data.
+  // A partition whose filter and index are written after the data.
   struct WaitingPartition {
     std::string separator, filter, index;
     uint32_t block_count;
   };
 
   absl::Status CheckAdd(std::string_view key, Trailer trailer, std::string_view value) const;
-  // Where the block in the making ends, or the one before it.
+  // Returns the last key of the current block, or of the previous one.
   std::string_view LastKey() const { return data_.empty() ? last_key_ : data_.last_key(); }
-  // Writes the block in the making.
+  // Writes the current block.
   absl::Status CloseBlock();
-  // Enters the block written last into the index, and closes the partition where it is full.
+  // Adds the last written block to the index, and finishes the partition if it is full.
   void IndexLastBlock(std::string_view separator);
   void ClosePartition(std::string_view separator);
-  // The shortest key that parts the last block from `next`.
+  // Returns the shortest key that separates the last block from `next`.
   std::string SeparatorBefore(std::string_view next) const;
   absl::Status WriteEnd();
 
@@ -103,12 +103,12 @@ class TableBuilder {
   std::vector<WaitingPartition> waiting_;
   uint64_t waiting_bytes_ = 0;
   TableProperties properties_;
-  std::string last_key_;      // of the block written last
-  Trailer last_trailer_ = 0;  // of the entry added last
-  BlockHandle last_handle_;   // of a block that the index has not yet; size 0: none
+  std::string last_key_;      // of the last written block
+  Trailer last_trailer_ = 0;  // of the last added entry
+  BlockHandle last_handle_;   // of a block that is not in the index yet; size 0: none
   uint8_t last_flags_ = 0;
   std::string compressed_;
-  absl::Status ended_;  // not ok: why nothing more can be added
+  absl::Status ended_;  // not ok: the reason why nothing more can be added
 };
 
 }  // namespace cambium::sstable

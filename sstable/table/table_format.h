@@ -1,7 +1,7 @@
-// The frame of an SSTable: block trailers, properties and the footer.
+// The structure of an SSTable: block trailers, properties, and the footer.
 //
-// Every block begins at a multiple of 8 and is followed at once by its trailer; the file ends with
-// the footer. Format: docs/format/sstable.md.
+// Every block begins at a multiple of 8 and its trailer follows immediately; the file ends with the
+// footer. Format: docs/format/sstable.md.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_FORMAT_H_
 
@@ -24,13 +24,13 @@ inline constexpr uint32_t kTableFormatVersion = 1;
 inline constexpr size_t kTrailerSize = 16;
 inline constexpr size_t kFooterSize = 128;
 inline constexpr size_t kBlockAlignment = 8;
-// An empty block's place in a file: bounds the number of blocks by the file's size.
+// Size of an empty block in a file: bounds the number of blocks by the file's size.
 inline constexpr size_t kMinBlockFootprint = kTrailerSize;
 
-// Larger blocks are stored raw: so a reader never makes more than this out of a few bytes (D17).
+// Larger blocks are stored raw, so a reader never expands a few bytes to more than this (D17).
 inline constexpr size_t kMaxCompressedRawSize = size_t{32} << 20;
-// One data block holds at least one entry and is closed at its size or past it; the largest value
-// and key and a block before them fit.
+// A data block contains at least one entry and is finished at or above its target size; the largest
+// value and key and a block before them fit.
 inline constexpr uint64_t kMaxRawBlockSize = kMaxValueSize + (uint64_t{64} << 20);
 static_assert(kMaxRawBlockSize < UINT32_MAX);
 
@@ -38,20 +38,20 @@ constexpr uint64_t AlignBlock(uint64_t offset) {
   return (offset + kBlockAlignment - 1) & ~uint64_t{kBlockAlignment - 1};
 }
 
-// What a trailer says, its checksum aside.
+// The contents of a trailer, except its checksum.
 struct BlockTrailer {
   Compression codec = Compression::kNone;
   BlockKind kind = BlockKind::kData;
   uint32_t raw_size = 0;
 };
 
-// Appends the trailer of the block that begins at `block_begin` of `out` and ends at its end, and
-// that will lie at `offset` of the file.
+// Appends the trailer of the block that extends from `block_begin` to the end of `out`, and that
+// will be at `offset` of the file.
 void AppendTrailer(const BlockTrailer& trailer, FileNumber number, uint64_t offset,
                    size_t block_begin, std::string* out);
 
-// Checks a block read from `offset` together with its trailer (kTrailerSize bytes and more).
-// DataLoss says what was found and what was expected, without the file's name.
+// Checks a block read from `offset` together with its trailer (at least kTrailerSize bytes).
+// Returns DataLoss with the found and expected values, without the file's name.
 absl::StatusOr<BlockTrailer> CheckBlock(std::string_view block_and_trailer, BlockKind expected_kind,
                                         FileNumber number, uint64_t offset);
 
@@ -63,16 +63,16 @@ struct Footer {
   BlockHandle top_index;
   BlockHandle properties;
 
-  // The kFooterSize bytes that stand at `offset`.
+  // Returns the kFooterSize bytes of the footer at `offset`.
   std::string Encode(uint64_t offset) const;
-  // DataLoss for what is no intact footer of that place, Unimplemented for a version or a feature
-  // of a later release; without the file's name.
+  // Returns DataLoss if the bytes are not an intact footer of that place, and Unimplemented for a
+  // version or a feature of a later release; without the file's name.
   static absl::StatusOr<Footer> Decode(std::string_view bytes, uint64_t offset);
 };
 
-// What a table says about itself: a block of records, ascending by id (docs/format/sstable.md,
-// "Properties"). An id that a reader does not know is skipped: what must be understood has a bit
-//  in the footer instead. Plain data; thread-compatible.
+// The metadata in a table: a block of records, sorted by ascending id (docs/format/sstable.md,
+// "Properties"). A reader skips unknown ids: a feature that readers must understand has a bit in
+// the footer instead. Plain data; thread-compatible.
 struct TableProperties {
   uint64_t entries = 0;
   uint64_t tombstones = 0;
@@ -87,11 +87,12 @@ struct TableProperties {
   uint64_t filter_bits_per_key = 0;
   Compression compression = Compression::kNone;
 
-  // Takes in the next entry of the table. The largest key is left to who knows the last one.
+  // Counts the next entry of the table. Does not set the largest key, which the caller knows at the
+  // end.
   void Count(std::string_view key, Trailer trailer, std::string_view value);
 
   std::string Encode() const;
-  // DataLoss, without a file name, where the bytes are no properties of a table.
+  // Returns DataLoss, without a file name, if the bytes are not properties of a table.
   static absl::StatusOr<TableProperties> Decode(std::string_view bytes);
 };
 

@@ -1,8 +1,8 @@
 // TableHandle: a table of a database directory that may not be open yet.
 //
-// Each live table has one handle, which its owner in the read view holds: nothing finds a table by
-// its number, so a table that left the tree cannot be opened again by accident. The hot path is one
-// load of the handle's pointer; opening happens at the first use.
+// Each live table has one handle, which its owner in the read view holds. Tables are not looked up
+// by number, so a table that was removed from the tree cannot be opened again by accident. The hot
+// path is one load of the handle's pointer; the table is opened on first use.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_HANDLE_H_
 #define CAMBIUM_SSTABLE_TABLE_TABLE_HANDLE_H_
 
@@ -22,31 +22,32 @@
 
 namespace cambium::sstable {
 
-// What all tables of one directory share. Plain data.
+// The state that all tables of one directory share. Plain data.
 struct TableDirectory {
-  FileSystem* file_system = nullptr;  // outlives every handle
+  FileSystem* file_system = nullptr;  // must outlive every handle
   std::string path;
   KeyOrder order{BytewiseComparator()};
-  BlockCache* cache = nullptr;  // outlives every handle
+  BlockCache* cache = nullptr;  // must outlive every handle
 };
 
-// One table, opened at its first use and closed with the handle. A table that turned out to be
-// damaged stays so: every call returns the first error. A missing file is DataLoss, and looked for
-// again at the next call, as is whatever met an error of the file system. Thread-safe.
+// One table, opened on first use and closed with the handle. If a table is damaged, every later
+// call returns the first error. A missing file is DataLoss; the next call tries again, as it does
+// after an error of the file system. Thread-safe.
 class TableHandle {
  public:
-  // `directory` outlives the handle. `file_size` is what the manifest says. Opens nothing.
+  // `directory` must outlive the handle. `file_size` is from the manifest. Opens nothing.
   TableHandle(const TableDirectory* directory, FileNumber number, uint64_t file_size);
   TableHandle(const TableHandle&) = delete;
   TableHandle& operator=(const TableHandle&) = delete;
   ~TableHandle();
 
-  // The open reader; lives as long as the handle. One load if it is open already. Never NotFound.
+  // Returns the open reader, which lives as long as the handle. One load if it is already open.
+  // Never returns NotFound.
   absl::StatusOr<const TableReader*> reader() {
     if (const TableReader* open = open_.load(std::memory_order_acquire)) return open;
     return Open();
   }
-  // The same, or null if it is not open.
+  // Returns the reader, or null if the table is not open.
   const TableReader* reader_if_open() const { return open_.load(std::memory_order_acquire); }
 
  private:

@@ -1,9 +1,9 @@
 // Reads the text of BerkeleyDB's db_dump and LMDB's mdb_dump (the table is in formats.h).
 //
-// An input has one section per database. A section that says something which a Cambium database
-// cannot represent is refused, because loading it would lose data: several values per key, record
-// numbers instead of keys, another order of the keys. A header word that is not known is refused
-// too. Words that only tune the other engine are skipped.
+// An input has one section per database. A section with properties that a Cambium database cannot
+// represent is rejected, because loading it would lose data: several values per key, record numbers
+// instead of keys, or another order of the keys. An unknown header word is rejected, too. Words
+// that only tune the other engine are skipped.
 #ifndef CAMBIUM_TOOLS_CAMBIUM_BDB_READER_H_
 #define CAMBIUM_TOOLS_CAMBIUM_BDB_READER_H_
 
@@ -20,12 +20,12 @@
 
 namespace cambium::tool {
 
-// Returns the bytes that a line of format=print stands for; nullopt if it holds a control character
-// or a backslash that begins neither \\ nor \NN.
+// Returns the bytes that a line of format=print represents; nullopt if it contains a control
+// character or a backslash that begins neither \\ nor \NN.
 std::optional<std::string> DecodePrint(std::string_view text);
 
-// Unimplemented for a section that is refused, DataLoss for a damaged one, NotFound at the end of
-// the input if `database` was not in it. Confined to one thread.
+// Returns Unimplemented for a rejected section, DataLoss for a damaged one, and NotFound at the end
+// of the input if `database` was not in it. Confined to one thread.
 class BdbReader final : public RecordReader {
  public:
   // Reads the section of `database`; without one, the only section of the input.
@@ -35,25 +35,26 @@ class BdbReader final : public RecordReader {
   absl::StatusOr<bool> Next(Record* record) override;
 
  private:
-  // A header, read. Plain data.
+  // A parsed header. Plain data.
   struct Section {
     uint64_t line = 0;  // of VERSION=3
     std::optional<std::string> database;
     bool is_print = false;
     bool is_lmdb = false;                      // mdb_dump wrote it: it has a mapsize
-    std::set<std::string, std::less<>> words;  // of the header so far
-    std::string refusal;                       // the first reason not to load it; empty: none
+    std::set<std::string, std::less<>> words;  // in the header so far
+    std::string refusal;                       // the first reason to reject it; empty: none
     uint64_t refusal_line = 0;
-    std::optional<std::string> key;  // the last
+    std::optional<std::string> key;  // the last key
     uint64_t key_line = 0;
   };
 
   // Reads a header, or returns false at the end of the input.
   absl::StatusOr<bool> ReadHeader();
   absl::Status ReadHeaderLine(std::string_view line);
-  // Sets what the word means, or returns why a section with it is not loaded.
+  // Applies a word of the header; returns the reason if a section with it is rejected, or an empty
+  // string.
   absl::StatusOr<std::string> Apply(std::string_view word, std::string_view value);
-  // Returns true if the section that begins here is the one to load, or why it is refused.
+  // Returns true if the section that begins here is to be loaded, or the error if it is rejected.
   absl::StatusOr<bool> Choose();
   absl::Status SkipSection();
   // Reads a record, or returns false at DATA=END.
@@ -62,7 +63,7 @@ class BdbReader final : public RecordReader {
 
   absl::Status Damaged(std::string_view what) const;
   absl::Status Early(std::string_view expected) const;
-  // "FILE:12: section 'people': " and what it is that cannot be represented.
+  // Returns "FILE:12: section 'people': " and the property that cannot be represented.
   absl::Status Refused(uint64_t line, std::string_view what) const;
   std::string NameOfSection() const;
 

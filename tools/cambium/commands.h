@@ -1,4 +1,4 @@
-// The tool's commands: what each does once its arguments are known.
+// The tool's commands: each runs with parsed arguments.
 #ifndef CAMBIUM_TOOLS_CAMBIUM_COMMANDS_H_
 #define CAMBIUM_TOOLS_CAMBIUM_COMMANDS_H_
 
@@ -10,22 +10,22 @@ namespace cambium::tool {
 
 class Output;
 
-// The arguments of all commands; each reads its own. Plain data. Of bounds and prefix, absent is
-// not the same as empty, hence the counts that the parser fills in.
+// The arguments of all commands; each reads its own. Plain data. An absent bound or prefix is not
+// the same as an empty one; therefore the parser also sets the counts.
 struct Arguments {
   std::string db;
   std::string key, value;
   std::string file = "-";
   std::string from, to, prefix;
   bool has_from = false, has_to = false, has_prefix = false;
-  std::string format;                   // empty: the command's own default
+  std::string format;                   // empty: the command's default
   std::optional<std::string> database;  // load: the section of the input
   uint64_t limit = UINT64_MAX;
   bool hex = false, reverse = false, keys_only = false, sync = false, json = false, yes = false;
 };
 
-// Each prints its outcome to `out`, which is standard output and is flushed and checked by main,
-// and returns the exit code.
+// Each prints its result to `out`, which is standard output and which main flushes and checks, and
+// returns the exit code.
 int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);

@@ -1,4 +1,4 @@
-// What the commands share: opening a database for looking or for writing, keys as given, progress.
+// Shared by the commands: opening a database for reading or writing, decoding keys, progress.
 #ifndef CAMBIUM_TOOLS_CAMBIUM_SESSION_H_
 #define CAMBIUM_TOOLS_CAMBIUM_SESSION_H_
 
@@ -17,27 +17,26 @@ namespace cambium::tool {
 enum class Access {
   kLook,    // reads, and changes nothing on disk
   kChange,  // writes to a database that exists
-  kMake,    // writes, and makes the database where there is none
+  kMake,    // writes, and creates the database if it does not exist
 };
 
-// Opens the database, or prints why not; then `*exit_code` is set and the answer is null.
+// Opens the database, or prints the error, sets `*exit_code`, and returns null.
 std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* exit_code);
 
-// Closes the database; prints the first of `status` and the outcome of that which is not ok, and
-// returns the exit code.
+// Closes the database; prints the first error of `status` and the close, and returns the exit code.
 int Finish(DB* db, const absl::Status& status);
 
-// Returns the format that --format names, or `otherwise` without it.
+// Returns the format that --format names, or `otherwise` without that flag.
 Format FormatOr(const Arguments& arguments, Format otherwise);
 
-// A key or value of the command line as bytes: text, or with --hex hexadecimal digits.
-// InvalidArgument where these are none.
+// Returns the bytes of a key or value of the command line: text, or with --hex hexadecimal digits.
+// Returns InvalidArgument if these are invalid.
 absl::StatusOr<std::string> Decode(const Arguments& arguments, const std::string& text);
 
-// The bounds that --from, --to and --prefix ask for.
+// Returns the bounds of --from, --to, and --prefix.
 absl::StatusOr<ReadOptions> Range(const Arguments& arguments);
 
-// A line on stderr every second, once the work takes over two, and only where a person sees it.
+// Prints a line to stderr every second if the work takes over two seconds, and only to a terminal.
 // Confined to one thread.
 class Progress {
  public:

@@ -1,4 +1,4 @@
-// Input by lines and buffered output, over files, standard input and standard output.
+// Input by lines and buffered output, for files, standard input, and standard output.
 #ifndef CAMBIUM_TOOLS_CAMBIUM_STREAMS_H_
 #define CAMBIUM_TOOLS_CAMBIUM_STREAMS_H_
 
@@ -20,7 +20,7 @@ inline bool IsStandardStream(std::string_view path) { return path == "-"; }
 // Returns true if the file `path`, or the file that it is a symbolic link to, is in `directory`.
 bool IsIn(const std::string& path, const std::string& directory);
 
-// Lines of a file. Memory: the longest line. Confined to one thread.
+// Reads the lines of a file. Memory: the longest line. Confined to one thread.
 class LineReader {
  public:
   static absl::StatusOr<std::unique_ptr<LineReader>> Open(const std::string& path);
@@ -29,18 +29,18 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   // Reads the next line, without its newline; returns false at the end of the input. The view lives
-  // until the next call. DataLoss if the input ends inside a line: it was cut off.
+  // until the next call. Returns DataLoss if the input ends inside a line: it was cut off.
   absl::StatusOr<bool> Next(std::string_view* line);
 
   // Returns the first bytes of the input without consuming them: at least one if there is one.
   absl::StatusOr<std::string_view> Peek();
 
   const std::string& name() const { return name_; }
-  // The number of the last line; the first is 1.
+  // Returns the number of the last line; the first is 1.
   uint64_t line_number() const { return line_number_; }
-  // "FILE:12".
+  // Returns "FILE:12".
   std::string At(uint64_t line_number) const;
-  // "FILE:12": where the last line was.
+  // Returns "FILE:12", the place of the last line.
   std::string Where() const { return At(line_number_); }
 
  private:
@@ -49,14 +49,14 @@ class LineReader {
   const std::string name_;
   std::FILE* const file_;
   std::string peeked_;
-  char* line_ = nullptr;  // getline's
+  char* line_ = nullptr;  // allocated by getline
   size_t capacity_ = 0;
   std::string joined_;
   uint64_t line_number_ = 0;
 };
 
-// What a command prints. A regular file gets its name only when Close succeeds: a command that
-// fails leaves the file that was there before. Confined to one thread.
+// The output of a command. A regular file appears under its name only when Close succeeds: a failed
+// command leaves the previous file unchanged. Confined to one thread.
 class Output {
  public:
   static absl::StatusOr<std::unique_ptr<Output>> Open(const std::string& path);
@@ -65,10 +65,10 @@ class Output {
   Output& operator=(const Output&) = delete;
 
   void Write(std::string_view bytes);
-  // Returns true if more is worth writing: nothing has failed, and the reader has not closed its
+  // Returns true if more output is useful: nothing has failed, and the reader has not closed its
   // end.
   bool wanted() const { return error_ == 0; }
-  // Flushes; a regular file is synced and gets its name. Returns ok also if the reader has closed
+  // Flushes; syncs a regular file and gives it its name. Also returns ok if the reader has closed
   // its end. Idempotent.
   absl::Status Close();
   // Returns true if the output is a terminal, where a person reads it.
@@ -77,7 +77,8 @@ class Output {
  private:
   Output(std::string name, std::FILE* file) : name_(std::move(name)), file_(file) {}
 
-  // Opens a file beside `path`, which Close renames to it. Null if that cannot be done there.
+  // Opens a temporary file next to `path`, which Close renames to it. Returns null if that is
+  // impossible.
   static std::unique_ptr<Output> OpenBeside(const std::string& path, bool exists, uint32_t mode);
 
   const std::string name_;

@@ -1,4 +1,4 @@
-// Bytes as text: UTF-8, hexadecimal, base64, escapes.
+// Conversion of bytes to text and back: UTF-8, hexadecimal, base64, escapes.
 #ifndef CAMBIUM_TOOLS_CAMBIUM_TEXT_H_
 #define CAMBIUM_TOOLS_CAMBIUM_TEXT_H_
 
@@ -9,26 +9,25 @@
 
 namespace cambium::tool {
 
-// Bytes of the well-formed UTF-8 character (RFC 3629) that `text` begins with; 0 where it begins
-// with none.
+// Returns the size of the well-formed UTF-8 character (RFC 3629) at the start of `text`; 0 if there
+// is none.
 size_t Utf8CharacterSize(std::string_view text);
 bool IsUtf8(std::string_view text);
 
 std::string ToHex(std::string_view bytes);
-// Digits of either case, two a byte; nullopt for anything else.
+// Decodes digits of either case, two per byte; returns nullopt for anything else.
 std::optional<std::string> FromHex(std::string_view hex);
 
-// RFC 4648, with padding.
+// Encodes as in RFC 4648, with padding.
 std::string ToBase64(std::string_view bytes);
 std::optional<std::string> FromBase64(std::string_view text);
 
-// tsv's escapes: \\ \t \n \r, and \xNN for bytes that are not UTF-8.
+// Escapes for tsv: \\ \t \n \r, and \xNN for bytes that are not UTF-8.
 std::string EscapeTsv(std::string_view bytes);
-// nullopt for a backslash with anything else behind it.
+// Returns nullopt for a backslash followed by anything else.
 std::optional<std::string> UnescapeTsv(std::string_view text);
 
-// Everything that is not a printable character stands as \xNN, so that data cannot drive a
-// terminal.
+// Replaces every nonprintable character with \xNN, so that data cannot control a terminal.
 std::string EscapeForTerminal(std::string_view bytes);
 
 }  // namespace cambium::tool

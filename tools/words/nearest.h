@@ -1,4 +1,4 @@
-// The word that somebody meant: for "did you mean".
+// Finds the word that a user probably meant, for "did you mean".
 #ifndef CAMBIUM_TOOLS_WORDS_NEAREST_H_
 #define CAMBIUM_TOOLS_WORDS_NEAREST_H_
 
@@ -9,11 +9,11 @@
 
 namespace cambium::words {
 
-// The number of insertions, deletions and replacements between two words.
+// Returns the number of insertions, deletions, and replacements between two words.
 size_t EditDistance(std::string_view a, std::string_view b);
 
-// The one of `known` with the least distance from `word`, the first in order where several have
-// it; empty where `known` is.
+// Returns the word of `known` with the least distance from `word`, the first one if several have
+// it; empty if `known` is empty.
 std::string Nearest(const std::vector<std::string>& known, std::string_view word);
 
 }  // namespace cambium::words
