@@ -63,40 +63,9 @@ void AppendHistogram(std::string_view name, const HistogramSummary& summary, std
 
 std::string StatsText(const Stats& stats) {
   std::string text = LevelsText(stats);
-  const auto row = [&text](std::string_view name, uint64_t value) {
-    absl::StrAppendFormat(&text, "%-22s %d\n", std::string(name), value);
-  };
-  row("keys written", stats.keys_written);
-  row("bytes written", stats.bytes_written);
-  row("gets", stats.gets);
-  row("gets found", stats.gets_found);
-  row("iterators", stats.seeks);
-  row("log bytes", stats.log_bytes);
-  row("log syncs", stats.log_syncs);
-  row("flushes", stats.flushes);
-  row("flush bytes", stats.flush_bytes);
-  row("compactions", stats.compactions);
-  row("trivial moves", stats.trivial_moves);
-  row("compaction bytes in", stats.compaction_bytes_read);
-  row("compaction bytes out", stats.compaction_bytes_written);
-  row("entries in", stats.entries_in);
-  row("entries out", stats.entries_out);
-  row("entries shadowed", stats.entries_shadowed);
-  row("tombstones dropped", stats.tombstones_dropped);
-  row("entries merged", stats.entries_merged);
-  row("filter negatives", stats.filter_negatives);
-  row("block cache hits", stats.block_cache_hits);
-  row("block cache misses", stats.block_cache_misses);
-  row("block bytes read", stats.block_bytes_read);
-  row("stalls", stats.stalls);
-  row("stall micros", stats.stall_micros);
-  row("memtable bytes", stats.memtable_bytes_now);
-  row("frozen memtables", stats.frozen_memtables_now);
-  row("block cache bytes", stats.block_cache_bytes_now);
-  row("table memory bytes", stats.table_memory_bytes_now);
-  row("live bytes", stats.live_bytes_now);
-  row("compaction debt", stats.compaction_debt_bytes_now);
-  row("snapshots", stats.snapshots_now);
+  for (const engine::StatRow& row : engine::kStatRows) {
+    absl::StrAppendFormat(&text, "%-22s %d\n", row.name, stats.*row.value);
+  }
   AppendHistogram("flush micros", stats.flush_micros, &text);
   AppendHistogram("compaction micros", stats.compaction_micros, &text);
   AppendHistogram("sync micros", stats.sync_micros, &text);

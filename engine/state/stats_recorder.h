@@ -5,8 +5,10 @@
 #ifndef CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 #define CAMBIUM_ENGINE_STATE_STATS_RECORDER_H_
 
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 #include "cambium/stats.h"
 #include "compaction/run_merge.h"
@@ -16,9 +18,50 @@
 
 namespace cambium::engine {
 
-// Counters of the read path and the write path.
+// Counters of the read path and the write path: the first rows of kStatRows.
 enum class Counter { kKeysWritten, kBytesWritten, kGets, kGetsFound, kSeeks, kLogBytes };
 inline constexpr size_t kCounterCount = 6;
+
+// The numbers in Stats and their names in the text that DB::GetProperty("cambium.stats") returns.
+// last_sequence has a property of its own.
+struct StatRow {
+  std::string_view name;
+  uint64_t Stats::*value;
+};
+inline constexpr auto kStatRows = std::to_array<StatRow>({
+    {"keys written", &Stats::keys_written},
+    {"bytes written", &Stats::bytes_written},
+    {"gets", &Stats::gets},
+    {"gets found", &Stats::gets_found},
+    {"iterators", &Stats::seeks},
+    {"log bytes", &Stats::log_bytes},
+    {"log syncs", &Stats::log_syncs},
+    {"flushes", &Stats::flushes},
+    {"flush bytes", &Stats::flush_bytes},
+    {"compactions", &Stats::compactions},
+    {"trivial moves", &Stats::trivial_moves},
+    {"compaction bytes in", &Stats::compaction_bytes_read},
+    {"compaction bytes out", &Stats::compaction_bytes_written},
+    {"entries in", &Stats::entries_in},
+    {"entries out", &Stats::entries_out},
+    {"entries shadowed", &Stats::entries_shadowed},
+    {"tombstones dropped", &Stats::tombstones_dropped},
+    {"entries merged", &Stats::entries_merged},
+    {"filter negatives", &Stats::filter_negatives},
+    {"block cache hits", &Stats::block_cache_hits},
+    {"block cache misses", &Stats::block_cache_misses},
+    {"block bytes read", &Stats::block_bytes_read},
+    {"stalls", &Stats::stalls},
+    {"stall micros", &Stats::stall_micros},
+    {"memtable bytes", &Stats::memtable_bytes_now},
+    {"frozen memtables", &Stats::frozen_memtables_now},
+    {"block cache bytes", &Stats::block_cache_bytes_now},
+    {"table memory bytes", &Stats::table_memory_bytes_now},
+    {"live bytes", &Stats::live_bytes_now},
+    {"compaction debt", &Stats::compaction_debt_bytes_now},
+    {"snapshots", &Stats::snapshots_now},
+});
+static_assert(kStatRows[static_cast<size_t>(Counter::kLogBytes)].value == &Stats::log_bytes);
 
 // Input bytes per second that jobs have recently processed; 0 if no job has run.
 struct JobSpeeds {
@@ -88,15 +131,7 @@ class StatsRecorder {
   void Fill(Stats* stats) const {
     MutexLock lock(&mutex_);
     *stats = jobs_;
-    const auto sum = [this](Counter counter) {
-      return counters_.Sum(static_cast<size_t>(counter));
-    };
-    stats->keys_written = sum(Counter::kKeysWritten);
-    stats->bytes_written = sum(Counter::kBytesWritten);
-    stats->gets = sum(Counter::kGets);
-    stats->gets_found = sum(Counter::kGetsFound);
-    stats->seeks = sum(Counter::kSeeks);
-    stats->log_bytes = sum(Counter::kLogBytes);
+    for (size_t i = 0; i < kCounterCount; ++i) stats->*kStatRows[i].value = counters_.Sum(i);
     stats->flush_micros = flush_micros_.Summary();
     stats->compaction_micros = compaction_micros_.Summary();
     stats->sync_micros = sync_micros_.Summary();
