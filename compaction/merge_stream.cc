@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kEntriesPerCheck = 4096;
 
 // Enough of a key for a message.
-std::string Shown(std::string_view key) {
+std::string EscapeKey(std::string_view key) {
   constexpr size_t kShownBytes = 40;
   return absl::CHexEscape(ToAbsl(key.substr(0, kShownBytes)));
 }
@@ -161,9 +161,10 @@ bool MergeStream::Enter() {
   const Trailer trailer = input_->trailer();
   const int order = current_.seen ? options_.order.Compare(current_.key, key) : -1;
   if (order > 0 || (order == 0 && current_.last_trailer <= trailer)) {
-    return Fail(absl::DataLossError(absl::StrCat(
-        "merge: entry ", counts_.in, ": found key \"", Shown(key), "\" trailer ", trailer,
-        ", expected it after key \"", Shown(current_.key), "\" trailer ", current_.last_trailer)));
+    return Fail(absl::DataLossError(
+        absl::StrCat("merge: entry ", counts_.in, ": found key \"", EscapeKey(key), "\" trailer ",
+                     trailer, ", expected it after key \"", EscapeKey(current_.key), "\" trailer ",
+                     current_.last_trailer)));
   }
   if (order < 0) {
     const auto& end = options_.range.end;

@@ -47,7 +47,7 @@ wal::LogPosition PositionIn(FileNumber manifest, uint64_t offset) {
 }
 
 // DataLoss that names the file, the place and what was found there.
-absl::Status Damaged(const std::string& path, uint64_t offset, const std::string& what) {
+absl::Status DamageError(const std::string& path, uint64_t offset, const std::string& what) {
   return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
 }
 
@@ -75,20 +75,20 @@ absl::Status CheckManifestHeader(std::string_view file, FileNumber number,
   const uint64_t stored_number = reader.ReadFixed64();
   const uint64_t checksum = reader.ReadFixed64();
   if (!reader.ok()) {
-    return Damaged(
+    return DamageError(
         path, 0,
         absl::StrCat("found ", file.size(), " bytes, expected a header of ", kManifestHeaderSize));
   }
   if (magic != kManifestMagic) {
-    return Damaged(
+    return DamageError(
         path, 0,
         absl::StrCat("found magic ", absl::Hex(magic), ", expected ", absl::Hex(kManifestMagic)));
   }
   const uint64_t expected = Checksum64(file.substr(0, kHeaderChecksumOffset), ToInteger(number), 0);
   if (checksum != expected || stored_number != ToInteger(number)) {
-    return Damaged(path, kHeaderChecksumOffset,
-                   absl::StrCat("found header checksum ", absl::Hex(checksum), ", expected ",
-                                absl::Hex(expected)));
+    return DamageError(path, kHeaderChecksumOffset,
+                       absl::StrCat("found header checksum ", absl::Hex(checksum), ", expected ",
+                                    absl::Hex(expected)));
   }
   if (version != kManifestFormatVersion || must_understand != 0) {
     return absl::UnimplementedError(absl::StrCat("read ", path, ": format version ", version,
@@ -111,15 +111,15 @@ absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::stri
   const size_t tail = kCurrentDigits + 1;
   if (bytes.size() < kCurrentPrefix.size() + tail || bytes.size() > kMaxCurrentSize ||
       bytes.back() != '\n') {
-    return Damaged(path, 0,
-                   absl::StrCat("found ", bytes.size(), " bytes, expected a manifest's name"));
+    return DamageError(path, 0,
+                       absl::StrCat("found ", bytes.size(), " bytes, expected a manifest's name"));
   }
   const std::string_view text = bytes.substr(0, bytes.size() - tail);
   const std::string_view found = bytes.substr(text.size(), kCurrentDigits);
   const std::string expected = CurrentChecksum(text);
   if (found != expected) {
-    return Damaged(path, text.size(),
-                   absl::StrCat("found checksum ", ToAbsl(found), ", expected ", expected));
+    return DamageError(path, text.size(),
+                       absl::StrCat("found checksum ", ToAbsl(found), ", expected ", expected));
   }
   if (text.substr(0, kCurrentPrefix.size()) != kCurrentPrefix) {
     return absl::UnimplementedError(
@@ -128,7 +128,7 @@ absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::stri
   const auto name =
       ParseFileName(text.substr(kCurrentPrefix.size(), text.size() - kCurrentPrefix.size() - 1));
   if (!name || name->type != FileType::kManifest) {
-    return Damaged(path, kCurrentPrefix.size(), "expected the name of a manifest");
+    return DamageError(path, kCurrentPrefix.size(), "expected the name of a manifest");
   }
   return name->number;
 }
@@ -210,7 +210,7 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::st
   const absl::StatusOr<uint64_t> size = file->Size();
   if (!size.ok()) return ReadError(size.status());
   if (*size > limit) {
-    return Damaged(path, 0, absl::StrCat("found ", *size, " bytes, expected at most ", limit));
+    return DamageError(path, 0, absl::StrCat("found ", *size, " bytes, expected at most ", limit));
   }
   std::string content(*size, '\0');
   ReadRequest request;
@@ -242,8 +242,8 @@ class Replay {
       offset_ = record->end;
     }
     if (edits_ == 0) return BadRecord("expected the record that makes the state");
-    // CURRENT names a manifest only once its first seal is synced.
-    if (!sealed_) return BadRecord("expected the seal of the first record");
+    // CURRENT names a manifest only once its first commit record is synced.
+    if (!committed_) return BadRecord("expected the commit record of the first record");
     if (offset_ < file_.size()) RETURN_IF_ERROR(CheckTail());
     RecoveredManifest result;
     absl::StatusOr<ManifestState> state = builder_.Build();
@@ -258,18 +258,20 @@ class Replay {
 
  private:
   absl::Status BadRecord(const std::string& expected) const {
-    return Damaged(path_, offset_, absl::StrCat("found a record that does not check, ", expected));
+    return DamageError(path_, offset_,
+                       absl::StrCat("found a record that does not check, ", expected));
   }
 
   absl::Status Take(const ManifestRecord& record) {
     if (record.header.first_sequence != edits_ || record.header.synced_up_to.offset > offset_) {
-      return Damaged(path_, offset_,
-                     absl::StrCat("found record ", record.header.first_sequence, " synced up to ",
-                                  record.header.synced_up_to.offset, ", expected record ", edits_,
-                                  " synced up to no more than ", offset_));
+      return DamageError(
+          path_, offset_,
+          absl::StrCat("found record ", record.header.first_sequence, " synced up to ",
+                       record.header.synced_up_to.offset, ", expected record ", edits_,
+                       " synced up to no more than ", offset_));
     }
     if (record.header.kind == wal::RecordKind::kPad) {
-      sealed_ = true;
+      committed_ = true;
       return absl::OkStatus();
     }
     if (record.header.kind != wal::RecordKind::kFull) {
@@ -289,7 +291,7 @@ class Replay {
   // The first edit says what every later one relies on.
   absl::Status CheckFirst(const VersionEdit& edit) const {
     if (edits_ == 0 && (!edit.comparator_name || !edit.database_id)) {
-      return Damaged(path_, offset_, "expected comparator and database id in the first record");
+      return DamageError(path_, offset_, "expected comparator and database id in the first record");
     }
     const char* const name = order_.comparator()->Name();
     if (!edit.comparator_name || *edit.comparator_name == name) return absl::OkStatus();
@@ -329,7 +331,7 @@ class Replay {
   StateBuilder builder_;
   uint64_t offset_ = 0;
   uint64_t edits_ = 0;
-  bool sealed_ = false;  // a seal was read
+  bool committed_ = false;  // a commit record was read
 };
 
 }  // namespace
@@ -383,9 +385,9 @@ absl::Status ManifestLog::AppendSealed(std::string bytes, const VersionEdit& edi
   AddRecord(wal::RecordKind::kFull, payload, &bytes);
   RETURN_IF_ERROR(AppendSynced(bytes));
   ++edits_;
-  std::string seal;
-  AddRecord(wal::RecordKind::kPad, {}, &seal);
-  return AppendSynced(seal);
+  std::string commit;
+  AddRecord(wal::RecordKind::kPad, {}, &commit);
+  return AppendSynced(commit);
 }
 
 absl::Status ManifestLog::AppendSynced(std::string_view bytes) {

@@ -1,7 +1,7 @@
 // ManifestLog: appends edits to a manifest, creates a new manifest and switches to it, and reads a
 // manifest. docs/format/manifest.md specifies the bytes of MANIFEST-n and CURRENT.
 //
-// Each edit is one synced record. A commit record follows it ("seal" in error messages): an empty
+// Each edit is one synced record. A commit record follows it: an empty
 // record that contains the synced watermark of the file, and is synced, too, before Append()
 // returns. It distinguishes damage from a torn tail: a bad record before a commit record that
 // covers it was acknowledged, so it is damage; any other bad record was never acknowledged. This

@@ -44,13 +44,13 @@ struct ScannedRecord {
 };
 
 // "The log is synced up to here", and where that was said.
-struct Promise {
+struct SyncedWatermark {
   LogPosition at;
   LogPosition synced_up_to;
 };
 
-// One segment file read back, record by record, and searched for promises. Nothing that it reads is
-// trusted: a length is checked against the file before it is used. Thread-compatible.
+// One segment file read back, record by record, and searched for watermarks. Nothing that it reads
+// is trusted: a length is checked against the file before it is used. Thread-compatible.
 class SegmentScanner {
  public:
   // `number` is that of the file's name: what the checksums are seeded with.
@@ -124,22 +124,24 @@ class SegmentScanner {
   // record which says that the log was synced beyond `beyond`. Time is bounded: where so much looks
   // like a record that checking all of it would take hashing kMaxHashing times the file, the answer
   // is an error (only bytes made for that do).
-  absl::StatusOr<std::optional<Promise>> FindPromise(uint64_t offset, LogPosition beyond) {
+  absl::StatusOr<std::optional<SyncedWatermark>> FindWatermark(uint64_t offset,
+                                                               LogPosition beyond) {
     nonzero_end_ = offset;
     while (offset + kRecordHeaderSize <= size_) {
       const uint64_t next = std::min(offset / kPageBytes * kPageBytes + kPageBytes, size_);
       ASSIGN_OR_RETURN(const std::string_view page, View(offset, next - offset));
       if (!AllZeros(page)) {
         nonzero_end_ = next;
-        ASSIGN_OR_RETURN(std::optional<Promise> promise, FindInPage(offset, next, beyond));
-        if (promise.has_value()) return promise;
+        ASSIGN_OR_RETURN(std::optional<SyncedWatermark> watermark,
+                         FindInPage(offset, next, beyond));
+        if (watermark.has_value()) return watermark;
       }
       offset = next;
     }
-    return std::optional<Promise>();
+    return std::optional<SyncedWatermark>();
   }
 
-  // The last byte that is not zero in what FindPromise has looked at, up to its chunk's end.
+  // The last byte that is not zero in what FindWatermark has looked at, up to its chunk's end.
   uint64_t nonzero_end() const { return nonzero_end_; }
 
  private:
@@ -175,8 +177,8 @@ class SegmentScanner {
     return std::string_view(buffer_).substr(offset - buffer_offset_, size);
   }
 
-  absl::StatusOr<std::optional<Promise>> FindInPage(uint64_t begin, uint64_t end,
-                                                    LogPosition beyond) {
+  absl::StatusOr<std::optional<SyncedWatermark>> FindInPage(uint64_t begin, uint64_t end,
+                                                            LogPosition beyond) {
     const uint64_t least = PackPosition(beyond);
     // With what the header of a record at the end of the page reaches into the next.
     const uint64_t view_end = std::min(end + kRecordHeaderSize - kRecordAlignment, size_);
@@ -184,15 +186,15 @@ class SegmentScanner {
     for (uint64_t at = 0; at + kRecordHeaderSize <= bytes.size(); at += kRecordAlignment) {
       const uint64_t offset = begin + at;
       // Cheapest first: nearly every place that is no record fails here.
-      const uint64_t promised = LoadFixed64(bytes.data() + at + 16);
-      if (promised <= least || promised > PackPosition({number_, offset})) continue;
+      const uint64_t synced_up_to = LoadFixed64(bytes.data() + at + 16);
+      if (synced_up_to <= least || synced_up_to > PackPosition({number_, offset})) continue;
       const std::optional<RecordHeader> header = DecodeRecordHeader(bytes.data() + at);
       if (!header.has_value()) continue;
       ASSIGN_OR_RETURN(const bool checks, Checks(offset, *header));
-      if (checks) return Promise{{number_, offset}, header->synced_up_to};
+      if (checks) return SyncedWatermark{{number_, offset}, header->synced_up_to};
       ASSIGN_OR_RETURN(bytes, View(begin, view_end - begin));  // Checks may have moved on
     }
-    return std::optional<Promise>();
+    return std::optional<SyncedWatermark>();
   }
 
   absl::StatusOr<bool> Checks(uint64_t offset, const RecordHeader& header) {
@@ -252,11 +254,12 @@ class Reading {
     RETURN_IF_ERROR(ReadHeaders());
     RETURN_IF_ERROR(ChooseChain());
     RETURN_IF_ERROR(ReplayChain());
-    RETURN_IF_ERROR(CheckPromises());
+    RETURN_IF_ERROR(CheckWatermarks());
     if (ReachCounts() && options_.reach.offset != 0 && replay_.end < options_.reach) {
       const bool checking = options_.reading == LogReading::kCheckUpTo;
-      return Damaged(options_.reach, checking ? "the log was written up to "
-                                              : "the manifest says that the log was synced up to ");
+      return DamageError(options_.reach, checking
+                                             ? "the log was written up to "
+                                             : "the manifest says that the log was synced up to ");
     }
     const std::set<uint64_t> needed(replay_.chain.begin(), replay_.chain.end());
     std::set<uint64_t> obsolete(options_.segments.begin(), options_.segments.end());
@@ -432,9 +435,9 @@ class Reading {
                  record.state == ScannedRecord::State::kBad,
                  false};
     // What follows in this very file.
-    ASSIGN_OR_RETURN(const std::optional<Promise> promise,
-                     scanner->FindPromise(offset, replay_.end));
-    if (promise.has_value()) return Damaged(*promise);
+    ASSIGN_OR_RETURN(const std::optional<SyncedWatermark> watermark,
+                     scanner->FindWatermark(offset, replay_.end));
+    if (watermark.has_value()) return DamageError(*watermark);
     if (record.state != ScannedRecord::State::kEnd) {
       replay_.dropped_bytes += scanner->nonzero_end() - offset;
     }
@@ -459,16 +462,17 @@ class Reading {
     return absl::OkStatus();
   }
 
-  absl::Status CheckPromises() {
-    // What was promised of segments that nobody needs any more is no loss.
+  absl::Status CheckWatermarks() {
+    // Watermarks in segments that nobody needs any more show no loss.
     const LogPosition end = std::max(replay_.end, LogPosition{options_.oldest_needed, 0});
     for (const Candidate& suspect : suspects_) {
       ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, Open(suspect.number));
       if (suspect.header.has_value() && suspect.header->synced_up_to > end) {
-        return Damaged({{suspect.number, 0}, suspect.header->synced_up_to});
+        return DamageError({{suspect.number, 0}, suspect.header->synced_up_to});
       }
-      ASSIGN_OR_RETURN(const std::optional<Promise> promise, scanner->FindPromise(0, end));
-      if (promise.has_value()) return Damaged(*promise);
+      ASSIGN_OR_RETURN(const std::optional<SyncedWatermark> watermark,
+                       scanner->FindWatermark(0, end));
+      if (watermark.has_value()) return DamageError(*watermark);
       replay_.dropped_bytes += scanner->nonzero_end();
     }
     return absl::OkStatus();
@@ -476,11 +480,11 @@ class Reading {
 
   // Which bytes are to blame: the record at which reading stopped, or, where it stopped at nothing
   // bad, the header that kept the next segment out of the chain.
-  absl::Status Damaged(const Promise& promise) const {
-    return Damaged(promise.synced_up_to,
-                   absl::StrCat(Text(promise.at), " says that the log was synced up to "));
+  absl::Status DamageError(const SyncedWatermark& watermark) const {
+    return DamageError(watermark.synced_up_to,
+                       absl::StrCat(Text(watermark.at), " says that the log was synced up to "));
   }
-  absl::Status Damaged(LogPosition expected_end, const std::string& source) const {
+  absl::Status DamageError(LogPosition expected_end, const std::string& source) const {
     Stop blame = stop_.value_or(Stop());
     for (const Candidate& suspect : suspects_) {
       if (suspect.header.has_value() || suspect.number <= replay_.end.segment) continue;

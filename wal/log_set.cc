@@ -62,7 +62,7 @@ LogSet::LogSet(LogSetOptions options, std::vector<uint64_t> previous_segments)
 }
 
 LogSet::~LogSet() {
-  // As a crash would leave it: a failure here changes nothing that was promised.
+  // As a crash would leave it: a failure here changes nothing that an acknowledgment covers.
   const std::shared_ptr<Segment> unused = preparer_->Shutdown();
   const auto close = [](Segment* segment) {
     CatchBadAlloc([segment] { return segment->Close(segment->size()); }).IgnoreError();

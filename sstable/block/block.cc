@@ -19,7 +19,7 @@ static_assert(kBlockHeaderSize >= kMinColumnOffset && kBlockHeaderSize >= kFinge
               "loads that begin before their column stay in the block");
 static_assert(sizeof(Block) == 64, "a block is copied beside its cached frame: keep it small");
 
-absl::Status Damaged(std::string_view what, uint64_t found) {
+absl::Status DamageError(std::string_view what, uint64_t found) {
   return absl::DataLossError(absl::StrCat("data block: ", ToAbsl(what), ": found ", found));
 }
 
@@ -40,7 +40,7 @@ absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* lay
   layout->value_size = reader->ReadFixed32();
   const uint32_t reserved_word = reader->ReadFixed32();
   layout->least_sequence = reader->ReadFixed64();
-  if (!reader->ok()) return Damaged("shorter than its header", block_size);
+  if (!reader->ok()) return DamageError("shorter than its header", block_size);
 
   if ((layout->flags & ~kBlockKnownFlags) != 0) {
     return absl::UnimplementedError(
@@ -52,22 +52,22 @@ absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* lay
   }
   // A good block spends at least a byte on an entry: two entries differ in key or sequence number.
   if (layout->count == 0 || layout->count > block_size) {
-    return Damaged("impossible count of entries", layout->count);
+    return DamageError("impossible count of entries", layout->count);
   }
   if (!IsColumnWidth(layout->sequence_width)) {
-    return Damaged("width of sequence numbers is not 0, 1, 2, 4 or 8", layout->sequence_width);
+    return DamageError("width of sequence numbers is not 0, 1, 2, 4 or 8", layout->sequence_width);
   }
   if (!IsColumnWidth(layout->key_width) || layout->key_width > 4) {
-    return Damaged("width of key bounds is not 0, 1, 2 or 4", layout->key_width);
+    return DamageError("width of key bounds is not 0, 1, 2 or 4", layout->key_width);
   }
   if (!IsColumnWidth(layout->value_width) || layout->value_width > 4) {
-    return Damaged("width of value bounds is not 0, 1, 2 or 4", layout->value_width);
+    return DamageError("width of value bounds is not 0, 1, 2 or 4", layout->value_width);
   }
   if (layout->key_width != 0 && layout->suffix_size != 0) {
-    return Damaged("common suffix of keys of several sizes", layout->suffix_size);
+    return DamageError("common suffix of keys of several sizes", layout->suffix_size);
   }
   if (reserved != std::string_view("\0\0\0", 3) || reserved_word != 0) {
-    return Damaged("reserved bytes are not zero", reserved_word);
+    return DamageError("reserved bytes are not zero", reserved_word);
   }
   return absl::OkStatus();
 }
@@ -87,9 +87,10 @@ absl::Status ParsePieces(ByteReader* reader, const Pieces& pieces, size_t count,
   const uint64_t total = pieces.width == 0 ? uint64_t{count} * pieces.size : pieces.size;
   reader->ReadBytes(total);
   if (!reader->ok())
-    return Damaged(absl::StrCat(ToAbsl(pieces.what), " end after the block"), total);
+    return DamageError(absl::StrCat(ToAbsl(pieces.what), " end after the block"), total);
   if (pieces.width != 0 && !AreBounds(bounds.data(), count, pieces.width, total)) {
-    return Damaged(absl::StrCat("bounds of ", ToAbsl(pieces.what), " are not ascending to"), total);
+    return DamageError(absl::StrCat("bounds of ", ToAbsl(pieces.what), " are not ascending to"),
+                       total);
   }
   return absl::OkStatus();
 }
@@ -98,7 +99,7 @@ absl::Status ParsePieces(ByteReader* reader, const Pieces& pieces, size_t count,
 absl::Status CheckSequences(std::string_view column, const BlockLayout& layout) {
   const uint64_t most = kMaxSequenceNumber;
   if (layout.least_sequence > most) {
-    return Damaged("sequence number above 2^56 - 1", layout.least_sequence);
+    return DamageError("sequence number above 2^56 - 1", layout.least_sequence);
   }
   const uint64_t room = most - layout.least_sequence;
   // Nearly always the width alone shows that there is room.
@@ -107,7 +108,7 @@ absl::Status CheckSequences(std::string_view column, const BlockLayout& layout) 
   }
   for (size_t i = 0; i < layout.count; ++i) {
     const uint64_t delta = LoadColumn(column.data(), i, layout.sequence_width);
-    if (delta > room) return Damaged("sequence number above 2^56 - 1, at entry", i);
+    if (delta > room) return DamageError("sequence number above 2^56 - 1, at entry", i);
   }
   return absl::OkStatus();
 }
@@ -172,7 +173,7 @@ FingerprintMatcher ChooseMatcher() {
 }  // namespace
 
 absl::StatusOr<Block> Block::Parse(std::string_view bytes) {
-  if (bytes.size() > UINT32_MAX) return Damaged("larger than 4 GiB", bytes.size());
+  if (bytes.size() > UINT32_MAX) return DamageError("larger than 4 GiB", bytes.size());
   Block block;
   BlockLayout& layout = block.layout_;
   ByteReader reader(bytes);
@@ -190,13 +191,13 @@ absl::StatusOr<Block> Block::Parse(std::string_view bytes) {
   const std::string_view kinds = reader.ReadBytes(has_kinds ? n : 0);
   RETURN_IF_ERROR(ParsePieces(&reader, {"values", layout.value_width, layout.value_size}, n,
                               &layout.value_bounds, &layout.values));
-  if (!reader.Finished()) return Damaged("bytes after the last value", reader.remaining());
+  if (!reader.Finished()) return DamageError("bytes after the last value", reader.remaining());
 
   RETURN_IF_ERROR(CheckSequences(sequences, layout));
   RETURN_IF_ERROR(CheckKinds(kinds));
   const bool zero = layout.least_sequence == 0 && layout.sequence_width == 0;
   if (block.all_sequences_zero() != zero) {
-    return Damaged("flags and sequence numbers disagree", layout.flags);
+    return DamageError("flags and sequence numbers disagree", layout.flags);
   }
   block.data_ = bytes.data();
   return block;

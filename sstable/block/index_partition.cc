@@ -22,7 +22,7 @@ constexpr size_t kPartitionRecordSize = 16;
 static_assert(kIndexHeaderSize >= kMinColumnOffset,
               "loads that begin before their column stay inside");
 
-absl::Status Damaged(std::string_view what, uint64_t found) {
+absl::Status DamageError(std::string_view what, uint64_t found) {
   return absl::DataLossError(absl::StrCat("index: ", ToAbsl(what), ": found ", found));
 }
 
@@ -90,7 +90,7 @@ std::string IndexBuilder::Finish() {
 // ---- IndexView
 
 absl::StatusOr<IndexView> IndexView::Parse(std::string_view bytes, const KeyOrder& order) {
-  if (bytes.size() > UINT32_MAX) return Damaged("larger than 4 GiB", bytes.size());
+  if (bytes.size() > UINT32_MAX) return DamageError("larger than 4 GiB", bytes.size());
   IndexView view(bytes.data(), order);
   RETURN_IF_ERROR(view.ParseColumns(bytes));
   RETURN_IF_ERROR(view.CheckHandles());
@@ -109,15 +109,15 @@ absl::Status IndexView::ParseColumns(std::string_view bytes) {
   layout_.size_width = reader.ReadFixed8();
   const uint8_t reserved = reader.ReadFixed8();
   layout_.first_offset = reader.ReadFixed64();
-  if (!reader.ok()) return Damaged("shorter than its header", bytes.size());
+  if (!reader.ok()) return DamageError("shorter than its header", bytes.size());
   if (layout_.count == 0 || layout_.count > bytes.size()) {
-    return Damaged("impossible count of blocks", layout_.count);
+    return DamageError("impossible count of blocks", layout_.count);
   }
   if (!IsColumnWidth(layout_.bounds_width) || !IsColumnWidth(layout_.offset_width) ||
       !IsColumnWidth(layout_.size_width) || layout_.size_width > 4) {
-    return Damaged("a column's width is not 0, 1, 2, 4 or 8", layout_.bounds_width);
+    return DamageError("a column's width is not 0, 1, 2, 4 or 8", layout_.bounds_width);
   }
-  if (reserved != 0) return Damaged("reserved byte is not zero", reserved);
+  if (reserved != 0) return DamageError("reserved byte is not zero", reserved);
 
   const uint64_t n = layout_.count;
   reader.ReadBytes(layout_.prefix_size);
@@ -131,9 +131,9 @@ absl::Status IndexView::ParseColumns(std::string_view bytes) {
   reader.ReadBytes(n * layout_.size_width);
   layout_.flags = static_cast<uint32_t>(reader.offset());
   reader.ReadBytes(n);
-  if (!reader.Finished()) return Damaged("its columns do not fill it, in bytes", bytes.size());
+  if (!reader.Finished()) return DamageError("its columns do not fill it, in bytes", bytes.size());
   if (!AreBounds(bounds.data(), n, layout_.bounds_width, rests_size)) {
-    return Damaged("bounds of separators are not ascending to", rests_size);
+    return DamageError("bounds of separators are not ascending to", rests_size);
   }
   return absl::OkStatus();
 }
@@ -146,10 +146,10 @@ absl::Status IndexView::CheckHandles() const {
     const uint64_t room = std::numeric_limits<uint64_t>::max() - layout_.first_offset;
     const BlockHandle block = handle(i);
     if (delta > room || block.size > room - delta) {
-      return Damaged("a block ends beyond 2^64, at entry", i);
+      return DamageError("a block ends beyond 2^64, at entry", i);
     }
-    if (block.size == 0) return Damaged("a block of no bytes, at entry", i);
-    if (block.offset < end) return Damaged("blocks overlap, at entry", i);
+    if (block.size == 0) return DamageError("a block of no bytes, at entry", i);
+    if (block.offset < end) return DamageError("blocks overlap, at entry", i);
     end = block.offset + block.size;
   }
   return absl::OkStatus();
@@ -182,7 +182,7 @@ absl::Status IndexView::BuildTree() {
   Node* const leaves = &tree_[level_begin_[level_count - 1]];
   for (size_t i = 0; i < count(); ++i) {
     const uint64_t abbreviated = AbbreviateKey(RestAt(i));
-    if (abbreviated < previous) return Damaged("separators out of order, at entry", i);
+    if (abbreviated < previous) return DamageError("separators out of order, at entry", i);
     leaves[i / kFanout].abbreviated_keys[i % kFanout] = previous = abbreviated;
   }
   for (size_t level = level_count - 1; level > 0; --level) {

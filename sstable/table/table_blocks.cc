@@ -81,8 +81,8 @@ void TableBlocks::PublishData(Frame* index, size_t block, FrameLease* lease) con
 }
 
 absl::Status TableBlocks::EndsEarly(size_t partition) const {
-  return WithKeyRange(file_.Damaged("found a last separator below that of the top index",
-                                    BlockKind::kIndex, top_.partition(partition).index.offset),
+  return WithKeyRange(file_.DamageError("found a last separator below that of the top index",
+                                        BlockKind::kIndex, top_.partition(partition).index.offset),
                       partition);
 }
 
@@ -100,8 +100,8 @@ absl::StatusOr<FrameLease> TableBlocks::ReadIndex(size_t partition) const {
   const size_t found = (*lease)->index().count();
   if (found == about.block_count) return lease;
   return WithKeyRange(
-      file_.Damaged(absl::StrCat("found ", found, " data blocks, expected ", about.block_count),
-                    BlockKind::kIndex, about.index.offset),
+      file_.DamageError(absl::StrCat("found ", found, " data blocks, expected ", about.block_count),
+                        BlockKind::kIndex, about.index.offset),
       partition);
 }
 

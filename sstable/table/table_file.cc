@@ -82,7 +82,7 @@ absl::Status TableFile::CheckHandle(const BlockHandle& handle, BlockKind kind) c
       handle.offset <= end - footprint) {
     return absl::OkStatus();
   }
-  return Damaged(
+  return DamageError(
       absl::StrCat("found a size of ", handle.size,
                    " stored bytes, expected an aligned block before the footer at ", end),
       kind, handle.offset);
@@ -111,8 +111,8 @@ absl::Status TableFile::Annotate(const absl::Status& status, const char* what,
 absl::Status TableFile::Outcome(const ReadRequest& request, BlockKind kind) const {
   RETURN_IF_ERROR(ReadError(request.status));
   if (request.bytes_read == request.size) return absl::OkStatus();
-  return Damaged(absl::StrCat("found ", request.bytes_read, " bytes, expected ", request.size),
-                 kind, request.offset);
+  return DamageError(absl::StrCat("found ", request.bytes_read, " bytes, expected ", request.size),
+                     kind, request.offset);
 }
 
 absl::StatusOr<FrameLease> TableFile::NewFrame(BlockKind kind, size_t size) const {

@@ -88,7 +88,7 @@ class TableFile {
     return Annotate(status, BlockKindName(kind), offset);
   }
   // Returns DataLoss in the same way.
-  absl::Status Damaged(std::string_view message, BlockKind kind, uint64_t offset) const {
+  absl::Status DamageError(std::string_view message, BlockKind kind, uint64_t offset) const {
     return Annotate(absl::DataLossError(ToAbsl(message)), kind, offset);
   }
 

@@ -39,7 +39,7 @@ absl::StatusOr<TopIndex> ReadTopIndex(const TableFile& file, const BlockHandle& 
   // What stands in for each block in memory is bounded by the file's size.
   const uint64_t most = file.footer_offset() / kMinBlockFootprint;
   if (top->block_count() <= most) return top;
-  return file.Damaged(
+  return file.DamageError(
       absl::StrCat("found ", top->block_count(), " data blocks, expected at most ", most),
       BlockKind::kTopIndex, handle.offset);
 }
@@ -53,7 +53,7 @@ absl::StatusOr<TableProperties> ReadProperties(const TableFile& file, const Bloc
   }
   if (properties->data_blocks != top.block_count() ||
       properties->partitions != top.partition_count()) {
-    return file.Damaged(
+    return file.DamageError(
         absl::StrCat("found ", properties->data_blocks, " data blocks in ", properties->partitions,
                      " partitions, expected the top index's ", top.block_count(), " in ",
                      top.partition_count()),

@@ -154,11 +154,11 @@ class IteratorConformance : public testing::TestWithParam<SubjectKind> {
       SCOPED_TRACE(shape.name);
       const std::unique_ptr<Subject> subject = GetParam().make();
       if (shape.entries.empty() && !subject->may_be_empty()) continue;
-      const std::vector<OwnedEntry> shown = subject->Shown(shape.entries);
+      const std::vector<OwnedEntry> visible = subject->VisibleEntries(shape.entries);
       shows_versions_ = subject->shows_versions();
       subject->Fill(std::move(shape.entries));
-      Checked cursor(subject.get(), shown);
-      check(&cursor, shown);
+      Checked cursor(subject.get(), visible);
+      check(&cursor, visible);
       if (HasFailure()) return;
     }
   }
@@ -254,27 +254,27 @@ TEST_P(IteratorConformance, EndsAtAnErrorAndReportsIt) {
     if (!entry.value.empty()) entry.value.resize(200, 'v');
   }
   const std::unique_ptr<Subject> subject = GetParam().make();
-  const std::vector<OwnedEntry> shown = subject->Shown(shape.entries);
+  const std::vector<OwnedEntry> visible = subject->VisibleEntries(shape.entries);
   subject->Fill(std::move(shape.entries));
   if (!subject->Break()) GTEST_SKIP() << "it reads no file";
   const std::unique_ptr<Cursor> cursor = subject->NewCursor();
   size_t before = 0, after = 0;
   for (cursor->SeekToFirst(); const auto here = cursor->Here(); cursor->Next()) {
-    ASSERT_LT(before, shown.size());
-    ASSERT_EQ(Describe(here), Describe(shown[before++]));
+    ASSERT_LT(before, visible.size());
+    ASSERT_EQ(Describe(here), Describe(visible[before++]));
   }
   CAMBIUM_EXPECT_CODE(cursor->status(), kDataLoss);
   for (cursor->SeekToLast(); const auto here = cursor->Here(); cursor->Prev()) {
-    ASSERT_LT(after, shown.size());
-    ASSERT_EQ(Describe(here), Describe(shown[shown.size() - ++after]));
+    ASSERT_LT(after, visible.size());
+    ASSERT_EQ(Describe(here), Describe(visible[visible.size() - ++after]));
   }
   CAMBIUM_EXPECT_CODE(cursor->status(), kDataLoss);
   EXPECT_GT(before, 0u);
   EXPECT_GT(after, 0u);
-  EXPECT_LT(before + after, shown.size());
+  EXPECT_LT(before + after, visible.size());
   // A seek past the damage works again.
-  cursor->Seek(shown.back().key, ForSeek(shown.back().trailer));
-  EXPECT_EQ(Describe(cursor->Here()), Describe(shown.back()));
+  cursor->Seek(visible.back().key, ForSeek(visible.back().trailer));
+  EXPECT_EQ(Describe(cursor->Here()), Describe(visible.back()));
   CAMBIUM_EXPECT_OK(cursor->status());
 }
 

@@ -267,16 +267,16 @@ class DBSubject final : public Subject {
     Open();
     return true;
   }
-  std::vector<OwnedEntry> Shown(std::vector<OwnedEntry> entries) const override {
-    std::vector<OwnedEntry> shown;
+  std::vector<OwnedEntry> VisibleEntries(std::vector<OwnedEntry> entries) const override {
+    std::vector<OwnedEntry> visible;
     const std::string* last = nullptr;
     for (OwnedEntry& entry : entries) {
       const bool newest = last == nullptr || *last != entry.key;
       last = &entry.key;
       if (!newest || TrailerKind(entry.trailer) == Kind::kDelete) continue;
-      shown.push_back({entry.key, 0, entry.value});
+      visible.push_back({entry.key, 0, entry.value});
     }
-    return shown;
+    return visible;
   }
   bool shows_versions() const override { return false; }
 

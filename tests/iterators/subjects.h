@@ -45,7 +45,9 @@ class Subject {
   virtual bool Break() { return false; }
 
   // Returns what a cursor shows of `entries`.
-  virtual std::vector<OwnedEntry> Shown(std::vector<OwnedEntry> entries) const { return entries; }
+  virtual std::vector<OwnedEntry> VisibleEntries(std::vector<OwnedEntry> entries) const {
+    return entries;
+  }
   // Returns true if the versions of a key are told apart: seeks go by trailer, too.
   virtual bool shows_versions() const { return true; }
   virtual bool may_be_empty() const { return true; }

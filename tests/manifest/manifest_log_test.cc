@@ -260,7 +260,7 @@ TEST(ManifestLog, DropsAnAppendThatWasNeverAcknowledged) {
   const std::string acknowledged = ReadFile(files.get(), path);
   const std::string expected = Text(editor.state());
   ASSERT_TRUE(editor.AppendNext());
-  // The next edit without its seal: any part of it may be there, and be garbage.
+  // The next edit without its commit record: any part of it may be there, and be garbage.
   const std::string longer = ReadFile(files.get(), path);
   for (size_t size = acknowledged.size(); size + wal::kRecordHeaderSize < longer.size(); ++size) {
     for (const char filler : {'\0', '\x5a'}) {
@@ -276,8 +276,8 @@ TEST(ManifestLog, DropsAnAppendThatWasNeverAcknowledged) {
   }
 }
 
-// A seal at `at`, behind so many edits.
-std::string Seal(wal::LogPosition at, uint64_t edits, uint64_t synced_up_to) {
+// A commit record at `at`, behind so many edits.
+std::string CommitRecord(wal::LogPosition at, uint64_t edits, uint64_t synced_up_to) {
   wal::RecordHeader header;
   header.kind = wal::RecordKind::kPad;
   header.first_sequence = edits;
@@ -288,7 +288,7 @@ std::string Seal(wal::LogPosition at, uint64_t edits, uint64_t synced_up_to) {
   return bytes;
 }
 
-TEST(ManifestLog, TellsATornTailFromDamageByWhatLaterRecordsPromise) {
+TEST(ManifestLog, TellsATornTailFromDamageByTheSyncedWatermarkOfLaterRecords) {
   const auto files = NewDirectory();
   Editor editor(files.get());
   ASSERT_TRUE(editor.Create());
@@ -298,7 +298,7 @@ TEST(ManifestLog, TellsATornTailFromDamageByWhatLaterRecordsPromise) {
   const uint64_t bad = content.size();
   for (const uint64_t synced_up_to : {bad, bad + wal::kRecordHeaderSize}) {
     std::string longer = content + std::string(wal::kRecordHeaderSize, 'x');
-    longer.append(Seal({ToInteger(number), longer.size()}, 2, synced_up_to));
+    longer.append(CommitRecord({ToInteger(number), longer.size()}, 2, synced_up_to));
     ReplaceFile(files.get(), path, longer);
     const auto found = Recover(files.get());
     if (synced_up_to == bad) {

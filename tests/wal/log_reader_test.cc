@@ -66,7 +66,7 @@ TEST_F(LogReaderTest, NoSegmentsIsAnEmptyLog) {
   EXPECT_EQ(back.replay.end, LogPosition());
 }
 
-TEST_F(LogReaderTest, TornRecordAfterTheLastPromiseIsDropped) {
+TEST_F(LogReaderTest, TornRecordAfterTheLastWatermarkIsDropped) {
   Draft one = Begin(1);
   Add(&one, 1, "first");
   const uint64_t torn = Add(&one, 2, "second");
@@ -80,12 +80,12 @@ TEST_F(LogReaderTest, TornRecordAfterTheLastPromiseIsDropped) {
   EXPECT_GT(back.replay.dropped_bytes, 0u);
 }
 
-TEST_F(LogReaderTest, BadRecordBeforeAPromiseIsDataLossThatSaysWhat) {
+TEST_F(LogReaderTest, BadRecordBeforeAWatermarkIsDataLossThatSaysWhat) {
   Draft one = Begin(1);
   Add(&one, 1, "first");
   const uint64_t bad = Add(&one, 2, "second");
-  const uint64_t promised = Add(&one, 3, "third");
-  const uint64_t promise = Add(&one, 4, "fourth", {1, promised});
+  const uint64_t synced = Add(&one, 3, "third");
+  const uint64_t watermark = Add(&one, 4, "fourth", {1, synced});
   one.bytes[bad + kRecordHeaderSize] ^= 1;
   Write(one);
   const ReadBack back = ReadLogIn(files_);
@@ -95,7 +95,7 @@ TEST_F(LogReaderTest, BadRecordBeforeAPromiseIsDataLossThatSaysWhat) {
   EXPECT_THAT(message, HasSubstr("db/000001.log: offset " + std::to_string(bad)));
   EXPECT_THAT(message, HasSubstr("found checksum 0x"));
   EXPECT_THAT(message, HasSubstr("expected 0x"));
-  EXPECT_THAT(message, HasSubstr("offset " + std::to_string(promise) + " of segment 1 says"));
+  EXPECT_THAT(message, HasSubstr("offset " + std::to_string(watermark) + " of segment 1 says"));
   EXPECT_THAT(message, HasSubstr("truncate --size=" + std::to_string(bad) + " 'db/000001.log'"));
 
   // And the salvage that it names works.
@@ -106,7 +106,7 @@ TEST_F(LogReaderTest, BadRecordBeforeAPromiseIsDataLossThatSaysWhat) {
   EXPECT_THAT(salvaged.Sequences(), ElementsAre(1));
 }
 
-TEST_F(LogReaderTest, ZerosBeforeAPromiseAreDataLoss) {
+TEST_F(LogReaderTest, ZerosBeforeAWatermarkAreDataLoss) {
   Draft one = Begin(1);
   const uint64_t lost = Add(&one, 1, std::string(1000, 'x'));
   const uint64_t next = Add(&one, 2, "second");
@@ -120,7 +120,7 @@ TEST_F(LogReaderTest, ZerosBeforeAPromiseAreDataLoss) {
   EXPECT_THAT(MessageOf(back.status), HasSubstr("offset 88: found zeros"));
 }
 
-TEST_F(LogReaderTest, PromiseIsFoundAtEveryPlaceInAPageAndChunk) {
+TEST_F(LogReaderTest, WatermarkIsFoundAtEveryPlaceInAPageAndChunk) {
   for (const uint64_t gap :
        {0, 8, 4096 - 24, 4096 - 16, 4096 - 8, 4096, (1 << 20) - 16, (1 << 20) - 8, 1 << 20}) {
     Draft one = Begin(1);
@@ -133,7 +133,7 @@ TEST_F(LogReaderTest, PromiseIsFoundAtEveryPlaceInAPageAndChunk) {
   }
 }
 
-TEST_F(LogReaderTest, PromiseThatNoWriterMakesIsNotBelieved) {
+TEST_F(LogReaderTest, WatermarkThatNoWriterWritesIsNotBelieved) {
   Draft one = Begin(1);
   const uint64_t bad = Add(&one, 1, "first");
   one.bytes[bad] ^= 1;
@@ -144,7 +144,7 @@ TEST_F(LogReaderTest, PromiseThatNoWriterMakesIsNotBelieved) {
   EXPECT_OK(ReadLogIn(files_).status);
 }
 
-TEST_F(LogReaderTest, PromiseInALaterSegmentCounts) {
+TEST_F(LogReaderTest, WatermarkInALaterSegmentCounts) {
   Draft one = Begin(1);
   Add(&one, 1, "first");
   const uint64_t bad = Add(&one, 2, "second");
@@ -155,7 +155,7 @@ TEST_F(LogReaderTest, PromiseInALaterSegmentCounts) {
   Add(&two, 3, "third");
   Write(two);
   const ReadBack torn = ReadLogIn(files_);
-  ASSERT_OK(torn.status);  // nothing was promised: both are lost, as one
+  ASSERT_OK(torn.status);  // nothing was synced: both are lost, as one
   EXPECT_THAT(torn.Sequences(), ElementsAre(1));
   EXPECT_EQ(torn.replay.end, (LogPosition{1, bad}));
   EXPECT_THAT(torn.replay.chain, ElementsAre(1));
@@ -220,7 +220,7 @@ TEST_F(LogReaderTest, MissingSegmentIsDataLoss) {
   EXPECT_THAT(ReadLogIn(files_, "db", 3).Sequences(), ElementsAre(5));
 }
 
-TEST_F(LogReaderTest, DamagedHeaderIsDataLossWhereItsRecordsWerePromised) {
+TEST_F(LogReaderTest, DamagedHeaderIsDataLossIfItsRecordsWereSynced) {
   Draft one = Begin(1);
   Add(&one, 1, "first");
   Write(one);
@@ -241,7 +241,7 @@ TEST_F(LogReaderTest, DamagedHeaderIsDataLossWhereItsRecordsWerePromised) {
               HasSubstr("db/000002.log: offset 0: found a header that does not check"));
 }
 
-TEST_F(LogReaderTest, SegmentAboveATornHeaderIsDroppedUnlessItPromises) {
+TEST_F(LogReaderTest, SegmentAboveATornHeaderIsDroppedUnlessItHasAWatermark) {
   Draft one = Begin(1);
   Add(&one, 1, "first");
   const uint64_t end = one.bytes.size();
@@ -264,7 +264,7 @@ TEST_F(LogReaderTest, SegmentAboveATornHeaderIsDroppedUnlessItPromises) {
   EXPECT_TRUE(absl::IsDataLoss(ReadLogIn(files_).status));
 }
 
-TEST_F(LogReaderTest, PromiseAboutSegmentsThatNobodyNeedsIsNoLoss) {
+TEST_F(LogReaderTest, WatermarkInSegmentsThatNobodyNeedsIsNoLoss) {
   Draft five = Begin(5, {4, 500});
   const uint64_t synced = Add(&five, 9, "nine", {4, 500});
   five.bytes[20] ^= 1;

@@ -102,8 +102,9 @@ absl::StatusOr<bool> BdbReader::ReadHeader() {
   if (line != "VERSION=3") {
     const bool is_version = line.starts_with("VERSION=");
     if (is_version) return Refused(section_.line, absl::StrCat("found ", Start(line)));
-    return Damaged(found_.empty() ? "expected VERSION=3"
-                                  : "expected VERSION=3 or the end of the input after DATA=END");
+    return DamageError(found_.empty()
+                           ? "expected VERSION=3"
+                           : "expected VERSION=3 or the end of the input after DATA=END");
   }
   for (;;) {
     more = input_->Next(&line);
@@ -118,10 +119,10 @@ absl::StatusOr<bool> BdbReader::ReadHeader() {
 
 absl::Status BdbReader::ReadHeaderLine(std::string_view line) {
   const size_t equals = line.find('=');
-  if (equals == std::string_view::npos) return Damaged("expected a header line NAME=VALUE");
+  if (equals == std::string_view::npos) return DamageError("expected a header line NAME=VALUE");
   const std::string_view word = line.substr(0, equals);
   if (!section_.words.emplace(word).second) {
-    return Damaged(absl::StrCat("found ", Start(word), " a second time in one header"));
+    return DamageError(absl::StrCat("found ", Start(word), " a second time in one header"));
   }
   const absl::StatusOr<std::string> refusal = Apply(word, line.substr(equals + 1));
   if (!refusal.ok()) return refusal.status();
@@ -152,7 +153,7 @@ absl::StatusOr<std::string> BdbReader::Apply(std::string_view word, std::string_
       kRefused.begin(), kRefused.end(), [word](const auto& known) { return known.word == word; });
   if (refused == kRefused.end()) return "that word is not known";
   if (value != "0" && value != "1") {
-    return Damaged(
+    return DamageError(
         absl::StrCat("found ", std::string(word), "=", std::string(value), ": expected 0 or 1"));
   }
   return std::string(value == refused->value ? refused->why : "");
@@ -180,7 +181,7 @@ absl::Status BdbReader::SkipSection() {
     if (!more.ok()) return more.status();
     if (!*more) return Early("DATA=END");
     if (line == "DATA=END") return absl::OkStatus();
-    if (!line.starts_with(' ')) return Damaged("expected a space before the data");
+    if (!line.starts_with(' ')) return DamageError("expected a space before the data");
   }
 }
 
@@ -194,13 +195,13 @@ absl::StatusOr<bool> BdbReader::ReadRecord(Record* record) {
   if (!key.ok()) return key.status();
   const uint64_t key_line = input_->line_number();
   if (section_.key == *key) {
-    return Damaged(absl::StrCat("found the key of line ", section_.key_line,
-                                " again, but the header does not say duplicates=1"));
+    return DamageError(absl::StrCat("found the key of line ", section_.key_line,
+                                    " again, but the header does not say duplicates=1"));
   }
   more = input_->Next(&line);
   if (!more.ok()) return more;
   if (!*more) return Early("the value of the last key");
-  if (line == "DATA=END") return Damaged("found DATA=END, expected the value of the last key");
+  if (line == "DATA=END") return DamageError("found DATA=END, expected the value of the last key");
   absl::StatusOr<std::string> value = DecodeLine(line);
   if (!value.ok()) return value.status();
   section_.key = *key;
@@ -210,12 +211,12 @@ absl::StatusOr<bool> BdbReader::ReadRecord(Record* record) {
 }
 
 absl::StatusOr<std::string> BdbReader::DecodeLine(std::string_view line) const {
-  if (!line.starts_with(' ')) return Damaged("expected a space before the data");
+  if (!line.starts_with(' ')) return DamageError("expected a space before the data");
   line.remove_prefix(1);
   if (!section_.is_print) {
     std::optional<std::string> bytes = FromHex(line);
     if (bytes.has_value()) return *std::move(bytes);
-    return Damaged("expected pairs of hexadecimal digits");
+    return DamageError("expected pairs of hexadecimal digits");
   }
   if (section_.is_lmdb && line.find('\\') != std::string_view::npos) {
     return Refused(input_->line_number(),
@@ -224,15 +225,15 @@ absl::StatusOr<std::string> BdbReader::DecodeLine(std::string_view line) const {
   }
   std::optional<std::string> bytes = DecodePrint(line);
   if (bytes.has_value()) return *std::move(bytes);
-  return Damaged("found a control character, or a backslash that begins neither \\\\ nor \\NN");
+  return DamageError("found a control character, or a backslash that begins neither \\\\ nor \\NN");
 }
 
-absl::Status BdbReader::Damaged(std::string_view what) const {
+absl::Status BdbReader::DamageError(std::string_view what) const {
   return absl::DataLossError(absl::StrCat(input_->Where(), ": ", std::string(what)));
 }
 
 absl::Status BdbReader::Early(std::string_view expected) const {
-  return Damaged(absl::StrCat("the input ends early: expected ", std::string(expected)));
+  return DamageError(absl::StrCat("the input ends early: expected ", std::string(expected)));
 }
 
 absl::Status BdbReader::Refused(uint64_t line, std::string_view what) const {

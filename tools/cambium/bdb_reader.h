@@ -61,7 +61,7 @@ class BdbReader final : public RecordReader {
   absl::StatusOr<bool> ReadRecord(Record* record);
   absl::StatusOr<std::string> DecodeLine(std::string_view line) const;
 
-  absl::Status Damaged(std::string_view what) const;
+  absl::Status DamageError(std::string_view what) const;
   absl::Status Early(std::string_view expected) const;
   // Returns "FILE:12: section 'people': " and the property that cannot be represented.
   absl::Status Refused(uint64_t line, std::string_view what) const;

@@ -20,7 +20,7 @@ constexpr std::array<std::pair<std::string_view, Format>, 5> kNames = {{
     {"mdb", Format::kMdb},
 }};
 
-absl::Status Damaged(const LineReader& input, std::string_view what) {
+absl::Status DamageError(const LineReader& input, std::string_view what) {
   return absl::DataLossError(absl::StrCat(input.Where(), ": ", std::string(what)));
 }
 
@@ -35,16 +35,16 @@ class TsvReader final : public RecordReader {
     absl::StatusOr<bool> more = input_->Next(&line);
     if (!more.ok() || !*more) return more;
     const size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) return Damaged(*input_, "expected a TAB after the key");
+    if (tab == std::string_view::npos) return DamageError(*input_, "expected a TAB after the key");
     std::optional<std::string> key = UnescapeTsv(line.substr(0, tab));
     std::optional<std::string> value = UnescapeTsv(line.substr(tab + 1));
     // Whoever wrote it ends lines with CR LF; as a part of the value it would be written \r.
-    if (line.ends_with('\r')) return Damaged(*input_, "found a CR at the end of the line");
+    if (line.ends_with('\r')) return DamageError(*input_, "found a CR at the end of the line");
     if (line.find('\t', tab + 1) != std::string_view::npos) {
-      return Damaged(*input_, "found a second TAB; inside a value it is written \\t");
+      return DamageError(*input_, "found a second TAB; inside a value it is written \\t");
     }
     if (!key.has_value() || !value.has_value()) {
-      return Damaged(*input_, "found a backslash that begins none of \\\\ \\t \\n \\r \\xNN");
+      return DamageError(*input_, "found a backslash that begins none of \\\\ \\t \\n \\r \\xNN");
     }
     *record = {*std::move(key), *std::move(value), input_->line_number()};
     return true;
@@ -79,11 +79,11 @@ class JsonlReader final : public RecordReader {
       return true;
     };
     const nlohmann::json object = nlohmann::json::parse(line, count, false);
-    if (!object.is_object()) return Damaged(*input_, "expected a JSON object");
+    if (!object.is_object()) return DamageError(*input_, "expected a JSON object");
     std::optional<std::string> key = Field(object, "k", "k64");
     std::optional<std::string> value = Field(object, "v", "v64");
     if (!key.has_value() || !value.has_value() || fields != 2) {
-      return Damaged(*input_, R"(expected one of "k" and "k64", and one of "v" and "v64")");
+      return DamageError(*input_, R"(expected one of "k" and "k64", and one of "v" and "v64")");
     }
     *record = {*std::move(key), *std::move(value), input_->line_number()};
     return true;
