@@ -8,7 +8,7 @@
 namespace cambium {
 namespace {
 
-// Tags that have a name and no meaning yet.
+// Returns true for tags that are reserved.
 bool IsReserved(BatchOpTag tag) {
   return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns &&
           tag != BatchOpTag::kMerge) ||

@@ -15,7 +15,7 @@ class BytewiseComparatorImpl final : public Comparator {
     const size_t shorter = std::min(start->size(), limit.size());
     size_t same = 0;
     while (same < shorter && (*start)[same] == limit[same]) ++same;
-    // Where one is a prefix of the other there is nothing shorter between them.
+    // If one is a prefix of the other there is no shorter key between them.
     if (same == shorter) return;
     const auto byte = static_cast<unsigned char>((*start)[same]);
     if (byte + 1 >= static_cast<unsigned char>(limit[same])) return;
@@ -41,7 +41,7 @@ void Comparator::FindShortestSeparator(std::string*, std::string_view) const {}
 void Comparator::FindShortSuccessor(std::string*) const {}
 
 const Comparator* BytewiseComparator() {
-  // Never destroyed: databases may close while statics are torn down.
+  // Never destroyed: databases may close while static objects are destroyed.
   static const Comparator* const comparator = new BytewiseComparatorImpl;
   return comparator;
 }

@@ -11,7 +11,7 @@ constexpr std::string_view kTableSuffix = ".sst";
 constexpr std::string_view kLogSuffix = ".log";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
-// At least six digits, so that a listing sorts.
+// Returns at least six digits, so that a listing is sorted.
 std::string Digits(FileNumber number) {
   char digits[24];
   const int size = std::snprintf(digits, sizeof(digits), "%06llu",
@@ -19,7 +19,7 @@ std::string Digits(FileNumber number) {
   return std::string(digits, static_cast<size_t>(size));
 }
 
-// A name of that type whose number is written as Digits() does, and in no other spelling.
+// Parses a name of that type; the number must be written exactly as Digits() does.
 std::optional<ParsedFileName> Numbered(FileType type, std::string_view digits) {
   uint64_t number = 0;
   const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), number).ec;
@@ -56,7 +56,7 @@ std::optional<ParsedFileName> ParseFileName(std::string_view name) {
   if (name == "CURRENT") return ParsedFileName{FileType::kCurrent};
   if (name == "LOCK") return ParsedFileName{FileType::kLock};
   if (name.ends_with(kTemporarySuffix)) {
-    // Only temporaries of names that are ours.
+    // Only temporaries of our own file names.
     std::optional<ParsedFileName> inner =
         ParseFileName(name.substr(0, name.size() - kTemporarySuffix.size()));
     if (!inner.has_value() || inner->type == FileType::kTemporary) return std::nullopt;

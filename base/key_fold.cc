@@ -13,7 +13,7 @@ KeyFold::State KeyFold::StepOther(Trailer trailer, std::string_view value) {
   if (kind_ != Kind::kMerge || merge_operator_ == nullptr) return state_ = State::kUnsupported;
   owned().operands.emplace_back(value);
   has_operands_ = true;
-  // A search that begins anew meets it again.
+  // A search that starts again meets this version again.
   limit_ = trailer - 1;
   return state_;
 }
@@ -39,7 +39,7 @@ void KeyFold::StepOtherNewer(std::string_view value) {
   }
   if (state_ == State::kUnsupported) return;
   if (!has_operands_) {
-    has_base_ = state_ == State::kValue;  // its bytes are kept already
+    has_base_ = state_ == State::kValue;  // its bytes are already kept
     has_operands_ = oldest_first_ = true;
     state_ = State::kMerged;
   }

@@ -4,12 +4,12 @@
 // first. Point reads, scans in both directions, flush, and compaction all use it. With a merge
 // operator that adds numbers:
 //
-//     read at 30:   Put@40      →  kMore       newer than the reader
+//   read at 30:   Put@40      →  kMore       newer than the reader
 //                 Put@25 "7"  →  kValue      the newest visible version: "7"
-//     read at 20:   Del@15      →  kDeleted
-//     read at 30:   Merge@28 2  →  kMore       an operand: it applies to older versions
+//   read at 20:   Del@15      →  kDeleted
+//   read at 30:   Merge@28 2  →  kMore       an operand: it applies to older versions
 //                 Merge@26 3  →  kMore
-//                 Put@25 "7"  →    kMerged     Merge() returns 7 + 3 + 2
+//                 Put@25 "7"  →  kMerged     Merge() returns 7 + 3 + 2
 //
 // If the versions of a key end at kMore, the key does not exist, or, if has_operands(), its value
 // is merged from the operands only.

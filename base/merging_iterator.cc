@@ -72,15 +72,15 @@ class MergingIterator final : public InternalIterator {
   enum class Direction : uint8_t { kForward, kBackward };
 
   struct Leaf {
-    // The abbreviated key of the child's key, complemented while the walk goes backward: less comes
-    // first. The greatest number where the child is at its end.
+    // The abbreviated key of the child's key, complemented for backward iteration: the smaller
+    // comes first. The greatest number if the child is at its end.
     uint64_t rank;
-    bool live;  // whether the child stands on an entry
+    bool live;  // whether the child is at an entry
     std::unique_ptr<InternalIterator> child;
   };
   static constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
-  // Takes note of where the leaf's child stands now, and of its error.
+  // Updates a leaf from its child's current entry and status.
   void Look(Leaf* leaf) {
     leaf->live = leaf->child->Valid();
     if (leaf->live) [[likely]] {
@@ -92,7 +92,7 @@ class MergingIterator final : public InternalIterator {
     status_.Update(leaf->child->status());
   }
 
-  // Whether leaf `a` comes before leaf `b` in the direction of the walk.
+  // Returns true if leaf `a` comes before leaf `b` in the direction of iteration.
   bool Before(size_t a, size_t b) const {
     const uint64_t rank_a = leaves_[a].rank;
     const uint64_t rank_b = leaves_[b].rank;
@@ -121,8 +121,8 @@ class MergingIterator final : public InternalIterator {
     Show();
   }
 
-  // Brings every child to where it would stand had the walk come here in the other direction. The
-  // winner stays and is the winner again: its key's bytes serve the others' seeks.
+  // Moves every child to the position that iteration in the other direction would have given it.
+  // The winner does not move and wins again: its key's bytes are used for the others' seeks.
   void Turn(Direction direction) {
     direction_ = direction;
     const std::string_view at_key = key();
@@ -148,7 +148,7 @@ class MergingIterator final : public InternalIterator {
     return child.Valid() && child.trailer() == at_trailer && order_.Equal(child.key(), at_key);
   }
 
-  // Finds the winner anew after its child has moved.
+  // Finds the new winner after its child has moved.
   void Settle() {
     Look(&leaves_[winner_]);
     if (!status_.ok()) [[unlikely]]
@@ -157,7 +157,7 @@ class MergingIterator final : public InternalIterator {
     Show();
   }
 
-  // The node above leaf i; the one above node n is n / 2; the root is node 1.
+  // Returns the node above leaf i; the one above node n is n / 2; the root is node 1.
   size_t NodeAbove(size_t leaf) const { return (leaf + leaves_.size()) / 2; }
 
   void Replay() {
@@ -169,7 +169,7 @@ class MergingIterator final : public InternalIterator {
     runner_up_ = winner_ == last_winner ? BestLoser() : kNone;
   }
 
-  // Every other child lost to one of those on the winner's way up, or to the winner.
+  // Every other child lost to one of those on the winner's path, or to the winner.
   size_t BestLoser() const {
     size_t node = NodeAbove(winner_);
     assert(node > 0 && node < losers_.size());
@@ -184,7 +184,8 @@ class MergingIterator final : public InternalIterator {
     winner_ = Play(1);
     runner_up_ = kNone;
   }
-  // Plays out the tree below a node; returns its winner. As deep as the logarithm of the children.
+  // Plays the matches below a node; returns its winner. The recursion depth is the logarithm of the
+  // number of children.
   size_t Play(size_t node) {
     if (node >= leaves_.size()) return node - leaves_.size();
     size_t winner = Play(2 * node);
@@ -203,9 +204,9 @@ class MergingIterator final : public InternalIterator {
 
   const KeyOrder order_;
   std::vector<Leaf> leaves_;    // at least two
-  std::vector<size_t> losers_;  // by node; [0] is not used
+  std::vector<size_t> losers_;  // indexed by node; [0] is not used
   size_t winner_ = 0;
-  size_t runner_up_ = kNone;  // the first of all but the winner, where known
+  size_t runner_up_ = kNone;  // the first of all but the winner, if known
   Direction direction_ = Direction::kForward;
   absl::Status status_;
 };

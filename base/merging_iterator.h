@@ -6,12 +6,10 @@
 //
 //              winner: c                Next(): move c, then compare it with d and with a
 //                 a
-//            ┌────┴────┐                If a child has won twice in a row, the best of the losers
-//            on b         d                its path to the root is stored as the runner-up. As long
-//            as
+//            ┌────┴────┐                If a child has won twice in a row, the best loser on its
+//            b         d                path to the root is stored as the runner-up. As long as
 //          ┌─┴─┐     ┌─┴─┐              the child is before the runner-up it keeps winning, with
-//          one a   b     c   d              compare per move. Otherwise the tree is traversed
-//          again.
+//          a   b     c   d              one compare per move. Then the tree is traversed again.
 //
 // Rejected: a heap, which needs two compares per level and cannot use a runner-up.
 //

@@ -9,7 +9,8 @@
 namespace cambium {
 namespace {
 
-// The batch of no operation. A moved-from WriteBatch holds less: every method takes that for empty.
+// Resets to an empty batch. A moved-from WriteBatch has fewer bytes: every method treats that as
+// empty.
 void Reinitialise(std::string* rep) { rep->assign(kBatchHeaderSize, '\0'); }
 
 void AddToCount(std::string* rep, size_t count) {
@@ -17,7 +18,7 @@ void AddToCount(std::string* rep, size_t count) {
   StoreFixed32(rep->data(), LoadFixed32(rep->data()) + static_cast<uint32_t>(count));
 }
 
-// False where a limit is exceeded: of one entry, and it is left out; or of the batch.
+// Returns false if a limit is exceeded: of one entry, which is then omitted, or of the batch.
 bool AppendOp(BatchOpTag tag, std::string_view key, std::string_view value, std::string* rep) {
   if (rep->size() < kBatchHeaderSize) Reinitialise(rep);
   if (!EntryWithinLimits(key, value)) return false;

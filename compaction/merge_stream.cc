@@ -11,10 +11,10 @@
 namespace cambium::compaction {
 namespace {
 
-// Entries from one question whether to go on to the next: a power of two.
+// Entries between two calls of `cancelled`: a power of two.
 constexpr uint64_t kEntriesPerCheck = 4096;
 
-// Enough of a key for a message.
+// Returns enough of a key for a message.
 std::string EscapeKey(std::string_view key) {
   constexpr size_t kShownBytes = 40;
   return absl::CHexEscape(ToAbsl(key.substr(0, kShownBytes)));
@@ -51,7 +51,7 @@ void MergeStream::Next() {
   } else if (++at_ < held_.size()) {
     return ShowHeld();
   } else {
-    held_.clear();  // the input is behind them
+    held_.clear();  // the input is after them
   }
   FindKept();
 }
@@ -126,7 +126,7 @@ void MergeStream::MergeHeld() {
   if (!whole) return MergeOperands();
   std::string value;
   if (!fold.Merge(current_.key, &value).ok()) {
-    current_.pass_all = true;  // a read of the key meets the same refusal
+    current_.pass_all = true;  // a read of the key fails in the same way
     return;
   }
   counts_.merged += held_.size() - 1;
@@ -192,7 +192,7 @@ MergeStream::Verdict MergeStream::Judge() {
   trailer_ = input_->trailer();
   if (current_.pass_all) return Verdict::kKeep;
   const size_t stripe = StripeOf(TrailerSequence(trailer_));
-  // Versions come newest first, and so do the stripes that they lie in.
+  // Versions come newest first, and so do their stripes.
   assert(stripe <= options_.snapshots.size() && stripe <= current_.stripe);
   if (stripe != current_.stripe) {
     current_.stripe = stripe;

@@ -26,8 +26,8 @@ bool ShareAFile(const Plan& a, const Plan& b) {
   return false;
 }
 
-// Whether `jumper` takes data to below the place where `other`, whose data is no newer, is about to
-// leave its own.
+// Returns true if `jumper` moves data below the level that `other`, whose data is not newer, is
+// about to leave.
 bool JumpsOver(const Plan& jumper, const Plan& other) {
   assert(!jumper.inputs.empty() && !other.inputs.empty());
   const int from = jumper.inputs.front().level;
@@ -35,7 +35,7 @@ bool JumpsOver(const Plan& jumper, const Plan& other) {
          other.inputs.front().level >= from;
 }
 
-// The keys at which a plan can be split, and how many bytes of input lie from each to the next.
+// The keys at which a plan can be split, and the input bytes between adjacent keys.
 struct SplitPoints {
   std::vector<std::string> keys;  // ascending
   std::vector<double> bytes;
@@ -56,7 +56,7 @@ void CollectKeys(const Plan& plan, const KeyOrder& order, std::vector<std::strin
   keys->erase(std::unique(keys->begin(), keys->end(), equal), keys->end());
 }
 
-// A file's bytes are taken to lie evenly over the points inside its range.
+// Assumes that a file's bytes are evenly distributed over the points inside its range.
 SplitPoints FindSplitPoints(const Plan& plan, const KeyOrder& order) {
   SplitPoints points;
   CollectKeys(plan, order, &points.keys);
@@ -66,7 +66,7 @@ SplitPoints FindSplitPoints(const Plan& plan, const KeyOrder& order) {
                              [&](const std::string& point) { return !order.Less(key, point); }) -
         points.keys.begin());
   };
-  std::vector<double> steps(points.keys.size() + 1, 0);  // differences between neighbours
+  std::vector<double> steps(points.keys.size() + 1, 0);  // differences between adjacent points
   for (const PlanInput& input : plan.inputs) {
     for (const FileRef& file : input.files) {
       const size_t begin = first_after(file->smallest_key) - 1;
@@ -121,7 +121,7 @@ std::vector<KeyRange> SplitPlan(const Plan& plan, size_t count, const KeyOrder& 
   if (count < 2) return ranges;
   const SplitPoints points = FindSplitPoints(plan, order);
   const double share = static_cast<double>(plan.InputBytes()) / static_cast<double>(count);
-  double before = 0;  // bytes in front of point i
+  double before = 0;  // bytes before point i
   for (size_t i = 0; i < points.keys.size() && ranges.size() < count; ++i) {
     if (i > 0 && before >= share * static_cast<double>(ranges.size())) {
       ranges.back().end = points.keys[i];

@@ -22,7 +22,7 @@ bool AnyInput(const Plan& plan, Predicate predicate) {
 
 KeyBounds RangeOf(const Plan& plan) { return {plan.smallest_key, plan.largest_key}; }
 
-// Whether no two of the inputs overlap.
+// Returns true if no two of the inputs overlap.
 bool InputsAreDisjoint(const Plan& plan, const KeyOrder& order) {
   std::vector<FileRef> files;
   for (const PlanInput& input : plan.inputs) {
@@ -127,7 +127,7 @@ bool PlanMaker::CanMove(const Plan& plan) const {
     return file->tombstones > 0 && file->smallest_sequence <= limits_.oldest_snapshot;
   };
   if (plan.Bottommost() && AnyInput(plan, may_shrink)) return false;
-  // What lies over a damaged file is cut at its ends.
+  // The output over a damaged file must be cut at that file's ends.
   if (std::any_of(plan.grandparents.begin(), plan.grandparents.end(), IsQuarantined)) return false;
   return manifest::TotalBytes(plan.grandparents) <= plan.max_grandparent_bytes &&
          InputsAreDisjoint(plan, limits_.order);

@@ -18,7 +18,7 @@ using manifest::Version;
 
 constexpr int kLastLevel = kLevelCount - 1;
 
-// The score of a level that should be empty and is not.
+// The score of a level that should be empty but is not.
 constexpr double kDrainScore = 100;
 
 bool IsSound(const Run& run) {
@@ -26,7 +26,7 @@ bool IsSound(const Run& run) {
                       [](const FileRef& file) { return file->quarantined(); });
 }
 
-// Returns true if the file stands in that level of the version.
+// Returns true if the file is in that level of the version.
 [[maybe_unused]] bool Holds(const Version& version, int level, const FileMetadata& file,
                             const KeyOrder& order) {
   const KeyBounds range{file.smallest_key, file.largest_key};
@@ -40,12 +40,11 @@ bool IsSound(const Run& run) {
 
 using LevelSizes = std::array<uint64_t, kLevelCount>;
 
-// Returns 0 if more is taken away than there is: the two overlap, and are sums over different
-// files.
+// Returns 0 if `taken` is larger: the two overlap, and are sums over different files.
 uint64_t Without(uint64_t bytes, uint64_t taken) { return bytes - std::min(taken, bytes); }
 
-// Bytes of each level below level 0 that cannot go down, since they overlap a quarantined file of
-// the next level in use, or are one.
+// Returns, per level below level 0, the bytes that cannot move down, because their files overlap a
+// quarantined file of the next level in use, or are quarantined.
 LevelSizes BlockedBytes(const Version& version, const KeyOrder& order) {
   LevelSizes blocked{};
   const Run* above = nullptr;
@@ -53,7 +52,7 @@ LevelSizes BlockedBytes(const Version& version, const KeyOrder& order) {
   for (int level = 1; level < kLevelCount; ++level) {
     if (version.runs(level).empty()) continue;
     const Run& run = version.runs(level).back();
-    const FileRef* last = nullptr;  // counted for the damaged file before
+    const FileRef* last = nullptr;  // counted for the previous damaged file
     for (const FileRef& damaged : run.files) {
       if (!damaged->quarantined()) continue;
       blocked[static_cast<size_t>(level)] += damaged->file_size;
@@ -71,10 +70,10 @@ LevelSizes BlockedBytes(const Version& version, const KeyOrder& order) {
   return blocked;
 }
 
-// Parts of its level that an output file is, at most, where the options allow it.
+// The minimum number of output files per level, if the options allow it.
 constexpr uint64_t kFilesPerLevel = 32;
 
-// Bytes at which an output file of `level` ends.
+// Returns the size at which an output file of `level` ends.
 uint64_t FileSizeIn(int level, const LevelTargets& targets, const PolicyOptions& options) {
   assert(level >= 0 && level < kLevelCount);
   const uint64_t part = targets.bytes[static_cast<size_t>(level)] / kFilesPerLevel;
@@ -93,8 +92,8 @@ PlanLimits LimitsFor(const LevelTargets& targets, const PolicyOptions& options) 
   return limits;
 }
 
-// Where data of `level` goes next: the first level below it that is in use, holds files, or is
-// about to get some from a running plan. Requires level < kLastLevel.
+// Returns the next level for data of `level`: the first level below it that is in use, contains
+// files, or is the output of a running plan. Requires level < kLastLevel.
 int NextLevel(const Version& version, int level, int base_level, std::span<const Plan> running) {
   const auto in_use = [&](int candidate) {
     return candidate >= base_level || !version.runs(candidate).empty() ||
@@ -107,7 +106,7 @@ int NextLevel(const Version& version, int level, int base_level, std::span<const
   return next;
 }
 
-// One call of Pick(). Confined to it.
+// The state of one call of Pick(). Confined to it.
 class Picker {
  public:
   Picker(const Version& version, const PolicyOptions& options, std::span<const Plan> running)
@@ -121,7 +120,7 @@ class Picker {
       for (const PlanInput& input : plan.inputs) {
         for (const FileRef& file : input.files) {
           assert(Holds(version_, input.level, *file, options_.order));
-          // A plan that waits its turn may share a file with one that runs.
+          // A waiting plan may share a file with a running one.
           const bool counted = !busy_.insert(file->number).second;
           if (counted || input.level == plan.output_level) continue;
           leaving_[static_cast<size_t>(input.level)] += file->file_size;
@@ -140,7 +139,7 @@ class Picker {
   }
 
  private:
-  // Levels with a score >= 1, the highest first.
+  // Returns the levels with a score >= 1, the highest first.
   std::vector<std::pair<double, int>> LevelsByScore() const {
     std::vector<std::pair<double, int>> scores;
     for (int level = 0; level < kLastLevel; ++level) {
@@ -176,7 +175,7 @@ class Picker {
     return plan;
   }
 
-  // Runs [first, last] of level 0, as they are counted there.
+  // Compacts runs [first, last] of level 0, as they are numbered there.
   std::optional<Plan> FromLevel0(size_t first, size_t last, int output_level) const {
     assert(first <= last && last < version_.runs(0).size());
     std::vector<PlanInput> chosen;
@@ -189,7 +188,7 @@ class Picker {
 
   std::optional<Plan> PickLevel0() const {
     const std::span<const Run> runs = version_.runs(0);
-    // The oldest runs, up to one that is blocked.
+    // The oldest runs, up to a blocked one.
     size_t first = runs.size();
     uint64_t bytes = 0;
     const auto trigger = static_cast<size_t>(options_.level0_trigger);
@@ -199,8 +198,8 @@ class Picker {
       --first;
     }
     if (first < runs.size()) {
-      // Levels between 0 and the next one are empty: a damaged file in that one blocks none of
-      // them.
+      // Levels between 0 and the next one are empty: a damaged file in the next level does not
+      // block them.
       for (int next = NextLevel(version_, 0, targets_.base_level, running_); next > 0; --next) {
         std::optional<Plan> plan = FromLevel0(first, runs.size() - 1, next);
         if (plan) return IfFree(std::move(plan));
@@ -209,8 +208,8 @@ class Picker {
     return MergeInsideLevel0();
   }
 
-  // Neighbours into one, where nothing may leave the level: keeps reads and writes going. Newest
-  // first.
+  // Merges adjacent runs into one if nothing may leave the level: keeps reads and writes working.
+  // Newest first.
   std::optional<Plan> MergeInsideLevel0() const {
     const std::span<const Run> runs = version_.runs(0);
     const auto enough = static_cast<size_t>(std::max(options_.level0_trigger, 2));
@@ -232,8 +231,8 @@ class Picker {
     return std::nullopt;
   }
 
-  // The free files of the oldest run of `level`, those first that overlap least below for their
-  // size.
+  // Returns the free files of the oldest run of `level`, sorted by overlap with the level below
+  // relative to their size, smallest first.
   std::vector<FileRef> FilesByCost(int level, int output_level) const {
     std::span<const FileRef> below;
     if (!version_.runs(output_level).empty()) below = version_.runs(output_level).front().files;
@@ -262,7 +261,7 @@ class Picker {
     return files;
   }
 
-  // Takes neighbours along that lie over the same files below: they cost nothing more.
+  // Adds adjacent files that overlap the same files below: they add little cost.
   Plan Widen(Plan plan, int level) const {
     if (plan.kind == PlanKind::kTrivialMove || plan.inputs.size() != 2) return plan;
     const auto files = manifest::FilesOverlapping(
@@ -280,8 +279,8 @@ class Picker {
     return *std::move(wider);
   }
 
-  // Only where every tombstone of the file may go or come nearer to the last level, so that this
-  // ends.
+  // Returns true only if every tombstone of the file may be dropped or move closer to the last
+  // level, so that this terminates.
   bool WorthRewriting(const FileMetadata& file) const {
     return file.tombstones > 0 && file.largest_sequence <= options_.oldest_snapshot &&
            file.tombstones * 100 >=
@@ -309,12 +308,12 @@ class Picker {
   const LevelTargets targets_;
   const PlanMaker maker_;
   const LevelSizes blocked_;
-  LevelSizes leaving_{};  // bytes that running plans take to another level
+  LevelSizes leaving_{};  // bytes that running plans move to another level
   std::set<FileNumber> busy_;
   bool level0_busy_ = false;
 };
 
-// One call of PickManual(). Confined to it.
+// The state of one call of PickManual(). Confined to it.
 class ManualPicker {
  public:
   ManualPicker(const Version& version, const PolicyOptions& options, const ManualRequest& request)
@@ -324,8 +323,7 @@ class ManualPicker {
         targets_(ComputeTargets(version, options)),
         maker_(version, LimitsFor(targets_, options)) {
     if (request.range.begin) bounds_.smallest = *request.range.begin;
-    // The end is not part of the range: a file that begins there comes along for nothing worse than
-    // some work.
+    // The end is not part of the range: including a file that begins there only costs some work.
     if (request.range.end) bounds_.largest = *request.range.end;
   }
 
@@ -337,7 +335,7 @@ class ManualPicker {
   }
 
  private:
-  // Whether the request asks for the file to leave a level above the last one.
+  // Returns true if the file must leave a level above the last one for the request.
   bool Concerned(const FileMetadata& file) const {
     return file.smallest_sequence <= request_.newest_sequence && !file.quarantined();
   }
@@ -348,14 +346,14 @@ class ManualPicker {
            !options_.order.Less(*request_.done_key, file.largest_key);
   }
 
-  // Whether a file of the last level may hold versions or tombstones that could go.
+  // Returns true if a file of the last level may contain droppable versions or tombstones.
   bool MayShrink(const FileMetadata& file) const {
     return file.number < request_.first_new_file && !file.quarantined() &&
            (file.tombstones > 0 || file.largest_sequence > 0);
   }
 
-  // From the newest run on that is concerned: what overlaps the range, and in older runs what
-  // overlaps that.
+  // Starts at the newest run that the request concerns: takes files that overlap the range, and in
+  // older runs files that overlap those.
   std::optional<Plan> PickLevel0() const {
     const std::span<const Run> runs = version_.runs(0);
     std::vector<PlanInput> chosen;
@@ -383,7 +381,7 @@ class ManualPicker {
     }
   }
 
-  // A piece of the oldest run of `level`, with all below it, to the last level.
+  // Merges a piece of the oldest run of `level`, with everything below it, into the last level.
   std::optional<Plan> PickDown(int level) const {
     if (version_.runs(level).empty()) return std::nullopt;
     const auto files =
@@ -402,7 +400,7 @@ class ManualPicker {
     return std::nullopt;
   }
 
-  // Neighbours of the last level, rewritten where they stand.
+  // Rewrites adjacent files of the last level in place.
   std::optional<Plan> PickLastLevel() const {
     if (version_.runs(kLastLevel).empty()) return std::nullopt;
     const auto files =
@@ -486,7 +484,7 @@ uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
   const LevelTargets targets = ComputeTargets(version, options);
   const LevelSizes blocked = BlockedBytes(version, options.order);
   double debt = 0;
-  double incoming = 0;  // what the level above will have passed on
+  double incoming = 0;  // what the level above will have passed down
   if (version.runs(0).size() >= static_cast<size_t>(options.level0_trigger)) {
     // The oldest runs, up to a damaged one.
     const std::span<const Run> runs = version.runs(0);
@@ -503,7 +501,7 @@ uint64_t DebtBytes(const Version& version, const PolicyOptions& options) {
     const double target = static_cast<double>(targets.bytes[static_cast<size_t>(level)]);
     if (level < targets.base_level && version.LevelBytes(level) == 0) continue;
     incoming = std::max(bytes - target, 0.0);
-    // Each byte that goes down is merged with its share of the level below.
+    // Each byte that moves down is merged with its share of the level below.
     const double below = static_cast<double>(version.LevelBytes(level + 1));
     const double share =
         std::min(below / std::max(bytes, 1.0), static_cast<double>(options.level_multiplier));

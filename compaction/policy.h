@@ -6,7 +6,7 @@
 // the level below, and levels that would be smaller than a tenth of max_base_bytes stay empty.
 // Level 0 is merged into the topmost level in use, the base level.
 //
-//     last level size    200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
+//   last level size    200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
 //   L0                 flushed      flushed            flushed
 //   L4                                                 base ≤ 307 MiB
 //   L5                              base ≤ 307 MiB     ≤ 3 GiB

@@ -12,8 +12,8 @@ namespace {
 
 using manifest::FileRef;
 
-// Invariant: Valid() exactly where table_ is open, ok and Valid(), and this entry is its.
-// Thread-compatible.
+// Invariant: Valid() is true exactly if table_ is open, ok, and Valid(), and this entry is its
+// entry. Thread-compatible.
 class RunIterator final : public InternalIterator {
  public:
   RunIterator(const KeyOrder& order, RunSource source)
@@ -46,7 +46,7 @@ class RunIterator final : public InternalIterator {
     const auto after = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
       return !order_.Less(key, file->smallest_key);
     });
-    // In front of the first file there is nothing: files_.size() stands for no file.
+    // There is nothing before the first file: files_.size() means no file.
     Open(after == files_.begin() ? files_.size() : static_cast<size_t>(after - files_.begin()) - 1);
     if (table_ != nullptr) table_->SeekForPrev(key, trailer);
     SettleBackward();
@@ -67,7 +67,7 @@ class RunIterator final : public InternalIterator {
   absl::Status status() const override { return status_; }
 
  private:
-  // Makes files_[index] the open table; none where there is no such file or it does not open.
+  // Makes files_[index] the open table; none if the file does not exist or cannot be opened.
   void Open(size_t index) {
     status_ = absl::OkStatus();
     if (index >= files_.size()) {
@@ -92,7 +92,7 @@ class RunIterator final : public InternalIterator {
     if (source_.on_error) source_.on_error(index_, error);
   }
 
-  // Whether the walk has come to the end of a sound table.
+  // Returns true if iteration has reached the end of a valid table.
   bool PastTable() {
     if (table_ == nullptr || table_->Valid()) return false;
     const absl::Status status = table_->status();
@@ -128,7 +128,7 @@ class RunIterator final : public InternalIterator {
   const RunSource source_;
   const std::span<const FileRef> files_;  // source_.files
   std::unique_ptr<InternalIterator> table_;
-  size_t index_ = 0;  // of table_, where it is open
+  size_t index_ = 0;  // of table_, if it is open
   absl::Status status_;
 };
 

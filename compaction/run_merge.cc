@@ -31,7 +31,7 @@ FileRef MetadataOf(FileNumber number, sstable::TableSummary summary) {
   return file;
 }
 
-// The files of one merge, one after the other. Confined to a RunMerge.
+// Writes the files of one merge in order. Confined to a RunMerge.
 class OutputRun {
  public:
   explicit OutputRun(const RunMergeOptions& options) : options_(options) {}
@@ -59,8 +59,8 @@ class OutputRun {
   const std::vector<FileRef>& files() const { return files_; }
 
  private:
-  // Returns true if the file being written is large enough, or if it would overlap too much of the
-  // grandparents, or a damaged one in part, if it went on to `key`. Keys ascend from call to call.
+  // Returns true if the current file is large enough, or if it would overlap too much of the
+  // grandparents, or a part of a damaged one, if it included `key`. Keys ascend from call to call.
   bool EndsBefore(std::string_view key) {
     const std::vector<FileRef>& below = options_.grandparents;
     for (; next_below_ < below.size(); ++next_below_) {
@@ -78,7 +78,7 @@ class OutputRun {
   const RunMergeOptions& options_;
   OutputTable table_;
   std::vector<FileRef> files_;
-  bool over_damaged_ = false;      // the last key lies in a quarantined grandparent's range
+  bool over_damaged_ = false;      // the last key is in a quarantined grandparent's range
   size_t next_below_ = 0;          // the first grandparent that does not end before the last key
   uint64_t overlapped_bytes_ = 0;  // of the grandparents before it, since the file began
 };
@@ -108,7 +108,7 @@ RunMergeOptions OptionsFor(const Plan& plan, const KeyRange& range, const KeyOrd
   options.stream.order = order;
   options.stream.range = range;
   if (plan.output_level == 0) {
-    // Runs of level 0 are told apart by their sequence numbers: none is given up there.
+    // Sequence numbers distinguish the runs of level 0: they are not set to 0 there.
   } else if (plan.Bottommost()) {
     options.stream.key_absent_below = [](std::string_view) { return true; };
   } else {

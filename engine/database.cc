@@ -1,4 +1,4 @@
-// Open and Close.
+// Opening and closing a database.
 #include "engine/database.h"
 
 #include <algorithm>
@@ -16,10 +16,10 @@
 namespace cambium::engine {
 namespace {
 
-// The column family of the calls that name none.
+// The column family of calls that do not name one.
 constexpr ColumnFamilyId kDefaultFamily = 0;
 
-// "a/b" of "a/b/c", "." of "c", "/" of "/c".
+// Returns "a/b" for "a/b/c", "." for "c", "/" for "/c".
 std::string ParentOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const size_t slash = path.rfind('/');
@@ -27,8 +27,8 @@ std::string ParentOf(std::string_view path) {
   return std::string(path.substr(0, std::max<size_t>(slash, 1)));
 }
 
-// Makes the directory and its missing parents, so that they outlast a power cut (D5). The nearest
-// parent is synced even where the directory was there: whoever made it may have been killed.
+// Creates the directory and its missing parents, so that they survive a power cut (D5). The nearest
+// parent is synced even if the directory existed: its creator may have been killed.
 absl::Status MakeDirectory(FileSystem* file_system, const std::string& path) {
   std::vector<std::string> changed = {ParentOf(path)};
   for (;;) {
@@ -49,8 +49,8 @@ absl::Status NoDatabase(const std::string& path) {
 
 bool MayCreate(const Options& options) { return options.create_if_missing && !options.read_only; }
 
-// Makes the directory of a database that may be created; NotFound if there is no database and none
-// may be.
+// Creates the directory of a database that may be created; returns NotFound if there is no database
+// and none may be created.
 absl::Status PrepareDirectory(const Options& options, const std::string& path) {
   ASSIGN_OR_RETURN(const bool exists, options.file_system->Exists(CurrentPath(path)));
   if (exists) return absl::OkStatus();
@@ -70,7 +70,7 @@ Database::Database(const Options& options, const std::string& path)
       own_threads_(options.executor == nullptr) {}
 
 Database::~Database() {
-  // The outcome was Close()'s to tell; who only destroys did not ask.
+  // Close() reports the status; a caller that only destroys the object did not ask for it.
   Close().IgnoreError();
 }
 
@@ -91,14 +91,14 @@ JobWorld Database::MakeJobWorld() {
   return world;
 }
 
-// The durable steps, each of which a crash may cut off and the next Open repeats:
+// The durable steps. A crash may interrupt each of them, and the next Open repeats it:
 //
-//   1 the directory, and what leads to it                                        PrepareDirectory
-//   2 the lock: from here on nobody else writes                                  RecoverOrCreate
-//   3 manifest and log are read, or there is no database yet; nothing changes    RecoverOrCreate
-//   4 a log segment and a fresh manifest, in the order that recovery.h shows     StartWriting
-//   5 what neither names is removed                                              StartWriting
-//   6 the trees are published; jobs begin                                        Start
+//   1 create the directory and its parents                                      PrepareDirectory
+//   2 take the lock: from here on no other process writes                       RecoverOrCreate
+//   3 read manifest and log, or find that there is no database; no changes      RecoverOrCreate
+//   4 create a log segment and a new manifest, in the order shown in recovery.h StartWriting
+//   5 remove the files that neither of them refers to                           StartWriting
+//   6 publish the trees and start jobs                                          Start
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(Options options, const std::string& path) {
   if (options.file_system == nullptr) options.file_system = DefaultFileSystem();
   ASSIGN_OR_RETURN(const std::string absolute, options.file_system->AbsolutePath(path));
@@ -116,7 +116,7 @@ absl::StatusOr<Recovered> Database::RecoverOrCreate() {
   const Options& options = context.options;
   const Storage& storage = context.storage;
   if (!MayCreate(options)) {
-    // Before the lock file is made: there may be nothing here that is ours.
+    // Before the lock file is created: the directory may not contain a database.
     ASSIGN_OR_RETURN(const bool exists, storage.fs()->Exists(CurrentPath(storage.path)));
     if (!exists) RETURN_IF_ERROR(CheckNothingLost(context));
     if (!exists) return NoDatabase(storage.path);
@@ -167,8 +167,8 @@ absl::Status Database::Close() {
 }
 
 absl::Status Database::CloseParts() {
-  // Calls from here on are refused. Those that were let in before go on beside this: nothing that
-  // they use in memory is destroyed, and none of them writes a file from where writes end.
+  // Calls from here on are rejected. Calls that were accepted earlier may still run: no memory that
+  // they use is freed, and none of them writes a file after writes have ended.
   open_state.Close();
   absl::Status status;
   if (writes != nullptr && !context.options.read_only) {
@@ -179,7 +179,7 @@ absl::Status Database::CloseParts() {
   // The directory may soon belong to another process.
   context.storage.reaper.Close();
   versions.Close();
-  // Otherwise they close with the object.
+  // Otherwise they are closed with the object.
   IfMemoryAllows([this] { context.storage.files->CloseIdle(); });
   if (own_threads_) static_cast<env::ThreadPool*>(context.storage.executor)->Stop();
   lock.reset();
@@ -201,7 +201,7 @@ absl::StatusOr<ReadMoment> Database::BeginRead(const Tree& tree,
   if (!context.snapshots->Owns(*read_options.snapshot)) {
     return absl::InvalidArgumentError("the snapshot is of another database");
   }
-  // It was taken before the view was loaded, so every view since then goes with it.
+  // The snapshot was taken before the view was loaded, so every later view matches it.
   moment.sequence = read_options.snapshot->sequence();
   return moment;
 }

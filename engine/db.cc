@@ -1,4 +1,4 @@
-// DB: each public method, handed to the part that does it.
+// DB: each public method calls the part that implements it.
 #include "cambium/db.h"
 
 #include <algorithm>

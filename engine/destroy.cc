@@ -14,7 +14,7 @@
 namespace cambium {
 namespace {
 
-// DestroyDB, but for the lack of memory.
+// Implements DestroyDB, except for handling lack of memory.
 absl::Status Destroy(const std::string& path) {
   ASSIGN_OR_RETURN(const bool exists, DefaultFileSystem()->Exists(path));
   if (!exists) return absl::OkStatus();
@@ -33,8 +33,8 @@ absl::Status Destroy(const std::string& path) {
   {
     ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock,
                      file_system->Lock(LockPath(path), LockMode::kExclusive));
-    // CURRENT goes last: while it stands, a destruction that was cut short shows as a database that
-    // lacks files, and can be repeated.
+    // CURRENT is removed last: while it exists, an interrupted destruction looks like a database
+    // without its files, and can be repeated.
     ASSIGN_OR_RETURN(const std::vector<std::string> files, file_system->ListDirectory(path));
     for (const bool last : {false, true}) {
       for (const std::string& name : files) {
@@ -48,8 +48,8 @@ absl::Status Destroy(const std::string& path) {
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> left, file_system->ListDirectory(path));
   if (!left.empty()) return absl::OkStatus();
-  // One that must stay, or that we may not remove, stays: a symbolic link, a mount point, an entry
-  // of a parent that is not ours.
+  // A directory that must stay, or that we may not remove, stays: a symbolic link, a mount point,
+  // or an entry of a parent that we may not write.
   absl::Status removed = DefaultFileSystem()->RemoveDirectory(path);
   const bool stays = absl::IsFailedPrecondition(removed) || absl::IsPermissionDenied(removed);
   return stays ? absl::OkStatus() : removed;

@@ -31,8 +31,8 @@ absl::StatusOr<DirectoryListing> ListFiles(const Storage& storage, uint64_t limi
 }
 
 uint64_t FileNumberLimit(const manifest::ManifestState& state) {
-  // An older release let a foreign file raise the counter beyond use: what counts then is what is
-  // there.
+  // An older release let a foreign file increase the counter beyond the usable range: then only the
+  // existing files count.
   return std::min(state.next_file_number, kMaxFileNumber) + kFileNumberGap;
 }
 

@@ -10,10 +10,10 @@
 namespace cambium::engine {
 namespace {
 
-// Enough of a file's start to hold every header, and to tell text from other bytes.
+// A prefix of the file that contains every header, and is enough to distinguish text.
 constexpr uint64_t kStartBytes = 512;
 
-// Up to `size` bytes at `offset`; fewer where the file ends or cannot be read.
+// Returns up to `size` bytes at `offset`; fewer if the file ends or cannot be read.
 std::string ReadPart(const RandomAccessFile& file, uint64_t offset, uint64_t size) {
   std::string bytes(size, '\0');
   ReadRequest request;
@@ -30,7 +30,7 @@ bool IsText(std::string_view bytes) {
                      [](char c) { return static_cast<unsigned char>(c) >= 0x09 && c != 0x7f; });
 }
 
-// What the content says of itself; nullopt: nothing.
+// Returns the identity that the content proves; nullopt if it proves nothing.
 std::optional<FileIdentity> ContentSays(const RandomAccessFile& file, uint64_t size,
                                         std::string_view start, const ParsedFileName& name,
                                         const KnownDatabase& known) {
@@ -59,7 +59,7 @@ FileIdentity Identify(FileSystem* file_system, const std::string& path, const Pa
                       const KnownDatabase& known) {
   if (file.type == FileType::kCurrent || file.type == FileType::kLock) return FileIdentity::kOurs;
   if (file.type == FileType::kTemporary) {
-    // CURRENT's is the only one that is ever made.
+    // Only CURRENT is ever created through a temporary file.
     const bool ours = path.ends_with(TemporaryPath(CurrentPath("")));
     return ours ? FileIdentity::kOurs : FileIdentity::kForeign;
   }
@@ -72,7 +72,7 @@ FileIdentity Identify(FileSystem* file_system, const std::string& path, const Pa
   const std::string start = ReadPart(**opened, 0, std::min(*size, kStartBytes));
   if (start.empty() && *size > 0) return FileIdentity::kUnreadable;
   if (start.find_first_not_of('\0') == std::string::npos) return FileIdentity::kOurs;
-  // The first bytes of a manifest may look like text; behind them are zeros.
+  // The first bytes of a manifest may look like text; zeros follow them.
   const bool too_short = file.type == FileType::kManifest && start.size() < 12;
   const bool may_be_text = !too_short && IsText(start);
   const bool torn = number >= known.session_start && !may_be_text;

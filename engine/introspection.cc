@@ -1,4 +1,4 @@
-// What a database says of itself: counters, properties, sizes.
+// Counters, properties, and sizes of a database.
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -73,7 +73,7 @@ std::string StatsText(const Stats& stats) {
   return text;
 }
 
-// "cambium.num-files-at-level<N>".
+// Returns the value of "cambium.num-files-at-level<N>".
 std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view level_text) {
   size_t level = 0;
   const auto [end, error] =
@@ -83,8 +83,9 @@ std::optional<std::string> FilesAtLevel(const Stats& stats, std::string_view lev
   return absl::StrCat(stats.levels[level].files);
 }
 
-// Where in files[index] of the run `key` is or would be; 0 in front of the file and past the run.
-// Opens the file only if the key lies inside of it; nullopt if it cannot be opened.
+// Returns the offset in files[index] of the run at which `key` is or would be; 0 before the file
+// and after the run. Opens the file only if the key is inside of it; returns nullopt if it cannot
+// be opened.
 std::optional<uint64_t> OffsetIn(const KeyOrder& order, const RunView& run,
                                  const std::pair<size_t, std::string_view>& place) {
   const auto& [index, key] = place;
@@ -148,7 +149,7 @@ uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const
   for (const RunView& run : view->tables->runs) {
     const size_t first = manifest::FindFileIndex(*run.run, begin, order.Abbreviate(begin), order);
     const size_t last = manifest::FindFileIndex(*run.run, end, order.Abbreviate(end), order);
-    // A file that cannot be opened still takes its bytes.
+    // A file that cannot be opened still has its size.
     const uint64_t before = OffsetIn(order, run, {first, begin}).value_or(0);
     const uint64_t up_to =
         OffsetIn(order, run, {last, end})

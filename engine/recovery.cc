@@ -17,17 +17,17 @@
 namespace cambium::engine {
 namespace {
 
-// What was replayed is written again if it is at most that much, which takes a few milliseconds;
-// more is flushed.
+// Replayed records are written again if their size is at most this, which takes a few milliseconds;
+// otherwise they are flushed.
 constexpr uint64_t kRewriteBytes = uint64_t{1} << 20;
-// A memtable that recovery fills is made for at least this much.
+// The minimum capacity of a memtable that recovery fills.
 constexpr size_t kLeastMemTable = size_t{64} << 10;
 
-// The files that a database is recovered from. Plain data.
+// The files from which a database is recovered. Plain data.
 struct RecoveryFiles {
   DirectoryListing listing;
   FileNumber manifest{0};
-  std::set<FileNumber> live;  // tables that the manifest names
+  std::set<FileNumber> live;  // tables that the manifest refers to
 };
 
 std::set<FileNumber> LiveTables(const manifest::ManifestState& state) {
@@ -53,8 +53,8 @@ absl::Status CheckTables(const std::string& directory, const RecoveryFiles& file
                    TablePath(directory, *live.begin()), ", and there is no such file"));
 }
 
-// What of the directory is ours and neither the state nor the replayed log needs. The manifest in
-// force is among them: the fresh one replaces it.
+// Finds the files of the directory that belong to the database but that neither the state nor the
+// replayed log needs. The current manifest is one of them: a new one replaces it.
 void FindLeftovers(const Storage& storage, const RecoveryFiles& files, const KnownDatabase& known,
                    Recovered* recovered) {
   const auto needed = [&](const ParsedFileName& file) {
@@ -79,8 +79,8 @@ void FindLeftovers(const Storage& storage, const RecoveryFiles& files, const Kno
   }
 }
 
-// A log that was closed says how long the manifest was then (VersionStore::EndPayload). DataLoss if
-// that manifest is in force and has lost its end.
+// A closed log contains the size of the manifest at that time (VersionStore::EndPayload). Returns
+// DataLoss if that manifest is current and has lost its end.
 absl::Status CheckManifestEnd(const std::string& directory,
                               const manifest::RecoveredManifest& found,
                               std::string_view end_payload) {
@@ -95,11 +95,11 @@ absl::Status CheckManifestEnd(const std::string& directory,
                                           size, " bytes, as the log of the closed database says"));
 }
 
-// Puts the operations of replayed records that no table holds into memtables of their trees.
+// Adds the operations of replayed records that are in no table to memtables of their trees.
 // Confined to recovery.
 class MemTableFiller {
  public:
-  // A full memtable of one of `trees` takes `capacity` bytes.
+  // `capacity` is the size of a full memtable of one of `trees`.
   MemTableFiller(Memory* memory, const Trees* trees, size_t capacity, Recovered* recovered)
       : memory_(memory), trees_(trees), capacity_(capacity), recovered_(recovered) {}
 
@@ -125,7 +125,7 @@ class MemTableFiller {
   }
 
  private:
-  // Takes `bytes` of the tree's newest memtable, or of a new one if it is full.
+  // Reserves `bytes` in the tree's newest memtable, or in a new one if it is full.
   MemSlot& MemTableFor(const Tree& tree, SequenceNumber sequence, size_t bytes) {
     MemTables& memtables = recovered_->memtables.at(tree.id());
     const MemSlot* const newest = memtables.back().get();
@@ -136,7 +136,7 @@ class MemTableFiller {
     }
     if (memtables.empty() || memtables.back()->last != 0) {
       memtables.push_back(std::make_shared<MemSlot>(tree.order(), &memory_->chunks, capacity_));
-      // In which segment a record lies is not told: the oldest one needed is early enough.
+      // The segment of a record is not known here: the oldest one needed is early enough.
       memtables.back()->oldest_segment = ToInteger(recovered_->state.log_number);
     }
     memtables.back()->reserved += bytes;
@@ -148,7 +148,7 @@ class MemTableFiller {
     if (recovered_->replayed_bytes <= kRewriteBytes) {
       recovered_->records.push_back({first, std::string(payload)});
     } else {
-      recovered_->records = {};  // gives the memory back
+      recovered_->records = {};  // frees the memory
     }
   }
 
@@ -171,7 +171,7 @@ absl::Status ReplayLog(Context* context, const Trees& trees, const RecoveryFiles
   options.segments = files.listing.Logs();
   absl::StatusOr<wal::LogReplay> replay = wal::ReadLog(options, add);
   if (!replay.ok()) {
-    // A manifest that lost its end asks for segments which are gone, too.
+    // A manifest that lost its end also refers to removed segments.
     return absl::Status(
         replay.status().code(),
         absl::StrCat(replay.status().message(), " (the log is read from segment ",
@@ -200,8 +200,8 @@ wal::LogSetOptions LogOptionsFor(Context* context, VersionStore* versions,
   return options;
 }
 
-// Puts a segment that holds all that was replayed in the place of the old ones, and then a manifest
-// that starts there. Null if there is no space for the segment.
+// Replaces the old segments with a segment that contains all replayed records, and then starts a
+// manifest there. Returns null if there is no space for the segment.
 absl::StatusOr<std::unique_ptr<wal::LogSet>> RewriteLog(Context* context, VersionStore* versions,
                                                         Recovered* recovered) {
   wal::LogStart start;
@@ -228,7 +228,7 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> RewriteLog(Context* context, Versio
   return log;
 }
 
-// Goes on behind the old segments, which stay until what they hold is flushed.
+// Continues after the old segments, which stay until their records are flushed.
 absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, VersionStore* versions,
                                                          Recovered* recovered) {
   const wal::LogPosition end = recovered->log.end;
@@ -242,8 +242,8 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
       std::unique_ptr<wal::LogSet> log,
       wal::LogSet::Create(LogOptionsFor(context, versions, recovered->state), std::move(start)));
   if (end.segment == 0) return log;
-  // A crash leaves the last one at its full size, a clean close with an end record that vouches for
-  // it. If it cannot be cut it stays whole.
+  // A crash leaves the last segment at its full size, and a clean close leaves it with an end
+  // record that states its end. If it cannot be truncated it keeps its size.
   FileSystem* const file_system = context->storage.fs();
   const std::string last = LogPath(context->storage.path, FileNumber{end.segment});
   const uint64_t closed_size = end.offset + wal::RecordSize(wal::kMaxEndPayload);
@@ -258,7 +258,7 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
   return log;
 }
 
-// Makes the tree of a family, with the merge operator that it had, or has from now on.
+// Creates the tree of a family, with the merge operator that it had, or will have from now on.
 absl::Status AddTree(Context* context, Trees* trees, ColumnFamilyId id,
                      manifest::FamilyState* family) {
   const TreeOptions options(context->options);
@@ -319,7 +319,7 @@ absl::StatusOr<Recovered> Recover(Context* context, Trees* trees) {
   RETURN_IF_ERROR(ReplayLog(context, *trees, files, &recovered));
   RETURN_IF_ERROR(CheckManifestEnd(storage->path, found, recovered.log.end_payload));
   FindLeftovers(*storage, files, known, &recovered);
-  // Until a torn file is gone, the next Open must know it again.
+  // Until a torn file is removed, the next Open must be able to recognize it.
   recovered.state.session_start = recovered.has_torn_leftovers ? known.session_start : used + 1;
   if (ToInteger(found.manifest_number) >= known.limit) {
     recovered.leftovers.push_back(ManifestPath(storage->path, found.manifest_number));
@@ -374,7 +374,7 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> StartWriting(Context* context, Vers
   if (log == nullptr) {
     ASSIGN_OR_RETURN(log, ContinueLog(context, versions, recovered));
   }
-  // One that stays is the next Open's to remove.
+  // The next Open removes a file that remains.
   for (const std::string& path : recovered->leftovers) {
     context->storage.fs()->Remove(path).IgnoreError();
   }

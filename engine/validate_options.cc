@@ -10,7 +10,7 @@
 namespace cambium::engine {
 namespace {
 
-// More than any machine has; sums of such sizes do not overflow. What is larger is an error of the
+// More than any machine has; sums of such sizes do not overflow. A larger value is an error of the
 // caller's arithmetic, such as a negative number in an unsigned type.
 constexpr uint64_t kMaxMemory = uint64_t{1} << 46;
 constexpr uint64_t kMaxMemTable = uint64_t{1} << 36;
@@ -18,12 +18,12 @@ constexpr uint64_t kMaxTargetFile = uint64_t{1} << 40;
 constexpr uint64_t kMinTargetFile = uint64_t{4} << 10;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxOpenFiles = 1 << 30;
-// zstd's own bounds.
+// The limits of zstd.
 constexpr int kMinLevel = -(1 << 17), kMaxLevel = 22;
-// A filter of 1e-7 false positives has 34.
+// A filter with a false positive rate of 1e-7 has 34.
 constexpr double kMaxFilterBits = 64;
 
-// A value that is not a number is outside of all bounds.
+// NaN is out of all bounds.
 template <typename T>
 absl::Status CheckBounds(std::string_view name, T value, T lowest, T highest) {
   if (value >= lowest && value <= highest) return absl::OkStatus();

@@ -12,7 +12,7 @@
 namespace cambium::engine {
 namespace {
 
-// The log as it stands on disk, or, while others write, as far as it is written.
+// Verifies the log on disk, or, while others write, the part that is written.
 absl::Status VerifyLog(Storage* storage, const VersionStore& versions, WritePath* writes) {
   const manifest::ManifestState state = versions.state();
   wal::LogReadOptions options = LogReadOptionsFor(storage, state);
@@ -49,7 +49,7 @@ absl::Status VerifyAll(Storage* storage, const Trees& trees, const VersionStore&
       for (const LiveTableRef& table : run.tables) RETURN_IF_ERROR(table->Verify());
     }
   }
-  // Without CURRENT too: the database is open, so it is damage.
+  // A missing CURRENT is also an error: the database is open, so it is damage.
   RETURN_IF_ERROR(ReadError(versions.Verify()));
   return VerifyLog(storage, versions, writes);
 }

@@ -8,7 +8,7 @@ namespace {
 
 timespec Read(clockid_t id) {
   timespec time = {};
-  // It can only fail for an unknown id.
+  // Fails only for an unknown id.
   ::clock_gettime(id, &time);
   return time;
 }

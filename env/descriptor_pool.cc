@@ -11,8 +11,8 @@
 namespace cambium::env {
 namespace {
 
-// Idle descriptors that one lack of descriptors closes in each pool: more than one, so that the
-// next calls find room too.
+// The number of idle descriptors that are closed in each pool if descriptors run out: more than
+// one, so that the next calls also succeed.
 constexpr size_t kCloseAtOnce = 8;
 
 class Pools;
@@ -36,7 +36,7 @@ class Pools {
     return closed;
   }
 
-  // Around fork(): the pools are the parent's, and its threads may be inside of them.
+  // Around fork(): the pools belong to the parent, and its threads may be using them.
   static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(ThePools().mutex_) {
     ThePools().mutex_.LockInAnyOrder();
   }
@@ -94,8 +94,8 @@ absl::Status DescriptorPool::Pin(PooledDescriptor* descriptor) {
 void DescriptorPool::Unpin(PooledDescriptor* descriptor) {
   const uint32_t before = descriptor->state.fetch_sub(PooledDescriptor::kPin);
   assert(before >= PooledDescriptor::kOpen + PooledDescriptor::kPin);
-  // Either a waiter that counted itself before its search sees this descriptor idle, or this sees
-  // the waiter.
+  // Either a waiter that incremented the count before its search sees this descriptor idle, or this
+  // thread sees the waiter.
   if (before != PooledDescriptor::kOpen + PooledDescriptor::kPin || waiters_.load() == 0) return;
   MutexLock lock(&mutex_);
   changed_.SignalAll();
@@ -143,7 +143,7 @@ absl::Status DescriptorPool::OpenPinned(PooledDescriptor* descriptor) {
 }
 
 std::unique_ptr<RandomAccessFile> DescriptorPool::TakeIdle() {
-  // In the second round no mark is left, but for those that readers set meanwhile.
+  // In the second round no marks are left, except those that readers set in the meantime.
   for (size_t steps = 2 * descriptors_.size(); steps > 0; --steps) {
     PooledDescriptor* const candidate = descriptors_.front();
     uint32_t idle = PooledDescriptor::kOpen;
@@ -158,7 +158,7 @@ std::unique_ptr<RandomAccessFile> DescriptorPool::TakeIdle() {
 }
 
 void DescriptorPool::Forget(PooledDescriptor* descriptor) {
-  std::unique_ptr<RandomAccessFile> closed;  // outside the lock
+  std::unique_ptr<RandomAccessFile> closed;  // destroyed outside the lock
   MutexLock lock(&mutex_);
   const uint32_t state = descriptor->state.exchange(0);
   if (state == 0) return;
@@ -176,7 +176,7 @@ size_t DescriptorPool::open_count() const {
 }
 
 size_t DescriptorPool::CloseIdle(size_t count) {
-  std::vector<std::unique_ptr<RandomAccessFile>> closed;  // outside the lock
+  std::vector<std::unique_ptr<RandomAccessFile>> closed;  // destroyed outside the lock
   MutexLock lock(&mutex_);
   closed.reserve(std::min(count, descriptors_.size()));
   while (closed.size() < count) {

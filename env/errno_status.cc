@@ -37,7 +37,7 @@ absl::StatusCode CodeOfErrno(int error_number) {
 }
 
 absl::Status ErrnoStatus(std::string_view operation, std::string_view path, int error_number) {
-  // Not strerror(): its buffer is shared between threads.
+  // strerror() is not used: its buffer is shared between threads.
   const std::string reason = std::generic_category().message(error_number);
   return absl::Status(CodeOfErrno(error_number),
                       absl::StrCat(ToAbsl(operation), " ", ToAbsl(path), ": ", reason));

@@ -12,31 +12,32 @@
 namespace cambium::env {
 namespace {
 
-// All ranges ever guarded. The handler walks the list at any time, so nothing leaves it.
+// All ranges ever guarded. The handler may read the list at any time, so nothing is removed from
+// it.
 constinit std::atomic<GuardedRange*> ranges{nullptr};
 // Set before the handler can run.
 uintptr_t page_size = 0;
 struct sigaction previous_action = {};
 
-// The range that holds `address`, or null. Async-signal-safe.
+// Returns the range that contains `address`, or null. Async-signal-safe.
 GuardedRange* Find(uintptr_t address) {
   for (GuardedRange* range = ranges.load(std::memory_order_acquire); range != nullptr;
        range = range->next) {
     const uintptr_t begin = range->begin.load(std::memory_order_acquire);
     const uintptr_t end = range->end.load(std::memory_order_acquire);
     if (begin == 0 || address < begin || address >= end) continue;
-    // A range that is given to another mapping meanwhile is not the one that faulted.
+    // If the range was given to another mapping in the meantime, it is not the one that faulted.
     if (range->begin.load(std::memory_order_acquire) == begin) return range;
   }
   return nullptr;
 }
 
-// Puts zeros in the place of everything from the page of `address` on: what lies behind the end of
-// a file that was cut. mmap(2) is a bare system call, so safe in a handler.
+// Maps zeros from the page of `address` on: the part after the end of a truncated file. mmap(2) is
+// a bare system call, so it is safe in a handler.
 bool Replace(GuardedRange* range, uintptr_t address) {
   const uintptr_t from = address / page_size * page_size;
   const uintptr_t end = range->end.load(std::memory_order_relaxed);
-  // First: whoever stores into the new pages without a fault finds the flag set.
+  // Set first: a thread that stores into the new pages without a fault finds the flag set.
   range->lost.store(true, std::memory_order_seq_cst);
   return ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
@@ -47,13 +48,13 @@ void HandOn(int signal, siginfo_t* info, void* context) {
     previous_action.sa_sigaction(signal, info, context);
     return;
   }
-  const bool sent = info->si_code <= 0;  // by a process; otherwise by an access to memory
+  const bool sent = info->si_code <= 0;  // sent by a process; otherwise caused by a memory access
   if (previous_action.sa_handler == SIG_IGN && sent) return;
   if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
     previous_action.sa_handler(signal);
     return;
   }
-  // The default: the access happens again when this returns, and ends the process.
+  // The default action: the access is repeated when this returns, and ends the process.
   ::signal(signal, SIG_DFL);
   if (sent) ::raise(signal);
 }
@@ -66,8 +67,8 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
   errno = saved_errno;
 }
 
-// The mappings are not there in a child of fork() (MADV_DONTFORK), and their addresses may be used
-// for others.
+// The mappings do not exist in a child of fork() (MADV_DONTFORK), and their addresses may be
+// reused.
 void ForgetAll() {
   for (GuardedRange* range = ranges.load(); range != nullptr; range = range->next) {
     range->begin.store(0, std::memory_order_relaxed);
@@ -82,7 +83,7 @@ bool Install() {
   action.sa_sigaction = OnBusError;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  // Read before ours is in force: a handler that runs at once finds where to hand on.
+  // Read before our handler is active: a handler that runs at once knows where to forward signals.
   return ::sigaction(SIGBUS, nullptr, &previous_action) == 0 &&
          ::sigaction(SIGBUS, &action, nullptr) == 0;
 }

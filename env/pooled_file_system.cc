@@ -13,15 +13,15 @@
 namespace cambium::env {
 namespace {
 
-// Descriptors that are left to the log, the manifest, the outputs of jobs and the program: a
-// quarter of the limit, and at least so many.
+// Descriptors reserved for the log, the manifest, the outputs of jobs, and the program: a quarter
+// of the limit, and at least this many.
 constexpr rlim_t kMinHeadroom = 32;
 constexpr rlim_t kHeadroomParts = 4;
-// However low the limit is, and however high.
+// Bounds for any limit of the process.
 constexpr rlim_t kMinOpenFiles = 8;
 constexpr rlim_t kMaxOpenFiles = rlim_t{1} << 20;
 
-// Gives a pin back at its end. Confined to its scope.
+// Releases a pin at its end. Confined to its scope.
 class PinHolder {
  public:
   PinHolder(DescriptorPool* pool, PooledDescriptor* pinned) : pool_(pool), pinned_(pinned) {}
@@ -125,7 +125,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> PooledFileSystem::Lock(const std::stri
   return pool_->WithRoom([&] { return base_->Lock(path, mode); });
 }
 
-// What needs no descriptor.
+// Calls that need no descriptor.
 
 absl::Status PooledFileSystem::CreateDirectory(const std::string& path) {
   return base_->CreateDirectory(path);

@@ -107,7 +107,7 @@ class PosixWritableFile final : public WritableFile {
   uint64_t end_ = 0;
 };
 
-// Close comes after the other calls have returned. Thread-safe, but for the first call of
+// Close is called after the other calls have returned. Thread-safe, except the first call of
 // Mapping().
 class PosixLogFile final : public LogFile {
  public:
@@ -120,10 +120,10 @@ class PosixLogFile final : public LogFile {
   char* Mapping() const override {
     if (mapping_ != nullptr || mappable_ == Mappable::kNo || !fd_.valid()) return mapping_;
     void* const address = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
-    // Out of address space or of mappings: WriteAt serves.
+    // Out of address space or of mappings: WriteAt is used instead.
     if (address == MAP_FAILED) return nullptr;
     mapping_ = static_cast<char*>(address);
-    // A child process has no business in its parent's log.
+    // A child process must not write its parent's log.
     (void)::madvise(mapping_, size_, MADV_DONTFORK);
     guard_.emplace(mapping_, size_);
     return mapping_;
@@ -138,7 +138,7 @@ class PosixLogFile final : public LogFile {
     const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
     const uint64_t end = offset + std::min(size, size_ - offset);
     const uint64_t begin = offset / page * page;
-    // A kernel without it answers EINVAL; then the stores fault pages in one by one.
+    // A kernel without it returns EINVAL; then the stores fault pages in one by one.
     (void)::madvise(mapping_ + begin, end - begin, MADV_POPULATE_WRITE);
   }
 
@@ -174,8 +174,8 @@ class PosixLogFile final : public LogFile {
     if (mapping_ != nullptr) ::munmap(std::exchange(mapping_, nullptr), size_);
   }
 
-  // Nothing but this object changes the file's size. Another hand that cut it has destroyed
-  // records, also where the file has grown again since by writes behind the cut.
+  // Only this object changes the file's size. A program that truncated it has destroyed records,
+  // even if the file has grown again since by later writes.
   absl::Status CheckIntact() const {
     struct stat info;
     if (::fstat(fd_.get(), &info) != 0) return ErrnoStatus("stat", path_, errno);
@@ -193,12 +193,12 @@ class PosixLogFile final : public LogFile {
   FileDescriptor fd_;
   const uint64_t size_;
   const Mappable mappable_;
-  // Made by the first call of Mapping().
+  // Created by the first call of Mapping().
   mutable char* mapping_ = nullptr;
   mutable std::optional<MappingGuard> guard_;  // while it is mapped
 };
 
-// Whether a store into an allocated block of this file can't be refused for want of space.
+// Returns true if a store into an allocated block of this file cannot fail for lack of space.
 bool StoresCannotFail(int fd) {
   struct statfs info;
   if (::fstatfs(fd, &info) != 0) return false;
@@ -222,12 +222,12 @@ absl::Status FillWithZeros(int fd, const std::string& path, uint64_t size) {
   return absl::OkStatus();
 }
 
-// Blocks for [0, size), and that size.
+// Allocates blocks for [0, size), and sets that size.
 absl::Status Allocate(int fd, const std::string& path, uint64_t size) {
   if (size == 0) return absl::OkStatus();
   const FileSizeSignalBlock block(size);
-  // Not posix_fallocate(): where the file system has none, glibc's stand-in makes a call or two for
-  // each block.
+  // posix_fallocate() is not used: if the file system does not support it, glibc's emulation makes
+  // one or two calls per block.
   const int result = AfterSignals([&] { return ::fallocate(fd, 0, 0, static_cast<off_t>(size)); });
   if (result != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
     return FillWithZeros(fd, path, size);
@@ -297,7 +297,7 @@ absl::StatusOr<std::unique_ptr<LogFile>> PosixFileSystem::CreateLog(const std::s
   const Place place = Locate(path);
   ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("create", place, O_RDWR | O_CREAT | O_EXCL));
   if (absl::Status status = Allocate(fd.get(), path, size); !status.ok()) {
-    // A file without its blocks is of no use, and would stand in the way of the next attempt.
+    // A file without its blocks is useless, and would block the next attempt.
     ::unlinkat(place.directory, place.name, 0);
     return status;
   }
@@ -341,7 +341,7 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::ListDirectory(const st
   ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("list", Locate(path), O_RDONLY | O_DIRECTORY));
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(fd.get()), ::closedir);
   if (directory == nullptr) return ErrnoStatus("list", path, errno);
-  fd.Release();  // the DIR's now
+  fd.Release();  // owned by the DIR now
   std::vector<std::string> names;
   for (;;) {
     errno = 0;

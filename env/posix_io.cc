@@ -18,7 +18,7 @@ FileDescriptor::~FileDescriptor() {
 
 absl::Status FileDescriptor::Close(const std::string& path) {
   if (value_ < 0) return absl::OkStatus();
-  // Linux frees the descriptor whatever close() answers, so it is never repeated.
+  // Linux frees the descriptor whatever close() returns, so close() is never repeated.
   if (::close(std::exchange(value_, -1)) != 0 && errno != EINTR) {
     return ErrnoStatus("close", path, errno);
   }
@@ -35,7 +35,7 @@ FileSizeSignalBlock::FileSizeSignalBlock(uint64_t end) {
 
 FileSizeSignalBlock::~FileSizeSignalBlock() {
   if (!active_ || sigismember(&before_, SIGXFSZ) == 1) return;
-  // Takes the signal that a refused write has left behind.
+  // Consumes the signal that a failed write has left pending.
   const struct timespec at_once = {};
   AfterSignals([&] { return ::sigtimedwait(&signal_, nullptr, &at_once); });
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
@@ -61,7 +61,7 @@ absl::Status WriteFully(int fd, const std::string& path, std::string_view data, 
       data.remove_prefix(static_cast<size_t>(count));
       offset += static_cast<uint64_t>(count);
     } else if (count == 0 || errno != EINTR) {
-      const int error = count == 0 ? EIO : errno;  // a write of nothing would loop for ever
+      const int error = count == 0 ? EIO : errno;  // a write of nothing would loop forever
       return ErrnoStatus(FromAbsl(absl::StrCat("write at offset ", offset)), path, error);
     }
   }

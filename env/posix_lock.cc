@@ -23,27 +23,28 @@
 namespace cambium::env {
 namespace {
 
-// Device and inode: what a path leads to, whatever its spelling.
+// Device and inode: the target of a path, independent of its spelling.
 using FileIdentity = std::pair<dev_t, ino_t>;
 
-// What a reader gets where there is no lock file and so no writer. Immutable after construction.
+// The lock of a reader if there is no lock file and therefore no writer. Immutable after
+// construction.
 class FreeLock final : public FileLock {};
 
-// A lock file that is removed again and again under our hands is given up after so many turns.
+// The number of attempts if the lock file is removed repeatedly while it is being locked.
 constexpr int kMaxAttempts = 100;
 
-// More than a pid and a newline take.
+// More than a pid and a newline need.
 constexpr size_t kMaxLockFileSize = 32;
 
 class HeldLocks;
 HeldLocks& Held();
 
-// The lock files that this process holds. Thread-safe. A child of fork() begins with none.
+// The lock files that this process holds. Thread-safe. Empty in a child of fork().
 class HeldLocks {
  public:
-  // False where what is held excludes it. `fd` is open on the file.
+  // Returns false if the held locks exclude it. `fd` is open on the file.
   bool Insert(const FileIdentity& identity, LockMode mode, int fd) {
-    std::set<int> descriptor{fd};  // made first: nothing may fail once the lock is noted
+    std::set<int> descriptor{fd};  // created first: nothing may fail after the lock is recorded
     MutexLock lock(&mu_);
     if (!held_[identity].Add(mode)) return false;
     descriptors_.merge(descriptor);
@@ -56,11 +57,11 @@ class HeldLocks {
     if (found != held_.end() && found->second.DropOne()) held_.erase(found);
   }
 
-  // Around fork(): nobody is in the middle of a change then.
+  // Around fork(): no thread is in the middle of a change then.
   static void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(Held().mu_) { Held().mu_.LockInAnyOrder(); }
   static void AfterForkInParent() ABSL_UNLOCK_FUNCTION(Held().mu_) { Held().mu_.Unlock(); }
-  // The locks stay the parent's: a descriptor that the child kept would keep them held when the
-  // parent has died.
+  // The locks stay with the parent: a descriptor that the child kept would keep them locked after
+  // the parent's death.
   static void AfterForkInChild() ABSL_UNLOCK_FUNCTION(Held().mu_) {
     for (const int fd : Held().descriptors_) ::close(fd);
     Held().descriptors_.clear();
@@ -84,8 +85,8 @@ HeldLocks& Held() {
   return held;
 }
 
-// An entry in the process's table, from Hold() on, and a descriptor that holds the file's lock,
-// given back together at its end. Confined to one thread until it is handed out.
+// An entry in the process's table, after Hold(), and a descriptor that holds the file's lock, which
+// are released together at its end. Confined to one thread until it is returned.
 class PosixLock final : public FileLock {
  public:
   PosixLock(FileIdentity identity, FileDescriptor fd) : identity_(identity), fd_(std::move(fd)) {}
@@ -95,8 +96,9 @@ class PosixLock final : public FileLock {
       fd_.Release();  // closed after the fork
       return;
     }
-    // In this order, so that whoever finds the table free finds the file's lock free too. Unlocked
-    // by name: a child that a bare clone system call made may have a copy of the descriptor.
+    // In this order, so that a thread that finds the table free also finds the file's lock free.
+    // Unlocked explicitly: a child made by a bare clone system call may have a copy of the
+    // descriptor.
     struct flock request = {};
     request.l_type = F_UNLCK;
     request.l_whence = SEEK_SET;
@@ -104,7 +106,7 @@ class PosixLock final : public FileLock {
     Held().Erase(identity_, fd_.get());
   }
 
-  // False if what the process holds excludes it.
+  // Returns false if the process's locks exclude it.
   bool Hold(LockMode mode) {
     held_ = Held().Insert(identity_, mode, fd_.get());
     return held_;
@@ -118,7 +120,7 @@ class PosixLock final : public FileLock {
   FileDescriptor fd_;
 };
 
-// The pid that the holder wrote, or nothing where the file holds no number.
+// Returns the pid that the holder wrote, or nothing if the file does not contain a number.
 std::string ReadPid(int fd) {
   char text[32];
   const ssize_t count = ::pread(fd, text, sizeof(text), 0);
@@ -138,7 +140,8 @@ struct flock RequestFor(LockMode mode) {
   return request;
 }
 
-// Whether the lock on `fd` was got; an error other than "held" is a failure.
+// Returns true if `fd` was locked, and false if another process holds the lock; any other error is
+// a failure.
 absl::StatusOr<bool> TryLock(int fd, const std::string& path, LockMode mode) {
   struct flock request = RequestFor(mode);
   if (AfterSignals([&] { return ::fcntl(fd, F_OFD_SETLK, &request); }) == 0) return true;
@@ -146,7 +149,7 @@ absl::StatusOr<bool> TryLock(int fd, const std::string& path, LockMode mode) {
   return ErrnoStatus("lock", path, errno);
 }
 
-// Who keeps us out. Only an exclusive holder leaves his pid.
+// Returns a description of the holder. Only an exclusive holder writes its pid.
 std::string NameHolder(int fd, LockMode mode) {
   struct flock request = RequestFor(mode);
   if (::fcntl(fd, F_OFD_GETLK, &request) == 0 && request.l_type == F_RDLCK) {
@@ -156,7 +159,7 @@ std::string NameHolder(int fd, LockMode mode) {
   return pid.empty() ? std::string("another process") : absl::StrCat("another process, pid ", pid);
 }
 
-// Refuses what is no lock file of ours: it is neither locked nor written.
+// Rejects a file that is not one of our lock files: it is neither locked nor written.
 absl::Status CheckLockFile(int fd, const std::string& path, const struct stat& info) {
   const auto refusal = [&path](std::string_view found) {
     return absl::FailedPreconditionError(absl::StrCat("lock ", path, ": found ", ToAbsl(found),
@@ -164,8 +167,8 @@ absl::Status CheckLockFile(int fd, const std::string& path, const struct stat& i
   };
   if (!S_ISREG(info.st_mode)) return refusal("no regular file");
   if (info.st_nlink > 1) return refusal("a file with more than one name");
-  // Its content is nothing or a pid and a newline, or, while its holder writes that over an older
-  // one, a mix of both.
+  // The content is empty or a pid and a newline, or, while the holder overwrites an older pid, a
+  // mix of both.
   char content[kMaxLockFileSize];
   const ssize_t size = ::pread(fd, content, sizeof(content), 0);
   const std::string_view text(content, size > 0 ? static_cast<size_t>(size) : 0);
@@ -176,7 +179,7 @@ absl::Status CheckLockFile(int fd, const std::string& path, const struct stat& i
   return absl::OkStatus();
 }
 
-// The pid is there for the message alone: a full disk must not keep a database from being opened.
+// The pid is only used in messages: a full disk must not prevent opening a database.
 void WritePid(int fd, const std::string& path) {
   const std::string text = absl::StrCat(::getpid(), "\n");
   if (WriteFully(fd, path, text, 0).ok()) {
@@ -184,17 +187,17 @@ void WritePid(int fd, const std::string& path) {
   }
 }
 
-// Whether `place` leads to the file of that identity.
+// Returns true if `place` refers to the file with that identity.
 bool LeadsTo(const Place& place, const FileIdentity& identity) {
   struct stat info;
   return ::fstatat(place.directory, place.name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
          FileIdentity(info.st_dev, info.st_ino) == identity;
 }
 
-// One attempt. Null where the file was replaced between our open and our lock.
+// Makes one attempt. Returns null if the file was replaced between our open and our lock.
 absl::StatusOr<std::unique_ptr<FileLock>> AttemptLock(const Place& place, LockMode mode) {
   const std::string& path = place.path;
-  // Not blocking, for the case that a pipe has the name.
+  // Nonblocking, in case the name is a pipe.
   const int flags =
       (mode == LockMode::kExclusive ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK;
   ASSIGN_OR_RETURN(FileDescriptor fd, OpenDescriptor("lock", place, flags));

@@ -19,7 +19,8 @@ constexpr int kBackgroundNice = 5;
 void LowerPriorityOfThisThread() {
   const id_t thread = static_cast<id_t>(::syscall(SYS_gettid));
   const int now = ::getpriority(PRIO_PROCESS, thread);
-  // Refused (a sandbox, say), the thread stays as it is: slower for its neighbours, never wrong.
+  // If this is denied (for example in a sandbox), the thread keeps its priority: this is slower for
+  // other threads, but never wrong.
   (void)::setpriority(PRIO_PROCESS, thread, std::min(now + kBackgroundNice, 19));
 }
 
@@ -59,7 +60,7 @@ void ThreadPool::Schedule(Lane lane, std::function<void()> task) {
     if (stopped_) return;
     lanes_[static_cast<size_t>(lane)].push_back(std::move(task));
     if (lane == Lane::kFlush && flush_thread_idle_) {
-      // The next flush, if it comes before that thread wakes, goes to the others.
+      // If the next flush arrives before that thread wakes, the other threads run it.
       flush_thread_idle_ = false;
       for_flush_thread = true;
     }
@@ -83,7 +84,7 @@ std::optional<ThreadPool::Task> ThreadPool::Take(Role role) {
 }
 
 bool ThreadPool::Drained() const {
-  // What still runs may schedule more.
+  // Running tasks may schedule more.
   return stopping_ && running_ == 0 &&
          std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane.empty(); });
 }
@@ -97,7 +98,7 @@ void ThreadPool::Work(Role role) {
       ++running_;
       mu_.Unlock();
       (*task)();
-      task.reset();  // what it captured dies outside the lock
+      task.reset();  // its captures are destroyed outside the lock
       mu_.Lock();
       assert(running_ > 0);
       --running_;

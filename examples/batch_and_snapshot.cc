@@ -28,12 +28,12 @@ absl::Status Run(const std::string& path) {
   opening.Put("account/bob", "20");
   if (absl::Status written = db.Write(opening); !written.ok()) return written;
 
-  // What reads through the snapshot see stays as it is now, whatever is written later.
+  // Reads through the snapshot see the current state, even after later writes.
   cambium::ReadOptions before;
   before.snapshot = db.GetSnapshot();
 
-  // All of a batch is applied, or nothing: no reader sees the money twice or not at all. With
-  // sync it is on the disk when Write returns.
+  // All of a batch is applied, or nothing: no reader sees the money twice or not at all. With sync
+  // it is on disk when Write returns.
   cambium::WriteBatch transfer;
   transfer.Put("account/alice", "70");
   transfer.Put("account/bob", "50");

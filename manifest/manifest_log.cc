@@ -15,11 +15,11 @@
 namespace cambium::manifest {
 namespace {
 
-// A fresh manifest is worth its while where this one is large, and mostly history.
+// A new manifest is worthwhile if this one is large and mostly history.
 constexpr uint64_t kRollOverSize = uint64_t{4} << 20;
 constexpr uint64_t kRollOverFactor = 4;
 
-// Offsets beyond this do not fit the positions in records.
+// Larger offsets do not fit the positions in records.
 constexpr uint64_t kMaxManifestSize = wal::kMaxSegmentSize;
 
 // --- The bytes: docs/format/manifest.md ----------------------------------------------------------
@@ -37,7 +37,7 @@ constexpr size_t kCurrentDigits = 16;
 constexpr size_t kHeaderChecksumOffset = 32;
 static_assert(kHeaderChecksumOffset + sizeof(uint64_t) == kManifestHeaderSize);
 
-// The checksum of CURRENT is bound to no number: its content names one.
+// The checksum of CURRENT does not include a file number: its content contains one.
 std::string CurrentChecksum(std::string_view text) {
   return absl::StrCat(absl::Hex(Checksum64(text, 0, 0), absl::kZeroPad16));
 }
@@ -46,7 +46,7 @@ wal::LogPosition PositionIn(FileNumber manifest, uint64_t offset) {
   return {ToInteger(manifest), offset};
 }
 
-// DataLoss that names the file, the place and what was found there.
+// Returns DataLoss with the file, the offset, and a description.
 absl::Status DamageError(const std::string& path, uint64_t offset, const std::string& what) {
   return absl::DataLossError(absl::StrCat("read ", path, " at ", offset, ": ", what));
 }
@@ -63,7 +63,7 @@ std::string EncodeManifestHeader(FileNumber number) {
   return header;
 }
 
-// DataLoss or Unimplemented.
+// Returns ok, DataLoss, or Unimplemented.
 absl::Status CheckManifestHeader(std::string_view file, FileNumber number,
                                  const std::string& path) {
   ByteReader reader(file);
@@ -133,15 +133,15 @@ absl::StatusOr<FileNumber> DecodeCurrent(std::string_view bytes, const std::stri
   return name->number;
 }
 
-// A record that checks. Plain data; `payload` points into the bytes it was read from.
+// A valid record. Plain data; `payload` points into the bytes from which it was read.
 struct ManifestRecord {
   wal::RecordHeader
-      header;  // the manifest stands for the segment, edits before it for the sequence
+      header;  // the manifest number is the segment; the number of edits is the sequence
   std::string_view payload;
-  uint64_t end = 0;  // where the next record begins
+  uint64_t end = 0;  // the start of the next record
 };
 
-// The record at `offset` of the manifest `file`; nullopt where none checks.
+// Returns the record at `offset` of the manifest `file`; nullopt if there is no valid one.
 std::optional<ManifestRecord> ReadRecord(std::string_view file, uint64_t offset,
                                          FileNumber number) {
   const std::string_view rest = file.substr(offset);
@@ -158,11 +158,11 @@ std::optional<ManifestRecord> ReadRecord(std::string_view file, uint64_t offset,
 
 // --- Writing and reading -------------------------------------------------------------------------
 
-// Removes what an earlier attempt may have left at `path`.
+// Removes a file that an earlier attempt may have left at `path`.
 absl::Status RemoveStale(FileSystem* file_system, const std::string& path) {
   const absl::Status removed = file_system->Remove(path);
   if (removed.ok() || absl::IsNotFound(removed)) return absl::OkStatus();
-  // D7: a removal that is said to have failed may have happened.
+  // D7: a removal that reported an error may have happened.
   const absl::StatusOr<bool> stays = file_system->Exists(path);
   return stays.ok() && !*stays ? absl::OkStatus() : removed;
 }
@@ -175,9 +175,9 @@ absl::Status WriteWholeFile(FileSystem* file_system, const std::string& path,
   return file->Close();
 }
 
-// Makes CURRENT name the manifest `number`, which is synced. Its directory entry, and that of
-// CURRENT.tmp, are synced before the rename too: otherwise a crash could keep the rename and lose
-// the entry of the file that CURRENT then names.
+// Makes CURRENT refer to the manifest `number`, which must be synced. Its directory entry, and that
+// of CURRENT.tmp, are synced before the rename: otherwise a crash could keep the rename and lose
+// the entry of the file that CURRENT then refers to.
 absl::Status SwitchCurrent(FileSystem* file_system, const std::string& directory,
                            FileNumber number) {
   const std::string current = CurrentPath(directory);
@@ -188,13 +188,13 @@ absl::Status SwitchCurrent(FileSystem* file_system, const std::string& directory
   const absl::Status renamed = file_system->Rename(temporary, current);
   if (!renamed.ok()) {
     const absl::StatusOr<FileNumber> now = ReadCurrent(file_system, directory);
-    if (!now.ok() || *now != number) return renamed;  // D7: otherwise it happened all the same
+    if (!now.ok() || *now != number) return renamed;  // D7: otherwise it happened
   }
   return file_system->SyncDirectory(directory);
 }
 
-// Looking for records behind a bad one reads the bytes of each candidate; a file made to have
-// overlapping candidates is given up for damaged after so many times its size.
+// The search for records after a bad one reads the bytes of each candidate. A file with many
+// overlapping candidates is reported as damaged after this multiple of its size was read.
 constexpr uint64_t kScanFactor = 16;
 
 absl::Status WithPlace(const absl::Status& status, const std::string& path, uint64_t offset) {
@@ -202,7 +202,7 @@ absl::Status WithPlace(const absl::Status& status, const std::string& path, uint
                       absl::StrCat("read ", path, " at ", offset, ": ", status.message()));
 }
 
-// NotFound only if there is no such file.
+// Returns NotFound only if the file does not exist.
 absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::string& path,
                                           uint64_t limit) {
   ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,
@@ -222,7 +222,7 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::st
   return content;
 }
 
-// Walks the records of one manifest. Confined to RecoverManifest.
+// Reads the records of one manifest. Confined to RecoverManifest.
 class Replay {
  public:
   Replay(std::string path, FileNumber number, std::string_view file, const KeyOrder& order)
@@ -242,7 +242,7 @@ class Replay {
       offset_ = record->end;
     }
     if (edits_ == 0) return BadRecord("expected the record that makes the state");
-    // CURRENT names a manifest only once its first commit record is synced.
+    // CURRENT refers to a manifest only after its first commit record is synced.
     if (!committed_) return BadRecord("expected the commit record of the first record");
     if (offset_ < file_.size()) RETURN_IF_ERROR(CheckTail());
     RecoveredManifest result;
@@ -288,7 +288,7 @@ class Replay {
     return absl::OkStatus();
   }
 
-  // The first edit says what every later one relies on.
+  // Checks that the first edit has the fields that every later one relies on.
   absl::Status CheckFirst(const VersionEdit& edit) const {
     if (edits_ == 0 && (!edit.comparator_name || !edit.database_id)) {
       return DamageError(path_, offset_, "expected comparator and database id in the first record");
@@ -299,8 +299,8 @@ class Replay {
                                                    *edit.comparator_name, ", not by ", name));
   }
 
-  // Whether what stands at offset_ and does not check can only be an append that was never
-  // acknowledged: no later record speaks of a sync beyond it.
+  // Checks that the invalid bytes at offset_ can only be an append that was never acknowledged: no
+  // later record has a synced watermark beyond them.
   absl::Status CheckTail() const {
     uint64_t budget = kScanFactor * file_.size();
     for (uint64_t at = offset_ + wal::kRecordAlignment; at + wal::kRecordHeaderSize <= file_.size();
@@ -416,8 +416,8 @@ absl::Status DiscardManifest(FileSystem* file_system, const std::string& directo
     return absl::FailedPreconditionError(
         absl::StrCat("remove ", ManifestPath(directory, number), ": ", current, " names it"));
   }
-  // A rename that reported an error may still be on its way to the disk (D7): after this, what
-  // CURRENT names is what it will name after a power cut.
+  // A rename that reported an error may not be on disk yet (D7): after this sync, CURRENT has the
+  // same content after a power cut.
   RETURN_IF_ERROR(file_system->SyncDirectory(directory));
   RETURN_IF_ERROR(RemoveStale(file_system, TemporaryPath(current)));
   return RemoveStale(file_system, ManifestPath(directory, number));

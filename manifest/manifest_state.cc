@@ -11,7 +11,7 @@
 namespace cambium::manifest {
 namespace {
 
-// Takes a number that an edit may say; it never goes back.
+// Applies a number of an edit; it must not decrease.
 template <typename Number>
 absl::Status Advance(const char* what, const std::optional<Number>& found, Number* number) {
   if (!found) return absl::OkStatus();
@@ -122,7 +122,7 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
         for (const FileRef& file : run.files) {
           family_edit.added.push_back({level, run.id, *file});
           if (!file->quarantined()) continue;
-          family_edit.added.back().file.damage.clear();  // said by the line below
+          family_edit.added.back().file.damage.clear();  // a separate field contains it
           family_edit.quarantined.push_back({level, file->number, file->damage});
         }
       }

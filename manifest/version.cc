@@ -32,7 +32,7 @@ absl::Status CheckFile(int level, const Run& run, const FileMetadata& file, cons
   return absl::OkStatus();
 }
 
-// Checks one file of a run, and that it does not meet its neighbours.
+// Checks one file of a run, and that it does not overlap its neighbors.
 absl::Status CheckPlace(int level, const Run& run, size_t index, const KeyOrder& order) {
   RETURN_IF_ERROR(CheckFile(level, run, *run.files[index], order));
   const size_t last = std::min(index + 2, run.files.size());
@@ -55,7 +55,7 @@ absl::Status StandsTwice(FileNumber number) {
   return absl::DataLossError(absl::StrCat("tree: file ", ToInteger(number), " stands in it twice"));
 }
 
-// Of a run of level 0: the sequence numbers that its files span.
+// Returns the range of sequence numbers of a run of level 0.
 std::pair<SequenceNumber, SequenceNumber> SequenceSpan(const Run& run) {
   assert(!run.files.empty());
   SequenceNumber smallest = kMaxSequenceNumber, largest = 0;
@@ -165,7 +165,7 @@ void VersionBuilder::Locate(const FamilyEdit& edit) {
   for (const AddedFile& file : edit.added) wanted.push_back(file.file.number);
   for (const QuarantinedFile& file : edit.quarantined) wanted.push_back(file.number);
   std::sort(wanted.begin(), wanted.end());
-  // Most numbers of the base are told apart from all wanted ones by their low bits.
+  // The low bits are enough to reject most numbers of the base.
   std::bitset<kNumberFilterBits> filter;
   for (const FileNumber number : wanted) filter.set(ToInteger(number) % kNumberFilterBits);
   for (int level = 0; level < kLevelCount; ++level) {
@@ -218,7 +218,7 @@ absl::Status VersionBuilder::Apply(const FamilyEdit& edit) {
   return absl::OkStatus();
 }
 
-// Grows an array of a run: pieces of the base's, and files of its own.
+// Builds the arrays of a run from parts of the base's and new files.
 struct VersionBuilder::RunParts {
   std::vector<FileRef> files;
   std::vector<uint64_t> largest_abbreviated;
@@ -271,7 +271,7 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
     parts.Take(base, next, std::max(next, end));
     next = std::max(next, end);
   };
-  std::vector<size_t> fresh;  // where added files stand
+  std::vector<size_t> fresh;  // indexes of added files
   for (FileRef& file : added) {
     take_up_to(static_cast<size_t>(std::partition_point(base.files.begin() + next, base.files.end(),
                                                         [&](const FileRef& other) {
@@ -288,7 +288,7 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   run.files = SharedArray(std::move(parts.files));
   run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
-  // The files of the base stand in order already.
+  // The files of the base are already in order.
   for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, order_));
   return run;
 }
@@ -330,7 +330,8 @@ absl::StatusOr<std::vector<Run>> VersionBuilder::BuildLevel(int level,
   return runs;
 }
 
-// A number that was placed may stand nowhere else: neither placed twice, nor left in the base.
+// A number that was added must not be in the version elsewhere: neither added twice, nor left in
+// the base.
 absl::Status VersionBuilder::CheckNumbers() const {
   std::set<FileNumber> placed;
   for (const auto& [level, change] : changes_) {

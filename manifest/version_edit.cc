@@ -14,7 +14,7 @@
 namespace cambium::manifest {
 namespace {
 
-// Stored in files: numbers never change.
+// Stored in files: the numbers never change.
 enum class FieldTag : uint64_t {
   kComparator = 1,
   kDatabaseId = 2,
@@ -34,10 +34,10 @@ enum class FieldTag : uint64_t {
 
 constexpr uint64_t kMustUnderstand = 1;
 
-// Bounds what a hostile record can make a reader keep; far above what a program uses.
+// Limits the memory that a malicious record can use; far above what a program needs.
 constexpr ColumnFamilyId kFamilyLimit = 65'536;
 
-// Older releases open a database with it and lose only the check that it makes possible.
+// Older releases can open a database with it and lose only the check that it enables.
 bool MayBeSkipped(FieldTag tag) {
   return tag == FieldTag::kLogReach || tag == FieldTag::kSessionStart;
 }
@@ -53,7 +53,7 @@ std::string Varints(std::initializer_list<uint64_t> values) {
   return bytes;
 }
 
-// A level is below 128, so a varint is the u8 of the format.
+// A level is below 128, so a varint is identical to the u8 of the format.
 uint64_t Level(int level) { return static_cast<uint64_t>(level); }
 
 void AppendFile(std::string* out, const FileMetadata& file) {
@@ -121,7 +121,7 @@ absl::Status UnknownField(uint64_t tag) {
       " is unknown and must be understood: the database was written by a newer release"));
 }
 
-// Skips fields that may be skipped, to the end.
+// Skips the remaining fields, if they may be skipped.
 absl::Status SkipFields(ByteReader* reader) {
   while (reader->ok() && !reader->AtEnd()) {
     const uint64_t tag = reader->ReadVarint64();
@@ -151,7 +151,7 @@ absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
   return SkipFields(reader);
 }
 
-// The part of `edit` that a field of a family is about; null where that is none.
+// Returns the part of `edit` for the family of a field; null if the family is invalid.
 FamilyEdit* ReadFamily(ByteReader* reader, VersionEdit* edit) {
   const ColumnFamilyId id = reader->ReadVarint32();
   if (id >= kFamilyLimit) reader->Fail();
@@ -185,7 +185,7 @@ absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* famil
   return absl::OkStatus();
 }
 
-// Whether the bytes form the field's value is for the caller to look.
+// The caller must check that all bytes of the field were read without an error.
 absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
   const FieldTag field{tag >> 1};
   switch (field) {

@@ -1,6 +1,6 @@
 #include "memtable/abbreviated_search.h"
 
-// Vector loads are no atomic operations to ThreadSanitizer, which would call them races.
+// ThreadSanitizer does not treat vector loads as atomic, and would report races.
 #if defined(__SANITIZE_THREAD__)
 #define CAMBIUM_SCALAR_HEADS 1
 #elif defined(__has_feature)
@@ -30,13 +30,13 @@ size_t CountScalar(const AbbreviatedKeys& abbreviated_keys, uint64_t abbreviated
 }
 
 #ifdef CAMBIUM_VECTOR_HEADS
-// On this architecture an aligned 8-byte lane of a vector load is read whole, and loads are not
-// reordered with later loads: only the compiler has to be kept from it.
+// On this architecture an aligned 8-byte lane of a vector load is atomic, and loads are not
+// reordered with later loads: only the compiler must be prevented from doing so.
 static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t));
 
 __attribute__((target("avx2"))) size_t CountAvx2(const AbbreviatedKeys& abbreviated_keys,
                                                  uint64_t abbreviated) {
-  // The comparison is of signed numbers: flipping the top bits makes it one of unsigned ones.
+  // The comparison is signed: flipping the top bits makes it unsigned.
   const __m256i flip = _mm256_set1_epi64x(INT64_MIN);
   const __m256i bound =
       _mm256_xor_si256(_mm256_set1_epi64x(static_cast<int64_t>(abbreviated)), flip);
@@ -81,7 +81,7 @@ Function FunctionFor(AbbreviatedSearch search) {
 
 size_t ChooseThenCount(const AbbreviatedKeys& abbreviated_keys, uint64_t abbreviated);
 
-// Constant-initialised, so that a memtable may be used while statics are still being made.
+// Constant-initialized, so that a memtable may be used while static objects are initialized.
 constinit std::atomic<Function> chosen{ChooseThenCount};
 
 size_t ChooseThenCount(const AbbreviatedKeys& abbreviated_keys, uint64_t abbreviated) {

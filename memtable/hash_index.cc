@@ -8,7 +8,7 @@
 namespace cambium::memtable {
 namespace {
 
-// One bucket for so many bytes of memtable: one an entry of middling size.
+// One bucket per this many bytes of memtable: about one per entry of medium size.
 constexpr size_t kBytesPerBucket = 128;
 
 }  // namespace
@@ -53,7 +53,7 @@ void HashIndex::Insert(Entry* entry, uint64_t hash) {
   bucket.fetch_or(inserted ? filter : filter | kOverflowed, std::memory_order_acq_rel);
 }
 
-// Inserts behind `first`, whose trailer is larger. False where the place is too far away.
+// Inserts after `first`, whose trailer is larger. Returns false if the place is too far away.
 bool HashIndex::InsertInside(Entry* first, Entry* entry) {
   Entry* before = first;
   for (int steps = 0; steps < kMaxSteps;) {

@@ -13,8 +13,8 @@ constexpr size_t kMinChunkBytes = size_t{8} << 10;
 constexpr size_t kMaxChunkBytes = ChunkPool::kHugePageBytes;
 constexpr size_t kChunksPerMemtable = 16;
 
-// What an entry takes in the skiplist: a slot of a leaf, two thirds full, and its share of the
-// levels above.
+// The size of an entry in the skiplist: a slot of a leaf that is two thirds full, and its share of
+// the levels above.
 constexpr size_t kListBytesPerEntry = 26;
 
 std::unique_ptr<HashIndex> MakeIndex(const KeyOrder& order, ChunkPool* pool, size_t capacity) {
@@ -22,14 +22,13 @@ std::unique_ptr<HashIndex> MakeIndex(const KeyOrder& order, ChunkPool* pool, siz
   return std::make_unique<HashIndex>(pool, capacity);
 }
 
-// A walk over the skiplist, in both directions. It stands in a copy of one leaf (LeafCopy), so that
-// a step is an index moved by one, whatever is inserted meanwhile, and so that the cache misses of
-// the entries to come are under way before they are needed. Going back over the beginning of a leaf
-// is a search.
+// Iterates over the skiplist in both directions. It uses a copy of one leaf (LeafCopy), so that a
+// step is an index ± 1 regardless of concurrent insertions, and so that the next entries are
+// prefetched before they are needed. Stepping back over the beginning of a leaf is a search.
 //
-// Invariants: while Valid(), leaf_.entries[position_] is the entry it stands on. An entry inserted
-// after the last Seek* may be passed over or seen; one inserted before is always seen.
-// Thread-compatible; the list must outlive it.
+// Invariants: while Valid(), leaf_.entries[position_] is the current entry. An entry inserted after
+// the last Seek* may be skipped or seen; one inserted before is always seen. Thread-compatible; the
+// list must outlive it.
 class ListIterator final : public InternalIterator {
  public:
   explicit ListIterator(const SkipList* list) : list_(list) {}
@@ -72,7 +71,7 @@ class ListIterator final : public InternalIterator {
   void Prev() override {
     assert(Valid());
     if (position_ == 0) {
-      // The first entry of a leaf: the one before it is at the end of another.
+      // The first entry of a leaf: the previous one is at the end of another leaf.
       const Target here = TargetOf(*leaf_.entries[0]);
       position_ = list_->Find(here, Bias::kBelow, &leaf_);
       PrefetchLeaf(Direction::kBackward);
@@ -87,10 +86,10 @@ class ListIterator final : public InternalIterator {
  private:
   enum class Direction { kForward, kBackward };
 
-  // Entries whose misses are under way at a time: about as many as the machine keeps in flight.
+  // Entries prefetched at a time: about as many as the machine keeps in flight.
   static constexpr size_t kEntriesAhead = 12;
 
-  // Stands on the entry at position_, in the next leaf where that is past this one's end.
+  // Moves to the entry at position_, in the next leaf if that is past this one's end.
   void SettleForward() {
     if (position_ == leaf_.count) {
       position_ = 0;
@@ -100,7 +99,7 @@ class ListIterator final : public InternalIterator {
     Show();
   }
 
-  // Stands on the entry before position_.
+  // Moves to the entry before position_.
   void SettleBackward() {
     if (position_ == 0) return SetInvalid();
     --position_;
@@ -112,8 +111,8 @@ class ListIterator final : public InternalIterator {
     SetEntry(entry.key(), entry.trailer(), entry.value());
   }
 
-  // The entries about position_ that a walk in this direction comes to first, and, going forward,
-  // the leaf after.
+  // Prefetches the entries near position_ that an iteration in this direction reaches first, and,
+  // forward, the next leaf.
   void PrefetchLeaf(Direction direction) const {
     if (direction == Direction::kForward) {
       if (leaf_.next != nullptr) leaf_.next->Prefetch();
@@ -169,7 +168,7 @@ KeyFold::State MemTable::Get(const LookupKey& lookup, KeyFold* fold) const {
   return GetFromList(lookup, newest, fold);
 }
 
-// As Get, over the versions with a trailer <= `newest`.
+// Like Get, for the versions with a trailer <= `newest`.
 KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const {
   LeafCopy leaf;
   size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);

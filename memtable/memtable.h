@@ -4,8 +4,7 @@
 //
 //   HashIndex   hash of the key → its versions, newest first. A point read costs one cache miss if
 //               the key does not exist, and two if it does.
-//   SkipList    all entries in order: for iterators, and for point reads that the index cannot
-//   serve
+//   SkipList    all entries in order: for iterators, and for point reads without the index
 //               (orders in which different bytes may be equal; very many versions of one key).
 //
 // Invariants: nothing is ever removed or changed, so an entry that a reader has found stays in

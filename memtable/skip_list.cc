@@ -8,9 +8,8 @@
 namespace cambium::memtable {
 namespace {
 
-// A node's abbreviated keys are computed anew, a cache miss each, only where that many more bytes
-// of its keys turn out to be common: until then an abbreviated key still has five bytes that tell
-// keys apart.
+// A node's abbreviated keys are recomputed, with a cache miss each, only if at least this many more
+// bytes of its keys are common: until then an abbreviated key still has five distinguishing bytes.
 constexpr size_t kMinSkipGain = 4;
 
 InnerNode* AsInner(Node* node) {
@@ -48,9 +47,9 @@ size_t CommonPrefix(std::string_view a, std::string_view b) {
       a.begin());
 }
 
-// Where a full node is cut when a slot comes in at `position`: how many slots stay.
+// Returns the number of slots that stay when a full node is split for a slot at `position`.
 size_t SlotsToKeep(const Node& node, size_t position) {
-  // Ascending insertion fills nodes to the brim, and descending too.
+  // Ascending insertion fills nodes completely, and so does descending insertion.
   if (node.High() == nullptr && position == kNodeCapacity) return kNodeCapacity;
   if (node.place == NodePlace::kLeftmost && position == 0) return 0;
   return kNodeCapacity / 2;
@@ -68,7 +67,7 @@ Node* SkipList::NewNode(int level, NodePlace place) {
   return new (arena_->AllocateLine(sizeof(InnerNode))) InnerNode(level, place);
 }
 
-// The first node of a level, which is made where it has none yet.
+// Returns the first node of a level, and creates it if there is none yet.
 Node* SkipList::FirstOfLevel(int level) {
   assert(level < kMaxLevels);
   std::atomic<Node*>& slot = first_[static_cast<size_t>(level)];
@@ -79,7 +78,7 @@ Node* SkipList::FirstOfLevel(int level) {
     StoreAbbreviated(made, 0, 0);
     StoreChild(made, 0, below);
     StoreCount(made, 1);
-    // Two writers may come here at once; the loser's node stays unused in the arena.
+    // If two writers do this at the same time, the loser's node stays unused in the arena.
     if (slot.compare_exchange_strong(first, made, std::memory_order_acq_rel)) first = made;
   }
   int top = top_level_.load(std::memory_order_relaxed);
@@ -96,11 +95,11 @@ uint64_t SkipList::AbbreviateAt(std::string_view key, size_t skip) const {
   return AbbreviateKey(key.substr(key.size() - 8)) << (8 * (8 - left));
 }
 
-// ---- Searching. Everything here may read a node in the middle of a change; whoever calls it
-// ---- checks the node's version afterwards and does not use what came out where it has changed.
+// ---- Searching. All functions here may read a node during a change; the caller must check the
+// node's version afterwards and discard the result if it has changed.
 
-// Whether the target lies right of a node with this `high`. `upper` is known to be above the target
-// (for kBelow: not below it).
+// Returns true if the target is to the right of a node with this `high`. `upper` is known to be
+// above the target (for kBelow: not below it).
 bool SkipList::Beyond(const Entry* high, const Entry* upper, const Target& target,
                       Bias bias) const {
   if (high == nullptr || high == upper) return false;
@@ -108,7 +107,7 @@ bool SkipList::Beyond(const Entry* high, const Entry* upper, const Target& targe
   return order < 0 || (order == 0 && bias == Bias::kAtOrBelow);
 }
 
-// How many slots are before the target; slots below `begin` are known to be.
+// Returns how many slots are before the target; slots below `begin` are known to be.
 size_t SkipList::Position(const Node& node, size_t begin, const Target& target, Bias bias) const {
   const size_t count = node.Count();
   const uint64_t abbreviated = AbbreviateAt(target.key, node.skip.load(std::memory_order_acquire));
@@ -139,7 +138,7 @@ size_t SkipList::PositionAmongTies(const Node& node, size_t lower, size_t upper,
   return lower;
 }
 
-// One step of a search: right, down, or nowhere where the node changed meanwhile.
+// Makes one step of a search: right, down, or none if the node changed in the meantime.
 SkipList::Cursor SkipList::StepDown(const InnerNode& node, const Cursor& cursor,
                                     const Target& target, Bias bias) const {
   const uint64_t version = node.BeginRead();
@@ -148,7 +147,7 @@ SkipList::Cursor SkipList::StepDown(const InnerNode& node, const Cursor& cursor,
   if (Beyond(high, cursor.upper, target, bias)) {
     to = {node.Next(), cursor.upper};
   } else {
-    // Slot 0 is before the target: the level above, or an earlier step, has seen to that.
+    // Slot 0 is before the target: the level above, or an earlier step, has ensured it.
     const size_t position = Position(node, 1, target, bias);
     to.node = node.children[position - 1].load(std::memory_order_acquire);
     to.upper = position < node.Count() ? node.EntryAt(position) : high;
@@ -158,7 +157,7 @@ SkipList::Cursor SkipList::StepDown(const InnerNode& node, const Cursor& cursor,
   return to;
 }
 
-// The leaf in which the target falls, or one left of it if that has just been split.
+// Returns the leaf that contains the target's position, or one to its left if it was just split.
 SkipList::Cursor SkipList::Descend(const Target& target, Bias bias, Path* path) const {
   path->top = top_level_.load(std::memory_order_acquire);
   const auto top = static_cast<size_t>(path->top);
@@ -227,19 +226,19 @@ bool SkipList::CopyNext(LeafCopy* leaf) const {
 
 // ---- Inserting.
 
-// Inserts into the leaf to which a search came, and names in the levels above what had to be split.
+// Inserts into the leaf that a search found, and adds split nodes to the levels above.
 void SkipList::InsertFrom(const Cursor& leaf, const Path& path, const Entry* entry) {
   Node* child = InsertInLevel(leaf, entry, nullptr);
   for (int level = 1; child != nullptr; ++level) {
-    // The new node can be reached from its left neighbour already.
+    // The new node can already be reached from its left neighbor.
     Node* const node =
         level <= path.top ? path.nodes[static_cast<size_t>(level)] : FirstOfLevel(level);
     child = InsertInLevel({node, nullptr}, child->EntryAt(0), child);
   }
 }
 
-// Appends without a search where the entry is past the last one and there is room; false where not,
-// or where another writer was in the way.
+// Appends without a search if the entry is after the last one and there is room. Returns false
+// otherwise, or if another writer interfered.
 bool SkipList::AppendToLastLeaf(const Entry* entry) {
   Node* const node = last_leaf_.load(std::memory_order_acquire);
   const uint64_t version = node->version.load(std::memory_order_acquire);
@@ -266,8 +265,8 @@ bool SkipList::AppendToLastLeaf(const Entry* entry) {
   return true;
 }
 
-// Inserts at the level of cursor.node, there or further right. Returns the new node if one had to
-// be split for it.
+// Inserts at the level of cursor.node, in that node or to its right. Returns the new node if one
+// was split off for it.
 Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* child) {
   const Target target = TargetOf(*entry);
   Node* node = cursor.node;
@@ -281,8 +280,8 @@ Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* ch
     }
     const size_t position = Position(*node, node->level > 0 ? 1 : 0, target, Bias::kBelow);
     const bool full = node->Count() == kNodeCapacity;
-    // Before the lock: it may throw std::bad_alloc, and then nobody waits for a node. One that is
-    // not used after all, because another writer was quicker, stays in the arena.
+    // Allocated before locking: it may throw std::bad_alloc, and then no thread waits for a node.
+    // If it is not used after all, because another writer was faster, it stays in the arena.
     if (full && spare == nullptr) spare = NewNode(node->level, NodePlace::kInner);
     if (!node->TryLock(version)) continue;
     if (full) {
@@ -295,7 +294,7 @@ Node* SkipList::InsertInLevel(const Cursor& cursor, const Entry* entry, Node* ch
   }
 }
 
-// Requires: the node is locked, or not yet published, and not full.
+// The node must be locked, or not published yet, and not full.
 void SkipList::InsertSlot(Node* node, size_t position, const Entry* entry, Node* child) const {
   const size_t count = node->Count();
   assert(position <= count && count < kNodeCapacity);
@@ -313,8 +312,8 @@ void SkipList::InsertSlot(Node* node, size_t position, const Entry* entry, Node*
   StoreCount(node, count + 1);
 }
 
-// Splits a full node for a slot at `position`, inserts that too, and publishes `right`, which is
-// empty, as the new right node. Requires: the node is locked.
+// Splits a full node for a slot at `position`, inserts that, too, and publishes `right`, which must
+// be empty, as the new right node. The node must be locked.
 void SkipList::Split(Node* node, size_t position, const Entry* entry, Node* child, Node* right) {
   const size_t keep = SlotsToKeep(*node, position);
   assert(node->Count() == kNodeCapacity && right->Count() == 0 && right->level == node->level);
@@ -336,21 +335,21 @@ void SkipList::Split(Node* node, size_t position, const Entry* entry, Node* chil
   }
 }
 
-// Moves the slots from `keep` on. Requires: `from` is locked, `to` is empty and not yet published.
+// Moves the slots from `keep` on. `from` must be locked, and `to` empty and not published yet.
 void SkipList::MoveSlots(Node* from, size_t keep, Node* to) const {
   for (size_t i = keep; i < kNodeCapacity; ++i) {
     StoreAbbreviated(to, i - keep, OwnAbbreviated(from, i));
     StoreEntry(to, i - keep, OwnEntry(from, i));
     StoreAbbreviated(from, i, kNoAbbreviatedKey);
-    // The entry stays where it was, unused: a reader in the middle of the node finds no null.
+    // The old slot keeps its entry, unused: a concurrent reader of the node finds no null.
     if (from->level > 0) StoreChild(to, i - keep, OwnChild(from, i));
   }
   StoreCount(to, kNodeCapacity - keep);
   StoreCount(from, keep);
 }
 
-// Makes the abbreviated keys of a node begin later where its keys are found to have more bytes in
-// common. Requires: the node is locked, or not yet published.
+// Increases the `skip` of a node if its keys have more bytes in common. The node must be locked, or
+// not published yet.
 void SkipList::RaiseSkip(Node* node) const {
   const Entry* const high = node->high.load(std::memory_order_relaxed);
   if (node->place == NodePlace::kLeftmost || high == nullptr || !order_.bytewise()) return;

@@ -30,8 +30,8 @@ char* Arena::AllocateSlow(size_t rounded) {
     usage_.fetch_add(rounded, std::memory_order_relaxed);
     return memory;
   }
-  // Another thread may have installed a chunk, and others may have filled it, while this one
-  // waited.
+  // While this thread waited, another thread may have installed a chunk, and others may have filled
+  // it.
   if (Chunk* const chunk = current_.load(std::memory_order_relaxed); chunk != nullptr) {
     const size_t offset = chunk->used.fetch_add(rounded, std::memory_order_relaxed);
     if (offset + rounded <= chunk_bytes_) return reinterpret_cast<char*>(chunk) + offset;

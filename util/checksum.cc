@@ -5,7 +5,7 @@
 namespace cambium {
 namespace {
 
-// Mixes a position into one seed: neighbours differ in many bits.
+// Mixes a position into one seed: the seeds of adjacent positions differ in many bits.
 uint64_t Seed(uint64_t file_id, uint64_t offset) {
   return (file_id * 0x9e3779b97f4a7c15ULL) ^ (offset + 0x2545f4914f6cdd1dULL);
 }

@@ -24,7 +24,7 @@ namespace {
 constexpr std::align_val_t kLineAlignment{64};
 constexpr std::align_val_t kHugeAlignment{ChunkPool::kHugePageBytes};
 
-// A chunk that lies in the pool must not be touched: AddressSanitizer is told so.
+// A chunk in the pool must not be accessed: this marks it for AddressSanitizer.
 void Poison([[maybe_unused]] char* chunk, [[maybe_unused]] size_t bytes) {
 #ifdef CAMBIUM_ASAN
   ASAN_POISON_MEMORY_REGION(chunk, bytes);
@@ -40,7 +40,7 @@ bool IsHuge(size_t bytes) { return bytes >= ChunkPool::kHugePageBytes; }
 
 char* NewChunk(size_t bytes) {
   void* const chunk = ::operator new(bytes, IsHuge(bytes) ? kHugeAlignment : kLineAlignment);
-  // Small pages serve as well, only slower: the answer does not matter.
+  // Small pages also work, only slower: the result does not matter.
   if (IsHuge(bytes)) (void)madvise(chunk, bytes, MADV_HUGEPAGE);
   return static_cast<char*>(chunk);
 }
@@ -55,7 +55,7 @@ void DeleteChunk(char* chunk, size_t bytes) {
 ChunkPool::ChunkPool(size_t chunk_bytes, size_t max_retained_bytes)
     : chunk_bytes_(std::bit_ceil(std::max(chunk_bytes, kMinChunkBytes))),
       max_retained_bytes_(max_retained_bytes) {
-  free_.reserve(max_retained_bytes_ / chunk_bytes_);  // Release() needs no memory
+  free_.reserve(max_retained_bytes_ / chunk_bytes_);  // so Release() needs no memory
 }
 
 ChunkPool::~ChunkPool() {

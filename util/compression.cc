@@ -15,11 +15,11 @@ struct FreeContext {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-// Set at the end of the thread, when its contexts are gone: what runs later there, destructors of
-// statics, makes a context for one call.
+// Set at the end of the thread, when its contexts are destroyed: code that runs later in the thread
+// (destructors of static objects) creates a context for one call.
 constinit thread_local bool thread_ended = false;
 
-// Made at a thread's first use.
+// Created at a thread's first use.
 struct Contexts {
   ~Contexts() { thread_ended = true; }
 
@@ -28,8 +28,7 @@ struct Contexts {
 };
 thread_local Contexts contexts;
 
-// Calls `use` with the thread's context of that kind, or with null where zstd has no memory for
-// one.
+// Calls `use` with the thread's context of that kind, or with null if zstd has no memory for one.
 template <typename Context, typename Use>
 auto WithContext(std::unique_ptr<Context, FreeContext> Contexts::*kept, Context* (*create)(),
                  Use use) {
@@ -43,7 +42,7 @@ auto WithContext(std::unique_ptr<Context, FreeContext> Contexts::*kept, Context*
 bool CompressZstd(std::string_view raw, int level, std::string* out) {
   const size_t limit = raw.size() - raw.size() / 8;
   if (limit == raw.size()) return false;
-  // No more room than is worth using: zstd gives up by itself where that does not do.
+  // Limits the output to a useful size: zstd stops by itself if that is not enough.
   out->resize(limit);
   const size_t size =
       WithContext(&Contexts::compressor, ZSTD_createCCtx, [&](ZSTD_CCtx* context) -> size_t {

@@ -22,11 +22,11 @@
 namespace cambium {
 namespace {
 
-// Retire collects at so many pending objects; while batches wait for a guard, sooner.
+// Retire collects at this number of pending objects; earlier while batches wait for a guard.
 constexpr size_t kBatchObjects = 64;
 constexpr size_t kBacklogObjects = 8;
 
-// How often a drain looks whether the guards it waits for are closed.
+// How often a drain checks whether the guards that it waits for are closed.
 constexpr uint64_t kDrainPollMicros = 50;
 
 #if defined(__linux__) && !defined(CAMBIUM_EPOCH_TSAN)
@@ -56,7 +56,7 @@ EpochDomain::~EpochDomain() {
 EpochDomain::Slot* EpochDomain::FarSlot(uint32_t thread) {
   const auto c = static_cast<size_t>(std::bit_width(thread / kFirstSlots)) - 1;
   assert(c < kChunkCount);
-  const uint32_t size = kFirstSlots << c;  // and the number of the chunk's first thread
+  const uint32_t size = kFirstSlots << c;  // also the number of the chunk's first thread
   Slot* chunk = chunks_[c].load(std::memory_order_acquire);
   if (chunk == nullptr) {
     Slot* const made = new Slot[size];
@@ -77,7 +77,7 @@ uint64_t EpochDomain::OldestShown(uint64_t oldest, Read read) {
       if (shown != 0) oldest = std::min(oldest, shown);
     }
   };
-  // A thread that takes a larger number from here on opens its guards after this collection began.
+  // A thread that gets a larger number from here on opens its guards after this collection began.
   const uint32_t threads = ThreadIndexLimit();
   look(first_slots_.data(), std::min(threads, kFirstSlots));
   for (size_t c = 0; c < kChunkCount && (kFirstSlots << c) < threads; ++c) {
@@ -89,11 +89,12 @@ uint64_t EpochDomain::OldestShown(uint64_t oldest, Read read) {
 }
 
 uint64_t EpochDomain::OldestGuard(uint64_t stamp) {
-  // A guard that opens from here on sees whatever was unlinked before the stamps below `now`.
+  // A guard that opens from here on sees everything unlinked before the stamps below `now`.
   const uint64_t now = counter_.load(std::memory_order_seq_cst);
   if (has_barrier_) {
     const auto read = [](Slot& slot) { return slot.epoch.load(std::memory_order_seq_cst); };
-    // The barrier is dear. It can only show more guards, so it is not needed if one is known.
+    // The barrier is expensive. It can only reveal more guards, so it is not needed if one is
+    // known.
     const uint64_t known = OldestShown(now, read);
     if (known <= stamp || !PassBarrier()) return 0;
     return OldestShown(now, read);
@@ -162,15 +163,15 @@ void EpochDomain::Retire(const EpochList& objects) {
 
 void EpochDomain::Collect() {
   Slot* const own = OwnSlot();
-  // A call from a deleter does nothing, so that chains of deletions do not nest: what the deleter
-  // retired is left to the next collection.
+  // A call from a deleter does nothing, so that chains of deletions do not nest: objects that the
+  // deleter retired are deleted by the next collection.
   if (own->deleting) return;
   Running running;
   const EpochList ready = TakeReady(&running);
   if (ready.size == 0) return;
   own->deleting = true;
   for (EpochLink* link = ready.first; link != nullptr;) {
-    EpochLink* const next = link->next;  // the deleter ends the link too
+    EpochLink* const next = link->next;  // the deleter destroys the link, too
     link->deleter(link->object);
     link = next;
   }

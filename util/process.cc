@@ -11,7 +11,7 @@ constinit std::atomic<Abandoned*> abandoned{nullptr};
 
 void CountFork() { generation.fetch_add(1, std::memory_order_relaxed); }
 
-// Runs before main(): whatever is made later is told apart from what a child makes.
+// Runs before main(), so objects created later can be distinguished from a child's objects.
 [[maybe_unused]] const bool registered = [] {
   const int result = ::pthread_atfork(nullptr, nullptr, CountFork);
   assert(result == 0);

@@ -1,8 +1,8 @@
 // CopyStatus: copies a status without sharing memory.
 //
 // Use it to store and to read a status that several threads access. A plain copy shares a counted
-// block; the counting is in Debian's prebuilt Abseil, where ThreadSanitizer cannot see that it
-// orders the last use before the deletion.
+// block; the counting is in Debian's prebuilt Abseil, so ThreadSanitizer cannot see that it orders
+// the last use before the deletion.
 #ifndef CAMBIUM_UTIL_STATUS_COPY_H_
 #define CAMBIUM_UTIL_STATUS_COPY_H_
 

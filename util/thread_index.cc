@@ -9,19 +9,19 @@ constinit thread_local ThreadState this_thread;
 
 namespace {
 
-// One number. Never freed: databases may close while statics are torn down.
+// One number. Never freed: databases may close while static objects are destroyed.
 struct Number {
   explicit Number(uint32_t number) : value(number) {}
 
   std::atomic<bool> taken{true};  // by a living thread
   const uint32_t value;
-  Number* next = nullptr;  // constant once the number is listed
+  Number* next = nullptr;  // constant after the number is in the list
 };
 
 constinit std::atomic<Number*> numbers{nullptr};  // newest first
 constinit std::atomic<uint32_t> number_count{0};
 
-// Returns the smallest number that is free, or null.
+// Returns the smallest free number, or null.
 Number* SmallestFree() {
   Number* free = nullptr;
   for (Number* number = numbers.load(std::memory_order_acquire); number != nullptr;
@@ -44,11 +44,11 @@ Number* Take() {
   return number;
 }
 
-// Set when the thread's number is given back: what runs later in the thread, destructors of
-// statics, takes a number that is never given back.
+// Set when the thread's number is released: code that runs later in the thread (destructors of
+// static objects) takes a number that is never released.
 constinit thread_local bool thread_ended = false;
 
-// Gives the thread's number back when the thread ends.
+// Releases the thread's number when the thread ends.
 struct NumberOwner {
   ~NumberOwner() {
     thread_ended = true;

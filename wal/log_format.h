@@ -1,6 +1,6 @@
 // The encoding of a log segment; docs/format/log.md specifies every byte.
 //
-// A segment is a file of fixed size, with zeros where nothing was written:
+// A segment is a file of fixed size; unwritten bytes are zeros:
 //
 //   header | record | record | … | [end record] | zeros
 //

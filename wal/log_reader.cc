@@ -26,34 +26,34 @@ bool AllZeros(std::string_view bytes) {
 
 std::string Hex(uint32_t value) { return absl::StrCat("0x", absl::Hex(value, absl::kZeroPad8)); }
 
-// What stands at an offset of a segment.
+// The content at an offset of a segment.
 struct ScannedRecord {
   enum class State {
-    kRecord,     // `header` and `payload` hold
-    kEnd,        // the end record: nothing follows
+    kRecord,     // `header` and `payload` are set
+    kEnd,        // the end record: no record follows
     kAtLimit,    // not even a header fits before the limit
     kZeros,      // a header of zeros: nothing was written here
-    kBad,        // `found` and `expected` say why
-    kNewFormat,  // it checks, but is of a kind reserved for newer programs
+    kBad,        // see `found` and `expected`
+    kNewFormat,  // valid, but of a kind reserved for newer programs
   };
   State state = State::kBad;
   RecordHeader header;
-  std::string_view payload;  // until the scanner's next call
+  std::string_view payload;  // valid until the scanner's next call
   std::string found;
   std::string expected;
 };
 
-// "The log is synced up to here", and where that was said.
+// A synced watermark, and where it was read.
 struct SyncedWatermark {
   LogPosition at;
   LogPosition synced_up_to;
 };
 
-// One segment file read back, record by record, and searched for watermarks. Nothing that it reads
-// is trusted: a length is checked against the file before it is used. Thread-compatible.
+// Reads one segment file record by record, and searches it for synced watermarks. Trusts nothing
+// that it reads: a length is checked against the file before it is used. Thread-compatible.
 class SegmentScanner {
  public:
-  // `number` is that of the file's name: what the checksums are seeded with.
+  // `number` is the number in the file's name, which seeds the checksums.
   static absl::StatusOr<std::unique_ptr<SegmentScanner>> Open(FileSystem* file_system,
                                                               std::string path, uint64_t number) {
     absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system->OpenRandomAccess(path);
@@ -76,8 +76,8 @@ class SegmentScanner {
     return DecodeSegmentHeader(bytes, number_);
   }
 
-  // The record at `offset` (a multiple of 8), which must end at or before `limit` and the file's
-  // end.
+  // Returns the record at `offset` (a multiple of 8), which must end at or before `limit` and the
+  // file's end.
   absl::StatusOr<ScannedRecord> ReadRecord(uint64_t offset, uint64_t limit) {
     ScannedRecord result;
     limit = std::min(limit, size_);
@@ -120,10 +120,10 @@ class SegmentScanner {
     return result;
   }
 
-  // Looks at every place from `offset` on where a record could begin, and returns the first valid
-  // record which says that the log was synced beyond `beyond`. Time is bounded: where so much looks
-  // like a record that checking all of it would take hashing kMaxHashing times the file, the answer
-  // is an error (only bytes made for that do).
+  // Tries every place from `offset` on where a record could begin, and returns the first valid
+  // record whose synced watermark is beyond `beyond`. The time is bounded: if so many places look
+  // like a record that checking them would hash more than kMaxHashing times the file's size,
+  // returns an error (only a malicious file does this).
   absl::StatusOr<std::optional<SyncedWatermark>> FindWatermark(uint64_t offset,
                                                                LogPosition beyond) {
     nonzero_end_ = offset;
@@ -141,7 +141,7 @@ class SegmentScanner {
     return std::optional<SyncedWatermark>();
   }
 
-  // The last byte that is not zero in what FindWatermark has looked at, up to its chunk's end.
+  // Returns the end of the nonzero bytes that FindPromise has read, up to the end of its chunk.
   uint64_t nonzero_end() const { return nonzero_end_; }
 
  private:
@@ -180,19 +180,20 @@ class SegmentScanner {
   absl::StatusOr<std::optional<SyncedWatermark>> FindInPage(uint64_t begin, uint64_t end,
                                                             LogPosition beyond) {
     const uint64_t least = PackPosition(beyond);
-    // With what the header of a record at the end of the page reaches into the next.
+    // Includes the part of the header of the last record on the page that extends into the next
+    // page.
     const uint64_t view_end = std::min(end + kRecordHeaderSize - kRecordAlignment, size_);
     ASSIGN_OR_RETURN(std::string_view bytes, View(begin, view_end - begin));
     for (uint64_t at = 0; at + kRecordHeaderSize <= bytes.size(); at += kRecordAlignment) {
       const uint64_t offset = begin + at;
-      // Cheapest first: nearly every place that is no record fails here.
+      // The cheapest check first: nearly every place without a record fails here.
       const uint64_t synced_up_to = LoadFixed64(bytes.data() + at + 16);
       if (synced_up_to <= least || synced_up_to > PackPosition({number_, offset})) continue;
       const std::optional<RecordHeader> header = DecodeRecordHeader(bytes.data() + at);
       if (!header.has_value()) continue;
       ASSIGN_OR_RETURN(const bool checks, Checks(offset, *header));
       if (checks) return SyncedWatermark{{number_, offset}, header->synced_up_to};
-      ASSIGN_OR_RETURN(bytes, View(begin, view_end - begin));  // Checks may have moved on
+      ASSIGN_OR_RETURN(bytes, View(begin, view_end - begin));  // Checks may have replaced it
     }
     return std::optional<SyncedWatermark>();
   }
@@ -214,7 +215,7 @@ class SegmentScanner {
   const uint64_t number_;
   const uint64_t size_;
   const std::unique_ptr<RandomAccessFile> file_;
-  std::string buffer_;  // holds [buffer_offset_, buffer_offset_ + buffer_filled_) of the file
+  std::string buffer_;  // contains [buffer_offset_, buffer_offset_ + buffer_filled_) of the file
   uint64_t buffer_offset_ = 0;
   uint64_t buffer_filled_ = 0;
   uint64_t nonzero_end_ = 0;
@@ -225,7 +226,7 @@ std::string Text(LogPosition position) {
   return absl::StrCat("offset ", position.offset, " of segment ", position.segment);
 }
 
-// How to open the database with what stands before the damage.
+// Explains how to open the database with the records before the damage.
 std::string Salvage(const std::string& path, LogPosition at) {
   return absl::StrCat(
       "To open it with the writes before that, and lose those behind: truncate "
@@ -233,17 +234,17 @@ std::string Salvage(const std::string& path, LogPosition at) {
       at.offset, " '", path, "', and truncate the log segments with higher numbers to 0 bytes");
 }
 
-// Where the valid prefix stopped short, for the message. Plain data.
+// The place where the valid prefix ended early, for the message. Plain data.
 struct Stop {
   std::string path;
   LogPosition at;
   std::string found;
   std::string expected;
-  bool is_bad = false;     // a record stands there that does not check
-  bool is_header = false;  // no record at all: a segment's header
+  bool is_bad = false;     // there is an invalid record
+  bool is_header = false;  // there is no record: a segment's header
 };
 
-// One reading of a log. Confined to ReadLog.
+// The state of one ReadLog call. Confined to it.
 class Reading {
  public:
   Reading(const LogReadOptions& options, const RecordCallback& callback)
@@ -269,7 +270,7 @@ class Reading {
   }
 
  private:
-  // A segment file that may count, with its header where that checks.
+  // A segment file that may be part of the log, with its header if that is valid.
   struct Candidate {
     uint64_t number = 0;
     std::optional<SegmentHeader> header;
@@ -280,7 +281,7 @@ class Reading {
   }
   std::string Path(uint64_t number) const { return options_.segment_path(number); }
 
-  // Whether `number` lies behind what is to be checked, where others write.
+  // Returns true if `number` is after the part to be checked, while others write.
   bool IsBeyond(uint64_t number) const {
     return options_.reading == LogReading::kCheckUpTo && number > options_.reach.segment;
   }
@@ -315,7 +316,7 @@ class Reading {
       }
       if (decoded.state == DecodedSegmentHeader::State::kValid) {
         if (decoded.header.uuid != options_.uuid) {
-          // Another database's file is of no concern unless it stands in the place of ours.
+          // Another database's file is ignored unless it replaces a segment of this one.
           if (!ReachCounts() || number != options_.reach.segment) continue;
           return absl::DataLossError(
               absl::StrCat("log segment ", scanner->path(),
@@ -329,8 +330,8 @@ class Reading {
     return absl::OkStatus();
   }
 
-  // Downwards from the newest segment whose header checks. Where a link leads to a header that does
-  // not check, all above it hangs in the air: that is suspect, and the next one below is tried.
+  // Starts at the newest segment with a valid header. If a link leads to an invalid header, all
+  // newer segments are disconnected: they are suspects, and the next lower segment is tried.
   absl::Status ChooseChain() {
     uint64_t below = std::numeric_limits<uint64_t>::max();
     bool complete = false;
@@ -344,7 +345,7 @@ class Reading {
       if (top == candidates_.end() || !top->second.header.has_value()) return absl::OkStatus();
       RETURN_IF_ERROR(FollowChainDown(top, &complete));
       if (complete) return absl::OkStatus();
-      // The broken link's target goes to the suspects with what hung on it.
+      // The target of the broken link becomes a suspect, like the segments connected to it.
       below = chain_.back().header->previous_end.segment;
       suspects_.push_back(candidates_.at(below));
       suspects_.insert(suspects_.end(), chain_.begin(), chain_.end());
@@ -364,7 +365,8 @@ class Reading {
         return absl::OkStatus();
       }
       const auto next = candidates_.find(previous.segment);
-      // Its directory entry was synced before the one above it was used, so no power cut took it.
+      // Its directory entry was synced before the next segment was used, so no power cut removed
+      // it.
       if (next == candidates_.end() || previous.segment >= at->first) {
         std::string text =
             absl::StrCat("log segment ", Path(previous.segment),
@@ -434,7 +436,7 @@ class Reading {
                  std::move(record.expected),
                  record.state == ScannedRecord::State::kBad,
                  false};
-    // What follows in this very file.
+    // Searches the rest of this file.
     ASSIGN_OR_RETURN(const std::optional<SyncedWatermark> watermark,
                      scanner->FindWatermark(offset, replay_.end));
     if (watermark.has_value()) return DamageError(*watermark);
@@ -463,7 +465,7 @@ class Reading {
   }
 
   absl::Status CheckWatermarks() {
-    // Watermarks in segments that nobody needs any more show no loss.
+    // Losing synced records of segments that are no longer needed is not data loss.
     const LogPosition end = std::max(replay_.end, LogPosition{options_.oldest_needed, 0});
     for (const Candidate& suspect : suspects_) {
       ASSIGN_OR_RETURN(const std::unique_ptr<SegmentScanner> scanner, Open(suspect.number));
@@ -478,8 +480,8 @@ class Reading {
     return absl::OkStatus();
   }
 
-  // Which bytes are to blame: the record at which reading stopped, or, where it stopped at nothing
-  // bad, the header that kept the next segment out of the chain.
+  // Determines the bytes to report: the record at which reading stopped, or, if that is not bad,
+  // the header that excluded the next segment from the chain.
   absl::Status DamageError(const SyncedWatermark& watermark) const {
     return DamageError(watermark.synced_up_to,
                        absl::StrCat(Text(watermark.at), " says that the log was synced up to "));
@@ -499,7 +501,7 @@ class Reading {
     std::string text =
         absl::StrCat("log segment ", blame.path, ": offset ", blame.at.offset, ": found ",
                      blame.found, ", expected ", blame.expected, "; ", source, Text(expected_end));
-    // What is lost of a log that was closed has to come from a copy.
+    // Records lost from a closed log must be restored from a copy.
     const bool vouched = ReachCounts() && options_.reach.offset != 0 && options_.reach > blame.at;
     if (options_.reading == LogReading::kRecover && !vouched) {
       absl::StrAppend(&text, ". ", Salvage(blame.path, blame.at));
@@ -511,8 +513,8 @@ class Reading {
   const RecordCallback& callback_;
   std::map<uint64_t, Candidate> candidates_;
   std::vector<Candidate> chain_;     // newest first
-  std::vector<Candidate> suspects_;  // void, unless one of them says otherwise
-  std::optional<Stop> stop_;         // why the prefix does not go on; unset at a clean end
+  std::vector<Candidate> suspects_;  // abandoned, unless one of them has a later watermark
+  std::optional<Stop> stop_;         // why the prefix ended; unset at a clean end
   LogReplay replay_;
 };
 

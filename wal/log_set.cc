@@ -13,16 +13,17 @@
 namespace cambium::wal {
 namespace {
 
-// Kept back in each segment for its end record.
+// Reserved in each segment for its end record.
 constexpr uint64_t kEndRoom = RecordSize(kMaxEndPayload);
 
-// Bytes that a segment needs to hold a record: with its header, and an end record kept back.
+// Returns the segment size that a record needs: with a header, and room for an end record.
 uint64_t SegmentSizeFor(uint64_t record_size) {
   return kSegmentHeaderSize + record_size + kEndRoom;
 }
 
-// Writes `records` from the first place of `segment` on and syncs them. They carry no synced
-// watermark: while the segment has no header they must not count as damage of older ones.
+// Writes `records` from the first position of `segment` on and syncs them. They have no synced
+// watermark: while the segment has no header they must not count as evidence of damage in older
+// ones.
 absl::Status WriteAgain(std::span<const LogRecord> records, Segment* segment) {
   uint64_t offset = kSegmentHeaderSize;
   for (const LogRecord& record : records) {
@@ -45,11 +46,11 @@ absl::StatusOr<std::unique_ptr<LogSet>> LogSet::Create(LogSetOptions options, Lo
   RETURN_IF_ERROR(log->Begin(
       start.records.empty() ? start.first_sequence : start.records.front().first_sequence,
       start.previous_end, start.records));
-  // A segment that goes on behind an older one voids what an earlier process began behind that. Its
-  // header must be there before any of that is removed: else a later recovery would follow links
-  // into the holes. One that replaces the older ones must count before any of them is removed, and
-  // later records say that what it begins with is synced. Older files may lie there even if nothing
-  // of them counts.
+  // A segment that continues an older one abandons segments that an earlier process began after it.
+  // Its header must exist before any of those is removed: otherwise a later recovery would follow
+  // links to missing files. A segment that replaces the older ones must be valid before any of them
+  // is removed, and later records must state that its first records are synced. There may be older
+  // files even if none of them is needed.
   RETURN_IF_ERROR(start.records.empty() ? log->Active()->Sync() : log->SyncTo(log->ReservedEnd()));
   return log;
 }
@@ -62,7 +63,7 @@ LogSet::LogSet(LogSetOptions options, std::vector<uint64_t> previous_segments)
 }
 
 LogSet::~LogSet() {
-  // As a crash would leave it: a failure here changes nothing that an acknowledgment covers.
+  // Leaves the files as a crash would: a failure here changes nothing that was acknowledged.
   const std::shared_ptr<Segment> unused = preparer_->Shutdown();
   const auto close = [](Segment* segment) {
     CatchBadAlloc([segment] { return segment->Close(segment->size()); }).IgnoreError();
@@ -84,7 +85,7 @@ absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
   ReserveRoomForOne();
   std::shared_ptr<Segment> segment;
   while (segment == nullptr) {
-    // A writer that found no room may take it away meanwhile, for one of another size.
+    // A writer that found no room may take it in the meantime, for a segment of another size.
     RETURN_IF_ERROR(preparer_->MakeReady(size, previous_end.segment));
     segment = preparer_->TakeReady(size);
   }
@@ -94,7 +95,7 @@ absl::Status LogSet::Begin(uint64_t first_sequence, LogPosition previous_end,
     return WriteHeader(segment.get(), first_sequence);
   });
   if (!status.ok()) {
-    // Nothing needs it; if it cannot be removed now, recovery removes it.
+    // It is not needed; if it cannot be removed now, recovery removes it.
     preparer_->Discard(segment.get(), previous_end.segment).IgnoreError();
     return status;
   }
@@ -171,7 +172,7 @@ void LogSet::RunChores(const LogReservation& reservation) {
   if (reservation.prepare_next) preparer_->PrepareSoon();
   if (reservation.populate_ahead) {
     const uint64_t to = reservation.end().offset + kPopulateAheadBytes;
-    // Pages that are not there yet only cost the writers time.
+    // Pages that are not resident only cost the writers time.
     IfMemoryAllows([&] {
       options_.executor->Schedule(Lane::kFlush, [segment = reservation.segment->shared_from_this(),
                                                  to] { segment->PopulateTo(to); });
@@ -204,7 +205,7 @@ absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequ
   });
   if (!status.ok()) {
     reservation.segment->Fail(reservation.offset, status);
-    // Also the segments behind: what is in them will not be reached.
+    // Fails the later segments, too: recovery would not reach their records.
     FailAll(status);
   }
   return status;
@@ -221,8 +222,8 @@ absl::Status LogSet::OpenSegment(const LogReservation& reservation, uint64_t fir
 
 absl::Status LogSet::SyncTo(LogPosition position) {
   if (SyncedUpTo() >= position) return absl::OkStatus();
-  // Before the look at abandoned segments: whoever gets the number of the present generation sees
-  // there what Recover() left. With an older number, the queue refuses.
+  // Read before abandoned_count_: a thread that gets the current generation's number also sees
+  // there what Recover() left. With an older number, the queue returns an error.
   const uint64_t generation = sync_queue_.generation();
   if (abandoned_count_.load() > 0) {
     return absl::FailedPreconditionError(
@@ -239,12 +240,12 @@ absl::Status LogSet::SyncSegments(LogPosition position) {
     if (!status.ok() || segment->number() > position.segment) break;
     status = segment->Sync();
     if (status.ok() && segment->number() < position.segment) {
-      // Nothing is written there any more. Where it cannot be cut to its size it stays whole.
+      // Nothing is written there any more. If it cannot be truncated it keeps its size.
       segment->Close(segment->place().end + kRecordHeaderSize).IgnoreError();
     }
   }
   if (status.ok()) return status;
-  // Nothing may be acked behind bytes that may be lost: the writers stop.
+  // No record may be acknowledged after bytes that may be lost: the writers stop.
   FailAll(status);
   return status;
 }
@@ -259,7 +260,7 @@ absl::Status LogSet::SyncPrevious() {
     absl::Status status = options_.file_system->SyncFile(options_.segment_path(number));
     if (status.ok()) continue;
     MutexLock lock(&mu_);
-    // One that was retired meanwhile need not be synced any more.
+    // A segment that was retired in the meantime need not be synced any more.
     if (std::find(previous_.begin(), previous_.end(), number) != previous_.end()) return status;
   }
   MutexLock lock(&mu_);
@@ -286,7 +287,7 @@ absl::Status LogSet::RetireBefore(LogPosition position) {
   {
     MutexLock lock(&mu_);
     pinned = pins_ > 0;
-    // Room for all at once: nothing fails in the middle.
+    // Reserves room for all at once, so that nothing fails in the middle.
     obsolete.reserve(obsolete_.size() + previous_.size() + segments_.size());
     obsolete_.reserve(obsolete.capacity());
     std::swap(obsolete, obsolete_);
@@ -316,7 +317,7 @@ absl::Status LogSet::RemoveFiles(std::span<const ObsoleteFile> files) {
         [&] { return options_.file_system->Remove(options_.segment_path(file.number)); });
     if (status.ok() || absl::IsNotFound(status)) continue;
     result.Update(status);
-    // One that is forgotten here goes at the next Open.
+    // The next Open removes a file that is not recorded here.
     IfMemoryAllows([&] {
       MutexLock lock(&mu_);
       obsolete_.push_back(file);
@@ -337,7 +338,7 @@ void LogSet::ReleasePin() {
     assert(pins_ > 0);
     if (--pins_ > 0) return;
   }
-  // What could not be removed now is tried again by the next retirement.
+  // The next retirement retries files that could not be removed now.
   CatchBadAlloc([this] { return RetireBefore({}); }).IgnoreError();
 }
 
@@ -361,14 +362,14 @@ absl::Status LogSet::Recover() {
   });
   const absl::Status cause = failed != segments.end() ? (*failed)->failure() : sync_queue_.status();
   if (cause.ok()) return absl::OkStatus();
-  // No sync runs from here on: one that failed now would fail the fresh segment too.
+  // No sync runs from here on: a sync that fails now would also fail the new segment.
   sync_queue_.Fail(cause);
-  // What was made ready before the failure is not trusted: whoever cut a segment may have cut it
-  // too.
+  // A segment prepared before the failure is not trusted: a program that truncated a segment may
+  // have truncated it, too.
   if (const std::shared_ptr<Segment> stale = preparer_->TakeReady(0); stale != nullptr) {
     RETURN_IF_ERROR(preparer_->Discard(stale.get(), active_->number()));
   }
-  // A bound that holds: sequence numbers only rise.
+  // A valid bound: sequence numbers only increase.
   RETURN_IF_ERROR(Begin(active_->place().first_sequence, LastKnownGood(segments), {}));
   for (const auto& segment : segments) {
     segment->Fail(segment->size(), cause);
@@ -378,14 +379,14 @@ absl::Status LogSet::Recover() {
   return absl::OkStatus();
 }
 
-// Where the first record is missing that was handed out; the end of all where none is.
+// Returns the position of the first missing record; the end of all records if none is missing.
 LogPosition LogSet::LastKnownGood(std::span<const std::shared_ptr<Segment>> segments) const {
   for (const auto& segment : segments) {
     const uint64_t end = segment.get() == active_ ? tail_ : segment->place().end;
     const uint64_t missing = segment->first_missing();
     if (segment->abandoned() || missing >= end) continue;
-    // Where its very first record is missing, its header may be too: the log goes on behind the
-    // segment before it.
+    // If its first record is missing, its header may be missing, too: the log continues after the
+    // previous segment.
     if (missing <= kSegmentHeaderSize) return segment->place().previous_end;
     return {segment->number(), missing};
   }
@@ -409,7 +410,7 @@ absl::Status LogSet::Close() {
     RETURN_IF_ERROR(active->failure());
     return EndLog(active.get(), unused.get());
   });
-  // After a failure the registry may name it: it stays, and recovery removes it.
+  // After a failure the registry may refer to it: it stays, and recovery removes it.
   const auto close = [&status](Segment* segment) {
     status.Update(CatchBadAlloc([segment] { return segment->Close(segment->size()); }));
   };
@@ -426,7 +427,7 @@ absl::Status LogSet::EndLog(Segment* active, Segment* unused) {
     payload = options_.registry->EndPayload();
   }
   assert(payload.size() <= kMaxEndPayload);
-  // Says that everything before it was synced, so that a later loss of any of it is noticed.
+  // Records that everything before it was synced, so that a later loss of any of it is detected.
   RecordHeader end;
   end.kind = RecordKind::kEnd;
   end.payload_size = static_cast<uint32_t>(payload.size());

@@ -17,20 +17,20 @@
 namespace cambium::wal {
 namespace {
 
-// From here on a record goes through the mapping whatever follows: the copy that one positional
-// write needs costs more than the mapping's pages.
+// Records of this size or more always go through the mapping: the copy that one positional write
+// needs costs more than the mapping's pages.
 constexpr uint64_t kLargeRecord = uint64_t{256} << 10;
 
-// A record that one write assembles on the stack.
+// The largest record that is assembled on the stack for one write.
 constexpr size_t kStackRecord = 4096;
 
-// A segment made for one large batch ends on a page.
+// A segment for one large batch ends on a page boundary.
 constexpr uint64_t kSizeGranule = 4096;
 
-// The least that is worth making ahead, when it is not known what the next record needs.
+// The smallest segment that is prepared ahead, when the size of the next record is unknown.
 constexpr uint64_t kSmallestAhead = uint64_t{16} << 10;
 
-// Lays a whole record out at `to`, RecordSize() bytes.
+// Writes a whole record, RecordSize() bytes, to `to`.
 void AssembleRecord(const RecordHeader& header, std::span<const std::string_view> pieces,
                     LogPosition at, char* to) {
   EncodeRecordHeader(header, to);
@@ -42,9 +42,9 @@ void AssembleRecord(const RecordHeader& header, std::span<const std::string_view
   }
   const std::string_view record(to, static_cast<size_t>(end - to));
   const uint32_t checksum = RecordChecksum(record, at);
-  // The word that makes it a record, last: whoever is killed before leaves none. A compiler's
-  // barrier is enough, because nothing but a killed process looks at it: the kernel sees a killed
-  // thread's stores up to one instruction.
+  // The word that completes the record is written last: a process killed before leaves no valid
+  // record. A compiler barrier is sufficient, because only a killed process matters: the kernel
+  // sees a killed thread's stores up to one instruction.
   std::atomic_signal_fence(std::memory_order_release);
   StoreFixed32(to, checksum);
 }
@@ -164,13 +164,13 @@ void SegmentPreparer::PrepareSoon() {
     if (state_ != State::kIdle) return;
     state_ = State::kScheduled;
   }
-  // The writers' lane: they wait for this next.
+  // The writers' lane: they will wait for this.
   const bool scheduled = IfMemoryAllows([this] {
     options_.executor->Schedule(Lane::kFlush,
                                 [self = shared_from_this()] { self->RunScheduled(); });
   });
   if (scheduled) return;
-  // MakeReady() makes it, if it must.
+  // MakeReady() creates it if necessary.
   MutexLock lock(&mu_);
   if (state_ == State::kScheduled) state_ = State::kIdle;
 }
@@ -244,15 +244,15 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::Make(uint64_t least) {
   RETURN_IF_ERROR(made.status());
   absl::Status status = options_.file_system->SyncDirectory(options_.directory);
   if (!status.ok()) {
-    // A directory sync that is repeated would lie: the next attempt is a new file. What cannot be
-    // removed here holds nothing, and recovery removes it.
+    // A repeated directory sync could return a false success: the next attempt uses a new file. A
+    // file that cannot be removed here has no records, and recovery removes it.
     Remove(made->get()).IgnoreError();
     return status;
   }
   if (options_.registry == nullptr) return made;
   status = options_.registry->RecordReach({(*made)->number(), 0});
   if (status.ok()) return made;
-  // The registry may name it, so it stays, empty; recovery removes it.
+  // The registry may refer to it, so it stays, empty; recovery removes it.
   (*made)->Close(0).IgnoreError();
   return status;
 }
@@ -261,7 +261,7 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentPreparer::CreateFile(uint64_t si
   size = std::min((size + kSizeGranule - 1) / kSizeGranule * kSizeGranule, kMaxSegmentSize);
   absl::StatusOr<std::shared_ptr<Segment>> made;
   do {
-    // A file that has the name already is not ours: it stays, and the next number is drawn.
+    // An existing file with this name is not ours: it stays, and the next number is allocated.
     const uint64_t number = options_.next_segment();
     if (number == 0 || number > kMaxSegmentNumber) {
       return absl::ResourceExhaustedError(absl::StrCat("create log segment: number ", number,

@@ -17,7 +17,7 @@ absl::Status SyncQueue::SyncTo(LogPosition position, uint64_t generation) {
       changed_.Wait(&mu_);
       continue;
     }
-    // This thread syncs, for all who wait by now.
+    // This thread syncs for all current waiters.
     syncing_ = true;
     const LogPosition target = wanted_;
     assert(target >= position && target > SyncedUpTo());

@@ -1,4 +1,4 @@
-// What the adapters of this folder share. Nothing here is between a caller and an engine's loop.
+// Functions that the adapters share. None of them runs inside an engine's loop.
 #ifndef CAMBIUM_BENCHMARKS_ENGINES_ADAPTER_H_
 #define CAMBIUM_BENCHMARKS_ENGINES_ADAPTER_H_
 
@@ -16,7 +16,7 @@
 
 namespace cambium::bench {
 
-// "rocksdb put: IO error: …"
+// Returns "rocksdb put: IO error: …".
 inline absl::Status Failure(std::string_view operation, std::string_view what,
                             absl::StatusCode code = absl::StatusCode::kUnknown) {
   std::string message(ThisEngine().name);
@@ -24,30 +24,30 @@ inline absl::Status Failure(std::string_view operation, std::string_view what,
   return absl::Status(code, ToAbsl(message));
 }
 
-// Whether nothing is asked for but a place: the engine then runs as it comes, with nothing that
-// only who knows it would set.
+// Returns true if only the path is set: then the engine runs with its defaults, without expert
+// settings.
 inline bool AsItComes(const EngineSettings& settings) {
   return !(settings.memory_budget_bytes || settings.write_buffer_bytes || settings.cache_bytes ||
            settings.block_bytes || settings.file_bytes || settings.filter_bits_per_key ||
            settings.compression || settings.background_threads);
 }
 
-// For an engine without memtables: its one cache has the memory that an LSM-tree has for both, the
-// memtable that is written and the one that is flushed.
+// For an engine without memtables: returns the memory of an LSM-tree's cache and its two memtables,
+// the active one and the one being flushed, for the engine's one cache.
 inline std::optional<uint64_t> WholeMemoryBytes(const EngineSettings& settings) {
   if (!settings.cache_bytes) return settings.memory_budget_bytes;
   return *settings.cache_bytes + 2 * settings.write_buffer_bytes.value_or(0);
 }
 
-// For an engine that compresses nothing.
+// For an engine without compression.
 inline absl::Status RefuseCompression(const EngineSettings& settings) {
   if (settings.compression.value_or("none") == "none") return absl::OkStatus();
   return Failure("open", "it has no compression '" + *settings.compression + "'",
                  absl::StatusCode::kUnimplemented);
 }
 
-// Makes the directory if there is none. Every database of this engine has the file `marker`: if the
-// database must exist and the file does not, NotFound.
+// Creates the directory if it does not exist. Every database of this engine has the file `marker`:
+// returns NotFound if the database must exist and the file does not.
 inline absl::Status MakeDirectory(const EngineSettings& settings, std::string_view marker) {
   std::error_code error;
   if (settings.must_exist) {
@@ -60,7 +60,7 @@ inline absl::Status MakeDirectory(const EngineSettings& settings, std::string_vi
   return error ? Failure("open", settings.path + ": " + error.message()) : absl::OkStatus();
 }
 
-// Removes those of the files that are there, and the directory if nothing else is in it.
+// Removes the existing files of the list, and the directory if it is then empty.
 inline absl::Status RemoveFiles(const std::string& path,
                                 std::initializer_list<std::string_view> names) {
   std::error_code error;
@@ -69,7 +69,7 @@ inline absl::Status RemoveFiles(const std::string& path,
     std::filesystem::remove(file, error);
     if (error) return Failure("destroy", file.string() + ": " + error.message());
   }
-  std::filesystem::remove(path, error);  // stays where it holds something else
+  std::filesystem::remove(path, error);  // stays if it is not empty
   return absl::OkStatus();
 }
 

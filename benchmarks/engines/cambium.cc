@@ -1,4 +1,4 @@
-// Cambium as an engine to be measured.
+// The adapter for Cambium.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -133,13 +133,13 @@ class CambiumEngine final : public Engine {
 absl::StatusOr<Options> ToOptions(const EngineSettings& settings) {
   Options options;
   options.create_if_missing = !settings.must_exist;
-  // Zero stands for a size that Cambium chooses: the least that can be asked for is one byte.
+  // Zero means a size that Cambium chooses, so the smallest size that can be requested is one byte.
   const auto at_least_one = [](uint64_t bytes) { return std::max<uint64_t>(bytes, 1); };
   if (settings.write_buffer_bytes) {
     options.memtable_size = at_least_one(*settings.write_buffer_bytes);
   }
   if (settings.cache_bytes) options.block_cache_size = at_least_one(*settings.cache_bytes);
-  // The budget holds both, the memtables that are being flushed too, and indexes and filters.
+  // The budget includes both, memtables that are being flushed, and indexes and filters.
   const std::optional<uint64_t> whole = WholeMemoryBytes(settings);
   options.memory_budget = settings.memory_budget_bytes.value_or(
       std::max<uint64_t>(options.memory_budget, whole.value_or(0)));

@@ -1,4 +1,4 @@
-// LevelDB as an engine to be measured.
+// The adapter for LevelDB.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -28,7 +28,7 @@ absl::Status ToStatus(std::string_view operation, const leveldb::Status& status)
   return status.ok() ? absl::OkStatus() : Failure(operation, status.ToString());
 }
 
-// Counts what is scheduled and has not ended: LevelDB cannot be asked whether it is at rest. Its
+// Counts scheduled tasks that have not ended: LevelDB has no call to wait for background work. Its
 // background call schedules the next one before it ends. Thread-safe.
 class CountingEnv final : public leveldb::EnvWrapper {
  public:
@@ -55,7 +55,7 @@ class CountingEnv final : public leveldb::EnvWrapper {
   std::atomic<int> pending_{0};
 };
 
-// LevelDB keeps a pointer to its Env beyond the life of a database: one for the process.
+// LevelDB keeps a pointer to its Env beyond the life of a database, so the process has one.
 CountingEnv* Environment() {
   static CountingEnv* const env = std::make_unique<CountingEnv>().release();
   return env;
@@ -117,7 +117,7 @@ class LevelSession final : public Session {
   std::vector<std::string> values_;
 };
 
-// What LevelDB points to while it is open; the database is destroyed first. Plain data.
+// The objects that LevelDB points to while it is open; the database is destroyed first. Plain data.
 struct Parts {
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<const leveldb::FilterPolicy> filter;
@@ -131,7 +131,7 @@ class LevelEngine final : public Engine {
   std::unique_ptr<Session> NewSession() override {
     return std::make_unique<LevelSession>(parts_.db.get());
   }
-  // It flushes the memtable before it compacts a range, even one with nothing in it.
+  // It flushes the memtable before it compacts a range, even an empty range.
   absl::Status Flush() override {
     const leveldb::Slice empty;
     parts_.db->CompactRange(&empty, &empty);
@@ -174,8 +174,7 @@ absl::Status SetCompression(const EngineSettings& settings, leveldb::Options* op
   return RefuseCompression(settings);
 }
 
-// Of a budget, the memtable that is written and the one that is flushed have a quarter each at
-// most.
+// The active memtable and the one being flushed each get at most a quarter of a budget.
 void SetMemory(const EngineSettings& settings, leveldb::Options* options, Parts* parts) {
   uint64_t write_buffer = settings.write_buffer_bytes.value_or(options->write_buffer_size);
   std::optional<uint64_t> cache = settings.cache_bytes;

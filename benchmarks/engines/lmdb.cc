@@ -1,7 +1,7 @@
-// LMDB as an engine to be measured.
+// The adapter for LMDB.
 //
-// It has neither log nor background work: a write is a transaction of its own, and what a synced
-// one promises is LMDB's default. Its cache is the system's page cache.
+// LMDB has neither a log nor background work: each write is a transaction, and its default
+// durability is that of a synced write. Its cache is the system's page cache.
 #include <lmdb.h>
 
 #include <memory>
@@ -16,7 +16,7 @@
 namespace cambium::bench {
 namespace {
 
-// Address space for the file, which itself has only what was written.
+// Address space for the file, whose own size is only the written part.
 constexpr size_t kMapBytes = size_t{1} << 40;
 constexpr unsigned kMaxReaders = 1024;
 
@@ -41,23 +41,23 @@ struct CloseCursor {
 using Env = std::unique_ptr<MDB_env, CloseEnv>;
 using Txn = std::unique_ptr<MDB_txn, AbortTxn>;
 
-// A database and how its last write was synced. Plain data.
+// A database and the sync mode of its last write. Plain data.
 struct Store {
   Env env;
   MDB_dbi table = 0;
-  bool syncs = true;  // while a write transaction is open: its own
+  bool syncs = true;  // set by an open write transaction
   bool maps_writes = false;
 };
 
-// A read transaction, and perhaps a cursor, that wait to be used again. Plain data.
+// A read transaction, and perhaps a cursor, for reuse. Plain data.
 struct Reader {
-  Txn txn;  // first: a cursor goes before its transaction
+  Txn txn;  // first: a cursor is destroyed before its transaction
   std::unique_ptr<MDB_cursor, CloseCursor> cursor;
 };
 
 class LmdbCursor final : public Cursor {
  public:
-  // Gives `reader` back to `home` in the end. A `status` that is no success is the cursor's.
+  // Returns `reader` to `home` at the end. A `status` other than success is the cursor's error.
   LmdbCursor(Reader reader, int status, std::vector<Reader>* home)
       : reader_(std::move(reader)), home_(home), code_(status), failed_(status != MDB_SUCCESS) {}
   ~LmdbCursor() override {
@@ -99,7 +99,7 @@ class LmdbCursor final : public Cursor {
   Reader reader_;
   std::vector<Reader>* const home_;
   int code_;
-  const bool failed_;  // it never began
+  const bool failed_;  // it could not be started
   MDB_val key_{}, value_{};
 };
 
@@ -158,7 +158,8 @@ class LmdbSession final : public Session {
   }
 
  private:
-  // Commits what `change` did. LMDB lets one transaction write at a time, so `syncs` is that one's.
+  // Commits the result of `change`. LMDB allows one write transaction at a time, which owns
+  // `syncs`.
   template <typename Change>
   absl::Status Write(std::string_view operation, Durability durability, const Change& change) {
     EndRead();
@@ -182,8 +183,8 @@ class LmdbSession final : public Session {
     txn->reset(begun);
     return code;
   }
-  // The newest state. What it answers lives until EndRead(): at the session's next call, so that no
-  // old state keeps pages from being used again.
+  // Begins a read of the newest state. Its results live until EndRead(), in the session's next
+  // call, so that no old state prevents pages from being reused.
   absl::Status BeginRead() {
     EndRead();
     RETURN_IF_ERROR(

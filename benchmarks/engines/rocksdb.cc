@@ -1,7 +1,7 @@
-// RocksDB as an engine to be measured.
+// The adapter for RocksDB.
 //
-// What its own wiki advises is set wherever a run sets anything at all; a run that sets nothing
-// measures RocksDB as it comes.
+// Uses the advice of RocksDB's wiki if a run has any settings; a run without settings measures
+// RocksDB's defaults.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -112,7 +112,7 @@ class RocksEngine final : public Engine {
   absl::Status Compact() override {
     return ToStatus("compact", db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
   }
-  // RocksDB 7 can only be asked, over and over.
+  // RocksDB 7 has no call for this, so the adapter polls.
   absl::Status WaitForIdle() override {
     while (Count(rocksdb::DB::Properties::kMemTableFlushPending) != 0 ||
            Count(rocksdb::DB::Properties::kNumRunningFlushes) != 0 ||
@@ -122,7 +122,7 @@ class RocksEngine final : public Engine {
     }
     return absl::OkStatus();
   }
-  // What it writes is left to the system's count: its own needs statistics, which cost time.
+  // The system counts the written bytes: RocksDB's own count needs statistics, which cost time.
   EngineCounters Counters() override {
     EngineCounters counters;
     std::map<std::string, std::string> stats;
@@ -152,7 +152,7 @@ class RocksEngine final : public Engine {
   std::unique_ptr<rocksdb::DB> db_;
 };
 
-// Under a budget, memtables are charged to the cache, and filters and indexes lie in it.
+// With a budget, memtables are charged to the cache, and filters and indexes are in it.
 void SetMemory(const EngineSettings& settings, rocksdb::BlockBasedTableOptions* table,
                rocksdb::Options* options) {
   const std::optional<uint64_t>& budget = settings.memory_budget_bytes;

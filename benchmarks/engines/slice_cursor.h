@@ -1,4 +1,4 @@
-// SliceCursor: a cursor over the iterator that LevelDB has and RocksDB has from it.
+// SliceCursor: a cursor for the iterators of LevelDB and RocksDB, which have the same interface.
 #ifndef CAMBIUM_BENCHMARKS_ENGINES_SLICE_CURSOR_H_
 #define CAMBIUM_BENCHMARKS_ENGINES_SLICE_CURSOR_H_
 
@@ -12,7 +12,7 @@
 
 namespace cambium::bench {
 
-// `Iterator` and `Slice` are one engine's. Confined to its session's thread.
+// `Iterator` and `Slice` belong to one engine. Confined to its session's thread.
 template <typename Iterator, typename Slice>
 class SliceCursor final : public Cursor {
  public:

@@ -1,4 +1,4 @@
-// SQLite as an engine to be measured: one table of keys and values that is its own index.
+// The adapter for SQLite: one table of keys and values that is its own index.
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -25,8 +25,8 @@ struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 
-// What every connection is opened with; the mutex lets writers of this process take turns, which
-// SQLite's busy handler does by sleeping. Thread-safe.
+// The settings of every connection. With the mutex, writers of this process take turns; SQLite's
+// busy handler would sleep instead. Thread-safe.
 struct Store {
   std::string file;
   std::string pragmas;
@@ -37,7 +37,7 @@ struct Store {
 // A prepared statement. Confined to its connection's thread.
 class Statement {
  public:
-  // Those of `sql` alone, which is a literal.
+  // Prepares `sql`, which must be a literal.
   absl::Status Prepare(sqlite3* connection, std::string_view sql) {
     sqlite3_stmt* made = nullptr;
     const int code = sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()),
@@ -51,13 +51,13 @@ class Statement {
   }
   int Step() { return sqlite3_step(statement_.get()); }
   void Reset() { sqlite3_reset(statement_.get()); }
-  // Of the row that Step() came to, until the next call.
+  // Returns a column of the current row, valid until the next call.
   std::string_view Column(int column) {
     const auto* const bytes =
         static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
     return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
   }
-  // For one without rows.
+  // Runs a statement without rows.
   absl::Status Run(std::string_view operation) {
     const int code = Step();
     Reset();
@@ -108,14 +108,15 @@ class Connection {
 
  public:
   Statement begin, begin_write, commit, put, remove, get;
-  Statement look;  // begins the transaction's view, finds nothing
+  Statement look;  // starts the transaction's read view, finds nothing
   Statement forward, reverse, from_last;
 };
 
-// A statement whose rows go one way is running; turning begins the other at the row's own key.
+// A statement for one direction is running; a change of direction starts the other one at the
+// current row's key.
 class SqliteCursor final : public Cursor {
  public:
-  // Gives `connection`, in a transaction if `status` is ok, back to `home` in the end.
+  // Returns `connection`, in a transaction if `status` is ok, to `home` at the end.
   SqliteCursor(std::unique_ptr<Connection> connection, absl::Status status,
                std::vector<std::unique_ptr<Connection>>* home)
       : connection_(std::move(connection)), home_(home), status_(std::move(status)) {
@@ -160,7 +161,7 @@ class SqliteCursor final : public Cursor {
   absl::Status status() const override { return status_; }
 
  private:
-  // Ends the running statement and runs `next`, if any, from the bound.
+  // Ends the running statement and starts `next`, if any, from the bound.
   void Start(Statement* next, Direction direction) {
     if (running_ != nullptr) running_->Reset();
     running_ = next;
@@ -188,7 +189,7 @@ class SqliteCursor final : public Cursor {
 
 class SqliteSession final : public Session {
  public:
-  // Where a connection cannot be opened, every call answers with why.
+  // If the connection cannot be opened, every call returns that error.
   explicit SqliteSession(Store* store) : store_(store), opened_(connection_.Open(*store)) {}
 
   absl::Status Put(std::string_view key, std::string_view value, Durability durability) override {
@@ -228,7 +229,7 @@ class SqliteSession final : public Session {
     status.Update(connection_.commit.Run("end of a multiget"));
     return status;
   }
-  // On a connection of its own, whose transaction holds the state.
+  // Uses a separate connection, whose transaction holds the state.
   std::unique_ptr<Cursor> NewCursor() override {
     absl::Status status = opened_;
     std::unique_ptr<Connection> connection;
@@ -258,7 +259,7 @@ class SqliteSession final : public Session {
     connection_.put.Bind(2, entry.value);
     return connection_.put.Run("put");
   }
-  // Copies the value: a statement that is left running would keep the log from being used again.
+  // Copies the value: a statement that is left running would prevent the log from being reused.
   absl::Status Find(std::string_view key, std::string* room,
                     std::optional<std::string_view>* value) {
     value->reset();
@@ -276,7 +277,7 @@ class SqliteSession final : public Session {
   Store* const store_;
   Connection connection_;
   const absl::Status opened_;
-  bool syncs_ = false;  // as the pragmas of every connection have it
+  bool syncs_ = false;  // as in the pragmas of every connection
   std::string value_;
   std::vector<std::string> values_;
   std::vector<std::unique_ptr<Connection>> idle_;
@@ -290,7 +291,7 @@ class SqliteEngine final : public Engine {
   std::unique_ptr<Session> NewSession() override {
     return std::make_unique<SqliteSession>(store_.get());
   }
-  // What the log holds goes into the table.
+  // Moves the contents of the log to the table.
   absl::Status Flush() override {
     const std::lock_guard lock(store_->writing);
     return connection_->Execute("checkpoint", "PRAGMA wal_checkpoint(PASSIVE)");
@@ -317,8 +318,8 @@ class SqliteEngine final : public Engine {
   std::unique_ptr<Connection> connection_;
 };
 
-// The log is moved into the table when it is as large as a memtable would be. A table is read
-// through a map as far as SQLite can have one, so that pages are not copied.
+// The log is moved to the table when it is as large as a memtable. The table is read through a map
+// as large as SQLite allows, so that pages are not copied.
 std::string PragmasFor(const EngineSettings& settings) {
   constexpr uint64_t kPageBytes = 4096;
   std::string pragmas = "PRAGMA synchronous=OFF;";

@@ -1,4 +1,4 @@
-// WiredTiger as an engine to be measured: a B-tree with a log.
+// The adapter for WiredTiger: a B-tree with a log.
 #include <wiredtiger.h>
 
 #include <algorithm>
@@ -29,14 +29,14 @@ absl::Status ToStatus(std::string_view operation, int code) {
   return code == 0 ? absl::OkStatus() : Failure(operation, wiredtiger_strerror(code));
 }
 
-// A WT_SESSION with a cursor over the table. Confined to one thread at a time.
+// A WT_SESSION with a cursor on the table. Confined to one thread at a time.
 class Handle {
  public:
   Handle() = default;
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
-    if (session_ != nullptr) session_->close(session_, nullptr);  // its cursors too
+    if (session_ != nullptr) session_->close(session_, nullptr);  // also closes its cursors
   }
 
   absl::Status Open(WT_CONNECTION* connection) {
@@ -67,7 +67,7 @@ class Handle {
     WT_ITEM item = ToItem(key);
     cursor_->set_key(cursor_, &item);
   }
-  // Of the entry that the cursor is at, until it moves.
+  // Returns the current key, valid until the next move.
   int Key(std::string_view* bytes) {
     WT_ITEM item;
     const int code = cursor_->get_key(cursor_, &item);
@@ -88,7 +88,7 @@ class Handle {
 
 class WiredCursor final : public Cursor {
  public:
-  // Gives `handle`, in a transaction if `status` is ok, back to `home` in the end.
+  // Returns `handle`, in a transaction if `status` is ok, to `home` at the end.
   WiredCursor(std::unique_ptr<Handle> handle, absl::Status status,
               std::vector<std::unique_ptr<Handle>>* home)
       : handle_(std::move(handle)), home_(home), status_(std::move(status)) {
@@ -160,7 +160,7 @@ class WiredCursor final : public Cursor {
 
 class WiredSession final : public Session {
  public:
-  // Where no session can be opened, every call answers with why.
+  // If no session can be opened, every call returns that error.
   explicit WiredSession(WT_CONNECTION* connection)
       : connection_(connection), opened_(handle_.Open(connection)) {}
 
@@ -196,7 +196,7 @@ class WiredSession final : public Session {
     const int end = handle_.Rollback();
     return ToStatus("multiget", code != 0 ? code : end);
   }
-  // On a session of its own, whose transaction holds the state.
+  // Uses a separate session, whose transaction holds the state.
   std::unique_ptr<Cursor> NewCursor() override {
     absl::Status status = opened_;
     std::unique_ptr<Handle> handle;
@@ -212,7 +212,7 @@ class WiredSession final : public Session {
   }
 
  private:
-  // Done again where WiredTiger asks for it because of another thread's write.
+  // Repeats the change if WiredTiger requests it because of another thread's write.
   template <typename Change>
   absl::Status Write(std::string_view operation, Durability durability, bool is_batch,
                      const Change& change) {
@@ -292,7 +292,7 @@ class WiredEngine final : public Engine {
   Connection connection_;
 };
 
-// The log goes to the system with each commit; a synced write flushes it as well.
+// Each commit writes the log to the operating system; a synced write also flushes it.
 std::string ConfigurationFor(const EngineSettings& settings) {
   std::string text =
       "create,session_max=1024,log=(enabled=true),transaction_sync=(enabled=true,method=none)";

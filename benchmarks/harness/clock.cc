@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kCalibrationNanos = 20'000'000;
 constexpr uint64_t kSpinNanos = 60'000;
 
-// Whether the counter runs at one rate whatever the processor does (CPUID 80000007h, EDX bit 8).
+// Returns true if the counter has a constant rate in all processor states (CPUID 80000007h, EDX bit
+// 8).
 bool HasInvariantCounter() {
 #if defined(__x86_64__)
   unsigned int eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -22,7 +23,7 @@ bool HasInvariantCounter() {
 #endif
 }
 
-// A turn of a loop that waits, told to the processor where it can be.
+// Hints to the processor, if possible, that this is a spin loop.
 void Pause() {
 #if defined(__x86_64__)
   _mm_pause();

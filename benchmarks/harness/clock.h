@@ -1,5 +1,5 @@
-// The clock of the harness: the processor's time stamp counter where it runs at a constant rate
-// (8 ns a look where steady_clock takes 21), else steady_clock.
+// The clock of the harness: the processor's time stamp counter if it runs at a constant rate (8 ns
+// per read; steady_clock takes 21 ns), otherwise steady_clock.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_CLOCK_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_CLOCK_H_
 
@@ -12,18 +12,18 @@
 
 namespace cambium::bench {
 
-// Nanoseconds of steady_clock.
+// Returns steady_clock in nanoseconds.
 inline uint64_t SteadyNanos() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-// How many nanoseconds a tick takes. Plain data.
+// The duration of a tick in nanoseconds. Plain data.
 struct TickRate {
   bool is_counter;  // ticks are the processor's counter
   double nanos_per_tick;
 };
-// Measured once, in 20 ms; the first caller waits for it.
+// Returns the tick rate. Measured once, in 20 ms; the first caller waits for it.
 const TickRate& Ticks();
 
 inline uint64_t NowTicks(const TickRate& rate) {
@@ -33,8 +33,8 @@ inline uint64_t NowTicks(const TickRate& rate) {
   return SteadyNanos();
 }
 
-// Sleeps until steady_clock shows `nanos`, and spins over the last microseconds, which a sleep
-// would miss.
+// Sleeps until steady_clock reaches `nanos`, and spins during the last microseconds, because a
+// sleep is not precise enough.
 void WaitUntil(uint64_t nanos);
 
 }  // namespace cambium::bench

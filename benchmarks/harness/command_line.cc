@@ -19,7 +19,8 @@
 namespace cambium::bench {
 namespace {
 
-// The name of the flag that `argument` sets, or nothing where it is none ("-1" is a number).
+// Returns the name of the flag that `argument` sets, or nothing if it is not a flag ("-1" is a
+// number).
 std::string_view FlagName(std::string_view argument) {
   if (argument.size() < 2 || argument[0] != '-') return {};
   argument.remove_prefix(argument[1] == '-' ? 2 : 1);
@@ -42,7 +43,7 @@ absl::CommandLineFlag* FindFlag(std::string_view name) {
   std::exit(2);
 }
 
-// The flags that all engines share; db_bench's others are in its own help.
+// Prints the flags that all engines share; db_bench's other flags are in its own help.
 [[noreturn]] void PrintHelp(const EngineKind& engine) {
   const std::string name(engine.name);
   std::printf(

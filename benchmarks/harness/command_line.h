@@ -1,4 +1,4 @@
-// The command line: flags by absl::flags, but with our own words where one is not known.
+// Parses the command line with absl::flags, and handles unknown flags itself.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_COMMAND_LINE_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_COMMAND_LINE_H_
 
@@ -8,22 +8,23 @@
 
 namespace cambium::bench {
 
-// As it was given, for the report. Plain data.
+// The command line as given, for the report. Plain data.
 struct CommandLine {
   std::string text;
   std::vector<std::pair<std::string, std::string>> flags;  // those that were set
 };
 
-// Sets the flags; afterwards absl::GetFlag answers. An unknown flag ends the process with status 2
-// and names the nearest; one of db_bench's that means nothing here is named in a note on stdout.
+// Sets the flags; use absl::GetFlag afterwards. For an unknown flag, ends the process with status 2
+// and suggests the closest one; prints a note to stdout for a flag of db_bench without a meaning
+// here.
 CommandLine ParseCommandLine(int argc, char** argv);
 
-// What the help says of those flags of db_bench, and by what they are known.
+// The help text of these flags of db_bench, which also identifies them.
 inline constexpr char kForeignFlagHelp[] = "db_bench's; accepted, and without meaning here";
-// Makes them part of the program: a linker leaves out what nobody names.
+// Links the flags into the program: the linker omits objects without references.
 void LinkForeignFlags();
 
-// Ends the process with status 2 and `why` on stderr.
+// Ends the process with status 2 and prints `why` to stderr.
 [[noreturn]] void RefuseCommandLine(const std::string& why);
 
 }  // namespace cambium::bench

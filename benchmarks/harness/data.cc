@@ -11,7 +11,7 @@ namespace cambium::bench {
 namespace {
 
 constexpr size_t kPoolBytes = size_t{1} << 20;
-// A value of the pool: random bytes, repeated until the piece is full.
+// A piece of the pool: random bytes, repeated until the piece is full.
 constexpr size_t kPieceBytes = 100;
 constexpr size_t kDrawnSizes = 4096;
 
@@ -20,8 +20,8 @@ size_t DrawSize(const ValueSizes& sizes, Random* random) {
   if (sizes.distribution == ValueSizes::Distribution::kUniform) {
     return static_cast<size_t>(sizes.min) + random->Uniform(span);
   }
-  // The sum of twelve uniform draws, less six, is normal to the eye, and within six deviations: the
-  // range is as wide as six deviations together.
+  // The sum of twelve uniform numbers, minus six, is approximately normal, and within six
+  // deviations: the range is six deviations wide.
   double sum = -6;
   for (int i = 0; i < 12; ++i) sum += static_cast<double>(random->Next() >> 11) * 0x1p-53;
   const double size = 0.5 * (sizes.min + sizes.max) + sum * (sizes.max - sizes.min) / 6.0;

@@ -1,4 +1,4 @@
-// Keys and values of a run: made from numbers, as db_bench makes them.
+// Keys and values of a run, computed from numbers as in db_bench.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_DATA_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_DATA_H_
 
@@ -14,16 +14,16 @@ namespace cambium::bench {
 
 // Writes the key of `number`: eight bytes, most significant first, then '0' up to the key's size.
 void MakeKey(uint64_t number, int key_size, std::string* key);
-// The number that a key was made from.
+// Returns the number of a key.
 uint64_t NumberOf(std::string_view key);
 
-// Values that compress to a given part of their size. The value of a key is a function of its
-// number, so that a read can be checked. Immutable after construction.
+// Values that compress to a given fraction of their size. The value of a key is a function of its
+// number, so reads can be checked. Immutable after construction.
 class ValueSource {
  public:
   explicit ValueSource(const DataShape& shape);
 
-  // Both live as long as the source. The long value is fill100K's.
+  // Both live as long as the source. The long value is used by fill100K.
   std::string_view ValueOf(uint64_t number) const { return Piece(number, SizeOf(number)); }
   std::string_view LongValueOf(uint64_t number) const { return Piece(number, kLongBytes); }
   bool IsValueOf(uint64_t number, std::string_view value) const;
@@ -34,15 +34,15 @@ class ValueSource {
 
   std::string_view Piece(uint64_t number, size_t size) const;
 
-  std::vector<size_t> sizes_;  // drawn from the distribution; one where it is fixed
+  std::vector<size_t> sizes_;  // drawn from the distribution; a single one if the size is fixed
   std::string bytes_;
 };
 
 // A permutation of [0, size), without a table: a Feistel network over the next even power of two,
-// walked along its cycle until it comes back into the range. Immutable after construction.
+// applied repeatedly until the result is in the range. Immutable after construction.
 class Permutation {
  public:
-  // Requires: 0 < size <= 2^62.
+  // 0 < size <= 2^62 is required.
   Permutation(uint64_t size, uint64_t seed);
   uint64_t At(uint64_t index) const;
 

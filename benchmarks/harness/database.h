@@ -1,4 +1,4 @@
-// Database: the engine that is measured, which benchmarks open, close and begin anew.
+// Database: the measured engine, which benchmarks open, close, and recreate.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_DATABASE_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_DATABASE_H_
 
@@ -18,23 +18,23 @@ class Database {
 
   const EngineSettings& settings() const { return settings_; }
   bool IsOpen() const { return engine_ != nullptr; }
-  // Requires: IsOpen().
+  // The database must be open.
   Engine* engine() { return engine_.get(); }
 
-  // Does nothing where it is open.
+  // Does nothing if it is open.
   absl::Status Open() {
     if (IsOpen()) return absl::OkStatus();
     ASSIGN_OR_RETURN(engine_, OpenEngine(settings_));
     return absl::OkStatus();
   }
-  // Does nothing where it is not open.
+  // Does nothing if it is not open.
   absl::Status Close() {
     if (!IsOpen()) return absl::OkStatus();
     const absl::Status closed = engine_->Close();
     engine_.reset();
     return closed;
   }
-  // Closes, and removes all that there is.
+  // Closes the database and removes all of it.
   absl::Status Destroy() {
     RETURN_IF_ERROR(Close());
     return DestroyEngine(settings_.path);

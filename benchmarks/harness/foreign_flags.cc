@@ -1,5 +1,5 @@
-// db_bench's flags that tune what only RocksDB has: accepted, so that its command lines run here,
-// and said to be without meaning.
+// db_bench's flags for tuning RocksDB: accepted, so that its command lines work here, and reported
+// as ignored.
 #include "absl/flags/flag.h"
 #include "benchmarks/harness/command_line.h"
 

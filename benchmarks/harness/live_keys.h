@@ -1,5 +1,4 @@
-// LiveKeys: which keys are in the database, kept beside a run, so that space amplification can be
-// told exactly.
+// LiveKeys: tracks the keys in the database during a run, so that space amplification is exact.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_LIVE_KEYS_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_LIVE_KEYS_H_
 
@@ -18,10 +17,10 @@ class NumberSet {
   NumberSet(const NumberSet&) = delete;
   NumberSet& operator=(const NumberSet&) = delete;
 
-  // Both tell whether that changed anything. Requires: number < 2^36.
+  // Both return true if this changed the set. number must be < 2^36.
   bool Insert(uint64_t number);
   bool Erase(uint64_t number);
-  // Not while anyone else uses it.
+  // No other thread may use it during the call.
   void Clear();
 
  private:
@@ -36,15 +35,15 @@ class NumberSet {
   std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
 };
 
-// Thread-safe, but for Clear.
+// Thread-safe, except Clear.
 class LiveKeys {
  public:
-  // `bytes` are those of the key and the value, the same at every Put of the number; PutLong is for
+  // `bytes` is the size of key and value, the same at every Put of the number; PutLong is for
   // values of another size, which an ordinary Put replaces.
   void Put(uint64_t number, uint64_t bytes);
   void PutLong(uint64_t number, uint64_t bytes);
   void Delete(uint64_t number, uint64_t bytes);
-  // YCSB's records are numbered apart.
+  // YCSB's records have separate numbers.
   void PutRecord(uint64_t record, uint64_t bytes);
   void Clear();
 

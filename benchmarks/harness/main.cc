@@ -20,7 +20,7 @@
 namespace cambium::bench {
 namespace {
 
-// "X3" or "W1", of "name[X3-W1]".
+// Parses "X3" or "W1", of "name[X3-W1]".
 void ParseRepetition(absl::string_view part, const std::string& whole, Task* task) {
   int count = 0;
   const bool is_number = !part.empty() && absl::SimpleAtoi(part.substr(1), &count) && count >= 0;

@@ -1,4 +1,4 @@
-// What one thread has measured, and the sum of several.
+// The measurements of one thread, and the sum of several.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_MEASURED_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_MEASURED_H_
 
@@ -14,7 +14,7 @@
 
 namespace cambium::bench {
 
-// What an operation is, for the histograms.
+// The kinds of operations, for the histograms.
 enum class Kind {
   kRead,
   kWrite,
@@ -27,33 +27,34 @@ enum class Kind {
   kOther
 };
 inline constexpr size_t kKinds = static_cast<size_t>(Kind::kOther) + 1;
-// db_bench's word in "Microseconds per …".
+// Returns db_bench's word in "Microseconds per …".
 std::string_view Word(Kind kind);
 
-// Thread-compatible, but for operations().
+// Thread-compatible, except operations().
 class Measured {
  public:
-  // User bytes that went through; what was found of what was asked (found < 0: nothing was).
+  // User bytes processed; keys found and keys looked up (found < 0: none were looked up).
   struct Totals {
     uint64_t read = 0, written = 0;
     int64_t found = -1, asked = 0;
-    std::string message;  // db_bench's, at the end of the line
-    std::string error;    // the first, or empty
+    std::string message;  // as in db_bench, at the end of the line
+    std::string error;    // the first error, or empty
   };
 
   void Start();
   void Stop();
-  // The next operation begins now: what was done since the last is not part of it.
+  // Begins the next operation now: excludes everything since the last one.
   void Restart() { last_ = NowTicks(*ticks_); }
-  // Time in which the benchmark stood still for a step that is not measured. For one thread alone.
+  // Excludes time in which the benchmark waited for an unmeasured step. For one thread only.
   void Exclude(uint64_t nanos) { started_nanos_ += nanos; }
 
-  // `count` operations have ended.
+  // Counts `count` finished operations.
   void Count(int64_t count) {
     operations_.store(operations() + count, std::memory_order_relaxed);
     span_ = count > span_ ? count : span_;
   }
-  // They took from the end of those before, or from `began`, when they were due by steady_clock.
+  // Times them from the end of the previous ones, or from `began`, their intended start by
+  // steady_clock.
   void Time(Kind kind) {
     const uint64_t now = NowTicks(*ticks_);
     Record(kind, static_cast<double>(now - last_) * ticks_->nanos_per_tick);
@@ -68,17 +69,17 @@ class Measured {
 
   // May be called by any thread.
   int64_t operations() const { return operations_.load(std::memory_order_relaxed); }
-  // Operations that one latency spans, at most: 32 keys of a MultiGet.
+  // Returns the most operations that one latency covers: 32 keys of a MultiGet.
   int64_t span() const { return span_; }
   double ElapsedSeconds() const;
   double ThreadSeconds() const { return thread_seconds_; }
   double SlowSeconds() const { return slow_nanos_ / 1e9; }
   double OperationsPerSecond() const;
-  // Nanoseconds; null where none of that kind was timed.
+  // Returns latencies in nanoseconds; null if no operation of that kind was timed.
   const Histogram* Latencies(Kind kind) const { return latencies_[Index(kind)].get(); }
   Histogram AllLatencies() const;
   bool IsFromDue() const { return is_from_due_; }
-  // What lies between the thread's CPU time at Start and at Stop.
+  // Returns the thread's CPU time between Start and Stop.
   double CpuSeconds() const { return cpu_seconds_; }
 
   Totals totals;

@@ -1,4 +1,4 @@
-// Records: YCSB's, which its workloads D and E add to while they run.
+// Records: YCSB's records, to which workloads D and E add while they run.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_RECORDS_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_RECORDS_H_
 
@@ -13,20 +13,20 @@
 
 namespace cambium::bench {
 
-// Records are numbered from 0 in the order in which they are added; their keys lie scattered, as
-// those of YCSB do. Thread-safe.
+// Records are numbered from 0 in the order in which they are added; their keys are scattered, as in
+// YCSB. Thread-safe.
 class Records {
  public:
-  // `loaded` of them are there.
+  // `loaded` records exist already.
   explicit Records(uint64_t loaded) : next_(loaded), readable_(loaded) {}
 
-  // The number of the key of a record: apart from those of all other benchmarks.
+  // Returns the number of a record's key, which no other benchmark uses.
   uint64_t KeyNumber(uint64_t record) const { return kFirstKey + scatter_.At(record); }
 
-  // The number of a new record; Acknowledge says that it is in the database.
+  // Returns the number of a new record; call Acknowledge when it is in the database.
   uint64_t Add() { return next_.fetch_add(1); }
   void Acknowledge(uint64_t record);
-  // All below it can be read.
+  // All records below the result can be read.
   uint64_t Readable() const { return readable_.load(std::memory_order_acquire); }
 
  private:
@@ -38,7 +38,7 @@ class Records {
   std::atomic<uint64_t> next_;
   std::atomic<uint64_t> readable_;
   std::mutex mutex_;
-  // Acknowledged, while one below is not; guarded by mutex_.
+  // Acknowledged records above one that is not; guarded by mutex_.
   std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> early_;
 };
 

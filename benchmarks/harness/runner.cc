@@ -19,7 +19,7 @@ std::string FoundMessage(const Measured& measured) {
   return absl::StrCat("(", totals.found, " of ", totals.asked, " found)");
 }
 
-// Runs `run` of each worker on a thread of its own, all from the same moment.
+// Runs `run` for each worker on its own thread, all starting at the same time.
 template <typename Run>
 std::thread StartWorker(Worker* worker, std::barrier<>* together, Run run) {
   return std::thread([worker, together, run] {
@@ -34,7 +34,7 @@ std::thread StartWorker(Worker* worker, std::barrier<>* together, Run run) {
 
 }  // namespace
 
-// What had been used up when a benchmark began.
+// The resources used before a benchmark began.
 struct Runner::Before {
   ProcessUsage usage;
   EngineCounters engine;
@@ -114,7 +114,7 @@ void Runner::CountResources(const Before& before, Result* result) {
     result->system_bytes_written = usage.bytes_written - before.usage.bytes_written;
   }
   if (!counters.maps_reads) result->bytes_read = usage.bytes_read - before.usage.bytes_read;
-  // Counts begin again where the database was opened meanwhile.
+  // Counts start again at 0 if the database was opened in the meantime.
   const auto since = [](std::optional<uint64_t> now, std::optional<uint64_t> then) {
     if (now.has_value() && then.has_value() && *now >= *then) *now -= *then;
     return now;

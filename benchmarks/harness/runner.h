@@ -1,4 +1,4 @@
-// Runner: runs benchmarks one after the other on one database.
+// Runner: runs benchmarks one after another on one database.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_RUNNER_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_RUNNER_H_
 
@@ -21,7 +21,7 @@
 
 namespace cambium::bench {
 
-// A benchmark as --benchmarks names it: "fillseq[X3-W1]". Plain data.
+// A benchmark as given in --benchmarks: "fillseq[X3-W1]". Plain data.
 struct Task {
   const Workload* workload;
   int runs = 1;
@@ -33,7 +33,7 @@ class Runner {
  public:
   explicit Runner(const Settings& settings);
 
-  // Runs it as often as it is to run, and prints what came of it.
+  // Runs the task the requested number of times, and prints the results.
   absl::Status Run(const Task& task);
   absl::Status Finish();
 
@@ -43,7 +43,7 @@ class Runner {
   using Workers = std::vector<std::unique_ptr<Worker>>;
   struct Before;
 
-  // Opens the database, an empty one where the benchmark begins with that.
+  // Opens the database; an empty one if the benchmark requires it.
   absl::Status Prepare(const Workload& workload);
   absl::StatusOr<Result> RunOnce(const Workload& workload);
   void RunWorkers(const Workload& workload, const Workers& workers, Worker* beside);
@@ -55,7 +55,7 @@ class Runner {
   const ValueSource values_;
   Database database_;
   LiveKeys live_;
-  bool knows_live_ = false;  // live_ is what the database holds
+  bool knows_live_ = false;  // live_ matches the contents of the database
   std::optional<Records> records_;
   Shared shared_;
   IntervalFile interval_file_;

@@ -48,7 +48,7 @@ ABSL_FLAG(int64_t, stats_interval_seconds, 0,
           "seconds between lines on stderr about each thread; 0: none");
 ABSL_FLAG(bool, sync, false, "each write survives a crash of the machine");
 ABSL_FLAG(bool, disable_wal, false, "writes are not logged");
-// Unset, each of these is the engine's own default.
+// If unset, each of these has the engine's default.
 ABSL_FLAG(std::optional<std::string>, compression_type, std::nullopt,
           "none, zstd, snappy or lz4, where the engine has it");
 ABSL_FLAG(std::optional<double>, bloom_bits, std::nullopt, "bits of filter a key; 0: none");
@@ -153,7 +153,7 @@ EngineSettings ParseEngine() {
   engine.block_bytes = absl::GetFlag(FLAGS_block_size);
   engine.file_bytes = absl::GetFlag(FLAGS_target_file_size_base);
   const std::optional<double> bits = absl::GetFlag(FLAGS_bloom_bits);
-  if (bits.value_or(-1) >= 0) engine.filter_bits_per_key = bits;  // below, db_bench's "as it comes"
+  if (bits.value_or(-1) >= 0) engine.filter_bits_per_key = bits;  // negative: db_bench's default
   engine.compression = absl::GetFlag(FLAGS_compression_type);
   engine.background_threads = absl::GetFlag(FLAGS_max_background_jobs);
   return engine;

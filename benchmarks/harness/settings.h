@@ -1,4 +1,4 @@
-// Settings: what a run does, in db_bench's terms.
+// Settings: the settings of a run, in db_bench's terms.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_SETTINGS_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_SETTINGS_H_
 
@@ -11,7 +11,7 @@
 
 namespace cambium::bench {
 
-// How many bytes values have. Plain data.
+// The sizes of values. Plain data.
 struct ValueSizes {
   enum class Distribution { kFixed, kUniform, kNormal };
   Distribution distribution = Distribution::kFixed;
@@ -19,7 +19,7 @@ struct ValueSizes {
   int min = 100, max = 102400;
 };
 
-// What keys and values look like. Plain data.
+// The properties of keys and values. Plain data.
 struct DataShape {
   int key_size = 16;
   ValueSizes sizes;
@@ -27,7 +27,7 @@ struct DataShape {
   uint64_t seed = 0;
 };
 
-// What is printed, written and checked besides the rates. Plain data.
+// Output and checks in addition to the rates. Plain data.
 struct Reporting {
   bool histogram = false;
   bool statistics = false;
@@ -38,14 +38,14 @@ struct Reporting {
   int64_t stats_interval_seconds = 0;  // of the lines on stderr
 };
 
-// How operations are chosen and paced. Plain data; a negative number stands for "as num".
+// The number and pace of operations. Plain data; a negative number means "as num".
 struct Work {
   int64_t num = 0;
   int64_t reads = -1;
   int64_t writes = -1;
   int threads = 1;
-  double duration_seconds = 0;  // 0: the counts bound it
-  double rate = 0;              // operations a second of all threads, begun on time; 0: no pauses
+  double duration_seconds = 0;  // 0: limited by the counts
+  double rate = 0;              // operations per second of all threads, begun on time; 0: no pauses
   uint64_t write_bytes_per_second = 0;  // of all threads; 0: no limit
   int batch_size = 1;
   int seek_nexts = 0;
@@ -67,12 +67,12 @@ struct Settings {
   Reporting report;
   CommandLine command;
 
-  // Whether each operation is timed.
+  // Returns true if each operation is timed.
   bool Latencies() const { return report.histogram || !report.json_file.empty() || work.rate > 0; }
 };
 
-// The settings that the command line asked for; notes on flags without meaning go to stdout. Ends
-// the process with status 2 and a line on stderr where a flag or its value is not known.
+// Returns the settings of the command line; prints notes on flags without meaning to stdout. Ends
+// the process with status 2 and a line on stderr if a flag or its value is invalid.
 Settings ParseSettings(int argc, char** argv);
 
 }  // namespace cambium::bench

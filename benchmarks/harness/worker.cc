@@ -9,7 +9,7 @@
 namespace cambium::bench {
 namespace {
 
-constexpr int kOperationsALook = 16;  // at the clock, which takes as long as a fast operation
+constexpr int kOperationsALook = 16;  // reading the clock takes as long as a fast operation
 
 Bounds BoundsOf(const Work& work, int64_t asked) {
   Bounds bounds;
@@ -76,7 +76,7 @@ void Loop::PayForWrite(uint64_t bytes) {
   if (per_second == 0) return;
   const uint64_t price = bytes * 1'000'000'000 / per_second;
   std::atomic<uint64_t>& next = worker_->shared->next_write_nanos;
-  // Time that nobody used is not saved up.
+  // Unused time does not accumulate.
   uint64_t seen = next.load();
   uint64_t paid = 0;
   do {

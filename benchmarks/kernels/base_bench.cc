@@ -1,4 +1,4 @@
-// Kernels of base/: the merge of sorted runs, without the runs' own costs.
+// Kernels of base/: merging sorted runs, without the cost of the runs themselves.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -22,10 +22,10 @@ using bench::Sized;
 
 constexpr size_t kKeySize = 16;
 
-// A run of keys with nothing else: a step is an increment. Thread-compatible.
+// A run of keys in which a step is an increment. Thread-compatible.
 class KeyRun final : public InternalIterator {
  public:
-  // `keys` back to back, ascending; they outlive it.
+  // `keys` are concatenated and ascending; they must outlive it.
   explicit KeyRun(const std::string& keys) : keys_(keys) {}
 
   void SeekToFirst() override { StandAt(0); }
@@ -60,8 +60,8 @@ class KeyRun final : public InternalIterator {
   size_t index_ = 0;
 };
 
-// How often one run goes on winning: every key goes to a run by chance, or sixty-four neighbours
-// do, as in blocks that hardly overlap.
+// How long one run keeps winning: every key goes to a random run, or sixty-four adjacent keys do,
+// as in blocks that hardly overlap.
 enum Spread : int64_t { kSingly = 1, kInBlocks = 64 };
 
 std::vector<std::string> MakeRuns(size_t count, int64_t spread) {
@@ -81,7 +81,7 @@ std::unique_ptr<InternalIterator> Merge(const std::vector<std::string>& runs) {
   return NewMergingIterator(Order(), std::move(children));
 }
 
-// Arguments: runs; neighbours that lie in one run.
+// Arguments: runs; adjacent keys that are in the same run.
 template <bool kForward>
 void Walk(benchmark::State& state) {
   const auto runs = MakeRuns(static_cast<size_t>(state.range(0)), state.range(1));

@@ -1,6 +1,6 @@
-// Kernels of compaction/: tables merged into tables, as a compaction does it.
+// Kernels of compaction/: merge tables into tables, as a compaction does.
 //
-// The files lie in a ScratchDirectory and are read through the page cache.
+// The files are in a ScratchDirectory and are read through the page cache.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -29,7 +29,7 @@ using bench::Sized;
 constexpr size_t kReadaheadBytes = size_t{256} << 10;
 constexpr uint64_t kTargetFileSize = uint64_t{16} << 20;
 
-// What the runs hold of one another's keys.
+// How the keys of the runs overlap.
 enum Overlap : int64_t {
   kNeighbours,  // every key once, each run's between the others'
   kVersions,    // every key in each run: all but the newest are dropped
@@ -51,7 +51,7 @@ class Tables {
     return table;
   }
 
-  // The entries of the run `run` of `runs`.
+  // Adds the entries of run `run` of `runs`.
   void AddRun(uint64_t run, uint64_t runs, int64_t overlap) {
     OutputTable table = New();
     const auto total = static_cast<uint64_t>(Sized(400'000));
@@ -105,7 +105,7 @@ class Tables {
   std::vector<std::unique_ptr<sstable::TableReader>> readers_;
 };
 
-// Arguments: runs; how they overlap. Items are entries that go in.
+// Arguments: runs; how they overlap. Items are input entries.
 void BM_RunMerge(benchmark::State& state) {
   Tables tables;
   const auto runs = static_cast<uint64_t>(state.range(0));

@@ -1,4 +1,4 @@
-// What the kernels share: keys, sizes, a place for files.
+// Shared by the kernels: keys, sizes, a directory for files.
 #ifndef CAMBIUM_BENCHMARKS_KERNELS_KERNEL_H_
 #define CAMBIUM_BENCHMARKS_KERNELS_KERNEL_H_
 
@@ -14,14 +14,14 @@
 
 namespace cambium::bench {
 
-// `count`, or a hundredth where CAMBIUM_KERNELS_SMALL is set: a test runs every kernel that way, so
-// that none rots.
+// Returns `count`, or a hundredth of it if CAMBIUM_KERNELS_SMALL is set: a test runs every kernel
+// that way, so that all of them keep working.
 inline int64_t Sized(int64_t count) {
   static const bool small = std::getenv("CAMBIUM_KERNELS_SMALL") != nullptr;
   return small && count > 100 ? count / 100 : count;
 }
 
-// Sixteen digits.
+// Returns sixteen digits.
 inline std::string KeyOf(uint64_t i) {
   char key[32];
   std::snprintf(key, sizeof(key), "%016llu", static_cast<unsigned long long>(i));
@@ -33,15 +33,15 @@ inline const KeyOrder& Order() {
   return order;
 }
 
-// A kernel measures nothing where something failed.
+// Ends the program on an error, so that a kernel never measures a failure.
 inline void Require(const absl::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "%s\n", status.ToString().c_str());
   std::exit(1);
 }
 
-// A directory under $TMPDIR, or /tmp, that goes with its object. TMPDIR=/dev/shm leaves the disk
-// out. Thread-compatible.
+// A directory under $TMPDIR, or /tmp, that is removed with its object. TMPDIR=/dev/shm excludes the
+// disk. Thread-compatible.
 class ScratchDirectory {
  public:
   ScratchDirectory() {

@@ -1,7 +1,7 @@
-// Kernels of the memtable: insert, find, walk.
+// Kernels of the memtable: insert, find, iterate.
 //
 // One iteration of BM_Insert* fills a memtable with kEntries entries of 116 bytes (16 + 100), the
-// workload that docs and design compare skiplists by; items_per_second counts entries. Chunks come
+// workload with which the documents compare skiplists; items_per_second counts entries. Chunks come
 // from a pool that has been filled before, as in a running database.
 #include <benchmark/benchmark.h>
 
@@ -32,14 +32,14 @@ const auto kEntries = static_cast<size_t>(bench::Sized(520'000));
 constexpr size_t kKeySize = 16;
 constexpr size_t kCapacity = size_t{64} << 20;
 
-// What the keys look like: 16 bytes each.
+// The shapes of the keys, which have 16 bytes each.
 enum KeyShape : int64_t {
   kBinary,         // eight random bytes, then padding
   kDecimal,        // sixteen digits of a small number: the first eight bytes hardly differ
   kPrefixed,       // "user/profile/" and three random bytes
   kSequential,     // sixteen digits, ascending
   kOverwritten,    // as kBinary, each key about sixteen times
-  kKeyShapeCount,  // how many there are
+  kKeyShapeCount,  // the number of shapes
 };
 
 std::string MakeKey(KeyShape shape, uint64_t i) {
@@ -67,8 +67,8 @@ std::string MakeKey(KeyShape shape, uint64_t i) {
   }
 }
 
-// Keys in one piece of memory and in the order in which they are used, so that what is measured is
-// the memtable's own misses.
+// Keys in one piece of memory and in the order of their use, so that only the memtable's own cache
+// misses are measured.
 class Data {
  public:
   Data(KeyShape shape, uint64_t salt) {
@@ -97,7 +97,7 @@ class Data {
   std::vector<uint64_t> hashes_;
 };
 
-// The keys of a shape as they are inserted; absent ones; and the inserted ones in another order.
+// The keys of a shape in insertion order; absent ones; and the inserted ones in another order.
 enum DataUse : size_t { kInserted, kAbsent, kShuffled, kDataUseCount };
 
 const Data& DataOf(int64_t shape, DataUse use) {
@@ -171,7 +171,7 @@ void BM_InsertListOnly(benchmark::State& state) {
 }
 BENCHMARK(BM_InsertListOnly)->DenseRange(0, kKeyShapeCount - 1)->Unit(benchmark::kMillisecond);
 
-// The first thread makes the memtable, all insert, each its own part of the keys.
+// The first thread creates the memtable; all threads insert their own part of the keys.
 void BM_InsertConcurrent(benchmark::State& state) {
   static std::unique_ptr<MemTable> memtable;
   const Data& data = DataOf(state.range(0), kInserted);
@@ -223,7 +223,7 @@ void BM_GetAbsent(benchmark::State& state) {
 }
 BENCHMARK(BM_GetAbsent)->Arg(kBinary);
 
-// A search in the skiplist: what a Get would be without the index, and a seek.
+// A search in the skiplist: a seek, and a Get without the index.
 void BM_Seek(benchmark::State& state) {
   auto memtable = NewMemTable();
   Fill(memtable.get(), DataOf(state.range(0), kInserted), 0, 1);

@@ -1,6 +1,6 @@
 // Kernels of sstable/: data block, filter partition, index partition, whole table.
 //
-// The argument of a block's benchmark is how many blocks (or partitions) it is spread over: few
+// The argument of a block's benchmark is the number of blocks (or partitions) that it uses: a few
 // stay in the cache, 8,192 blocks of 8 KiB do not.
 #include <benchmark/benchmark.h>
 
@@ -37,7 +37,7 @@ using bench::Sized;
 constexpr size_t kEntriesInBlock = 70;
 constexpr size_t kQueries = 1 << 14;
 
-// `block_count` neighbouring blocks of 16-byte keys (even numbers) and 100-byte values.
+// `block_count` adjacent blocks of 16-byte keys (even numbers) and 100-byte values.
 struct Blocks {
   explicit Blocks(size_t block_count) {
     BlockBuilder builder(Order());
@@ -59,7 +59,7 @@ struct Blocks {
   std::vector<Block> blocks;
 };
 
-// A key, hashed, and the block to look into.
+// A key, its hash, and the block to search.
 struct Query {
   std::string key;
   LookupKey lookup;
@@ -114,7 +114,7 @@ void BM_BlockSeek(benchmark::State& state) {
 }
 BENCHMARK(BM_BlockSeek)->Arg(16)->Arg(Sized(8192));
 
-// A step, with the look at key, trailer and value that a scan takes.
+// A step, with the accesses to key, trailer, and value of a scan.
 template <bool kForward>
 void Walk(benchmark::State& state) {
   const auto block_count = static_cast<size_t>(state.range(0));
@@ -162,7 +162,7 @@ void BM_BlockBuild(benchmark::State& state) {
 }
 BENCHMARK(BM_BlockBuild);
 
-// Arguments: keys in the filter; 1 for keys that are in it.
+// Arguments: keys in the filter; 1 for existing keys.
 void BM_FilterProbe(benchmark::State& state) {
   const auto count = static_cast<uint64_t>(state.range(0));
   FilterBuilder builder(10);
@@ -196,7 +196,7 @@ void BM_FilterBuild(benchmark::State& state) {
 }
 BENCHMARK(BM_FilterBuild);
 
-// Arguments: blocks a partition; partitions.
+// Arguments: blocks per partition; partitions.
 void BM_IndexFind(benchmark::State& state) {
   const auto count = static_cast<uint64_t>(state.range(0));
   const auto partitions = static_cast<uint64_t>(state.range(1));
@@ -252,7 +252,7 @@ class Table {
     reader_ = std::move(*reader);
   }
 
-  // A hundred bytes, half of them compressible.
+  // Returns a hundred bytes, half of them compressible.
   static std::string ValueOf(uint64_t i) {
     std::string value(100, 'v');
     for (size_t at = 0; at < 48; at += 8) StoreFixed64(value.data() + at, MixBits(i + at));
@@ -277,7 +277,7 @@ class Table {
   std::unique_ptr<TableReader> reader_;
 };
 
-// Random keys of `entries`: present ones, or (odd) absent ones.
+// Gets random keys of `entries`: existing ones, or (odd) missing ones.
 template <typename Reader>
 void LookUp(benchmark::State& state, const Reader& reader, uint64_t entries, uint64_t odd) {
   Random random(6 + static_cast<uint64_t>(state.thread_index()));
@@ -295,7 +295,7 @@ void LookUp(benchmark::State& state, const Reader& reader, uint64_t entries, uin
       benchmark::Counter::kAvgThreads);
 }
 
-// A cache hit, whole: index, filter, slot, block. Arguments: entries; 1 for keys that are there.
+// A complete cache hit: index, filter, slot, block. Arguments: entries; 1 for existing keys.
 void BM_CachedGet(benchmark::State& state) {
   static std::unique_ptr<Table> table;
   const auto entries = static_cast<uint64_t>(state.range(0));
@@ -305,7 +305,7 @@ void BM_CachedGet(benchmark::State& state) {
     for (it->SeekToFirst(); it->Valid();) it->Next();
     Require(it->status());
   }
-  // Another thread sees the table once the first begins the loop.
+  // Another thread sees the table after the first thread begins the loop.
   const auto reader = [] { return &table->reader(); };
   LookUp(state, reader, entries, state.range(1) == 1 ? 0 : 1);
   if (state.thread_index() == 0) table.reset();
@@ -316,8 +316,8 @@ BENCHMARK(BM_CachedGet)
     ->Threads(2)
     ->UseRealTime();
 
-// A miss: a block read from the page cache, checked, uncompressed, parsed, put into the cache and
-// another taken out. Argument: the compression.
+// A cache miss: a block is read from the page cache, checked, uncompressed, parsed, and added to
+// the cache, and another one is evicted. Argument: the compression.
 void BM_UncachedGet(benchmark::State& state) {
   const auto entries = static_cast<uint64_t>(Sized(500'000));
   const Table table(entries, static_cast<Compression>(state.range(0)), size_t{2} << 20);

@@ -1,4 +1,4 @@
-// Kernels of util/: hashes and checksums, compression, what readers do at every access.
+// Kernels of util/: hashes and checksums, compression, and the operations of every read.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace cambium {
 namespace {
 
-// Bytes of which zstd leaves about half: every second run of 64 is there for the second time.
+// Returns bytes that zstd halves: every second run of 64 repeats an earlier one.
 std::string HalfRandom(size_t size) {
   Random random(1);
   std::string bytes;

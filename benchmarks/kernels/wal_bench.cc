@@ -1,7 +1,8 @@
-// Kernels of wal/: a record appended, by one and by two threads, unsynced and synced.
+// Kernels of wal/: append a record, by one and by two threads, unsynced and synced.
 //
-// An iteration is what a Put asks of the log: a place under the commit mutex, the copy, and
-// (synced) an fdatasync shared with the other thread. The log lies in a ScratchDirectory.
+// An iteration does what a Put does with the log: it reserves a place under the commit mutex,
+// copies, and (synced) waits for an fdatasync shared with the other thread. The log is in a
+// ScratchDirectory.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -25,7 +26,7 @@ namespace {
 constexpr int kMaxThreads = 2;
 constexpr uint64_t kAppendsBetweenRetirements = 1 << 14;
 
-// A log, and the commit mutex that a database would have. Thread-safe.
+// A log, and the commit mutex of a database. Thread-safe.
 class Log {
  public:
   Log() : files_(DefaultFileSystem()), executor_(1) {
@@ -43,7 +44,7 @@ class Log {
   }
   ~Log() { bench::Require(log_->Close()); }
 
-  // A record of `payload` by thread `thread`.
+  // Appends a record of `payload` as thread `thread`.
   void Append(std::string_view payload, Durability durability, int thread) {
     LogReservation place;
     uint64_t sequence = 0;
@@ -55,7 +56,7 @@ class Log {
     filled_[static_cast<size_t>(thread)].store(PackPosition(place.end()));
   }
 
-  // Removes segments below what all of `threads` threads have filled.
+  // Removes segments below the records that all of `threads` threads have filled.
   void Retire(int threads) {
     uint64_t least = filled_[0].load();
     for (int i = 1; i < threads; ++i) {

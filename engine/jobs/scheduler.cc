@@ -12,10 +12,10 @@
 namespace cambium::engine {
 namespace {
 
-// A waiter looks again after this long even where nobody signalled.
+// A waiter checks again after this time even without a signal.
 constexpr uint64_t kWaitMicros = 20'000;
 
-// Flushed runs that the base level holds at most, and files of one compaction's input.
+// The maximum number of flushed runs in the base level, and of files in one compaction's input.
 constexpr uint64_t kBaseRuns = 8;
 constexpr uint64_t kPlanFiles = 25;
 
@@ -54,7 +54,7 @@ void JobScheduler::DrainFlush() {
 void JobScheduler::StartDue() {
   if (stopping_.load(std::memory_order_relaxed) || !world_.errors->writable()) return;
   const uint64_t now = world_.storage->clock->NowMicros();
-  // What cannot be started for want of memory is still due at the next call.
+  // A job that cannot be started for lack of memory is still due at the next call.
   IfMemoryAllows([&] {
     mutex_.AssertHeld();
     if (flush_backoff_.Over(now)) StartFlush();
@@ -73,9 +73,9 @@ void JobScheduler::StartFlush() {
     oldest = view->frozen.back()->last;
   }
   if (due == nullptr) return;
-  // It cannot end before mutex_ is free.
+  // The job cannot end before mutex_ is released.
   world_.storage->executor->Schedule(Lane::kFlush, [this, due] {
-    // What went wrong stands in errors; whoever waits for the flush finds it there.
+    // Errors are recorded in `errors`; threads that wait for the flush read them there.
     const absl::Status outcome = CatchBadAlloc([this, due] {
       return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_, due);
     });
@@ -108,7 +108,7 @@ bool JobScheduler::CanStartCompaction() const {
 
 void JobScheduler::StartCompactions() {
   std::vector<Tree*> trees = world_.trees->All();
-  // Begins with the one whose turn it is: a busy tree does not keep the others from theirs.
+  // Starts with the tree whose turn it is, so that a busy tree does not block the others.
   const auto first = std::find_if(trees.begin(), trees.end(), [this](const Tree* tree) {
     mutex_.AssertHeld();
     return tree->id() >= next_turn_;
@@ -126,7 +126,7 @@ void JobScheduler::StartCompactionsOf(TreeJobs* jobs) {
   std::vector<compaction::Plan> waiting;
   const bool manual_first = jobs->manual_turn;
   if (manual_first) waiting = StartManual(*now.version, jobs);
-  // What waits is kept free: to the policy it is as good as running.
+  // Waiting steps must not be blocked: for the policy they count as running.
   waiting.insert(waiting.end(), jobs->running.begin(), jobs->running.end());
   while (CanStartCompaction()) {
     std::optional<compaction::Plan> plan =
@@ -138,7 +138,7 @@ void JobScheduler::StartCompactionsOf(TreeJobs* jobs) {
     next_turn_ = jobs->tree->id() + 1;
   }
   if (!manual_first) StartManual(*now.version, jobs);
-  // Otherwise it is asked again when a thread is free, whichever tree's job ends.
+  // Otherwise this is called again when a thread is free, after the end of any tree's job.
   if (!exhausted) return;
   jobs->examined = {now.version, jobs->changes, now.oldest_snapshot};
   if (!jobs->running.empty()) return;
@@ -170,7 +170,7 @@ void JobScheduler::Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs
   assert(manual == nullptr || (!manual->step_runs && !manual->done));
   jobs->running.reserve(jobs->running.size() + 1);
   compaction::Plan running = plan;
-  // It cannot end before mutex_ is free. Nothing fails once it is scheduled.
+  // The job cannot end before mutex_ is released. Nothing can fail after it is scheduled.
   world_.storage->executor->Schedule(Lane::kCompaction, [this, plan = std::move(plan), manual,
                                                          jobs] { RunPlan(plan, manual, jobs); });
   jobs->running.push_back(std::move(running));
@@ -186,10 +186,10 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
     publish();
     Leave(plan, jobs);
     published = true;
-    // Otherwise the step is done again.
+    // Otherwise the step is repeated.
     if (manual != nullptr) IfMemoryAllows([&] { manual->request.Advance(plan); });
   };
-  // As for a flush; a damaged input is quarantined, and the policy leaves it alone from then on.
+  // As for a flush; a damaged input is quarantined, and the policy then ignores it.
   const absl::Status outcome = CatchBadAlloc([&] {
     CompactionControl control;
     control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
@@ -210,7 +210,7 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
 }
 
 void JobScheduler::Leave(const compaction::Plan& plan, TreeJobs* jobs) {
-  // Running plans never share a file: the first input tells them apart.
+  // Running plans never share a file, so the first input identifies a plan.
   const FileNumber first = plan.inputs.front().files.front()->number;
   [[maybe_unused]] const size_t left = std::erase_if(jobs->running, [first](const auto& other) {
     return other.inputs.front().files.front()->number == first;
@@ -258,7 +258,7 @@ absl::Status JobScheduler::Await(const std::function<bool()>& done) {
       sleep = OnlyTimeHelps();
       if (!sleep) changed_.WaitFor(&mutex_, kWaitMicros);
     }
-    // By the database's clock, which decides when the next attempt is due.
+    // Uses the database's clock, which determines when the next attempt is due.
     if (sleep) world_.storage->clock->SleepMicros(kWaitMicros);
   }
 }

@@ -144,7 +144,7 @@ class JobScheduler {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Removes `plan` from the running plans.
   void Leave(const compaction::Plan& plan, TreeJobs* jobs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Does the work at the end of every job.
+  // Does the cleanup at the end of every job.
   void CleanUp() ABSL_LOCKS_EXCLUDED(mutex_);
   bool NoJobRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CanStartCompaction() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -21,8 +21,8 @@ namespace {
 
 using compaction::RunMergeResult;
 
-// Bytes that a compaction reads at a time from each of its inputs: a part of the memory budget,
-// because a compaction has many inputs, within bounds that keep reads efficient.
+// The number of bytes that a compaction reads at a time from each of its inputs: a fraction of the
+// memory budget, because a compaction has many inputs, within limits that keep reads efficient.
 constexpr size_t kReadaheadParts = 256;
 constexpr size_t kMinReadahead = size_t{64} << 10;
 constexpr size_t kMaxReadahead = size_t{1} << 20;
@@ -31,24 +31,24 @@ size_t ReadaheadBytes(const Options& options) {
   return std::clamp(options.memory_budget / kReadaheadParts, kMinReadahead, kMaxReadahead);
 }
 
-// A part of a compaction with less input than this is not worth a thread.
+// A part of a compaction with less input than this does not justify a thread.
 constexpr uint64_t kMinPartBytes = uint64_t{16} << 20;
 
-// The SSTables that one job writes, until the manifest names them. Thread-safe: the parts of a
+// The SSTables that one job writes, until the manifest refers to them. Thread-safe: the parts of a
 // compaction share it.
 class TableOutput {
  public:
   TableOutput(const JobWorld& world, const Tree& tree, int level)
       : storage_(world.storage), tree_(tree.options()), level_(level) {}
 
-  // Draws a number and makes the file.
+  // Allocates a number and creates the file.
   absl::StatusOr<compaction::OutputTable> Create() {
     compaction::OutputTable table;
     absl::StatusOr<std::unique_ptr<WritableFile>> file;
     std::string path, kept;
     const size_t place = NewPlace();
     do {
-      // A file that has the name already is not ours: it stays, and the next number is drawn.
+      // An existing file with this name is not ours: it stays, and the next number is allocated.
       table.number = storage_->NewFileNumber();
       path = TablePath(storage_->path, table.number);
       kept = path;
@@ -61,7 +61,7 @@ class TableOutput {
     RETURN_IF_ERROR(file.status());
     sstable::TableBuilderOptions builder;
     builder.order = tree_.order;
-    // Upper levels are rewritten soon: compressing them costs more time than it saves space.
+    // Upper levels are rewritten soon: compressing them costs more time than the space is worth.
     const bool last_level = level_ == kLevelCount - 1;
     builder.compression = last_level ? tree_.compression : Compression::kNone;
     builder.compression_level = tree_.compression_level;
@@ -73,8 +73,8 @@ class TableOutput {
     return table;
   }
 
-  // Hands on what the job came to. On ok the new files' directory entries are durable, before the
-  // manifest names them (D4); after an error the files are gone.
+  // Returns the job's result. If it is ok, the new files' directory entries are durable, before the
+  // manifest refers to them (D4); after an error the files are removed.
   absl::StatusOr<RunMergeResult> Finish(absl::StatusOr<RunMergeResult> result) {
     if (result.ok() && !result->files.empty()) {
       absl::Status synced = storage_->fs()->SyncDirectory(storage_->path);
@@ -86,7 +86,7 @@ class TableOutput {
       MutexLock lock(&mutex_);
       paths.swap(paths_);
     }
-    // A file that stays is an orphan: the next Open removes it.
+    // A file that remains is an orphan: the next Open removes it.
     for (const std::string& path : paths) {
       if (path.empty()) continue;
       CatchBadAlloc([&] { return storage_->fs()->Remove(path); }).IgnoreError();
@@ -95,7 +95,7 @@ class TableOutput {
   }
 
  private:
-  // Makes room in paths_ for a file that is about to be made, so that it cannot be lost.
+  // Reserves a place in paths_ for a file before it is created, so that it cannot be lost.
   size_t NewPlace() {
     MutexLock lock(&mutex_);
     paths_.emplace_back();
@@ -109,22 +109,23 @@ class TableOutput {
   std::vector<std::string> paths_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Calls body(0) … body(count - 1), each once, and returns when all have returned; `body` throws
-// nothing. The caller's thread takes part, so that this ends even if no other thread of the
+// Calls body(0) … body(count - 1), each once, and returns when all have returned; `body` must not
+// throw. The caller's thread takes part, so the function returns even if no other thread of the
 // executor is ever free.
 void RunInParallel(Executor* executor, size_t count, const std::function<void(size_t)>& body) {
   struct Turns {
     std::atomic<size_t> next{0}, done{0};
   };
   const auto turns = std::make_shared<Turns>();
-  // A helper may only start when all is long over: no turn is left, and `body` is not touched.
+  // A helper may start after everything has ended: then there is no turn left, and it does not use
+  // `body`.
   const auto work = [turns, count, &body] {
     for (size_t turn; (turn = turns->next.fetch_add(1)) < count;) {
       body(turn);
       if (turns->done.fetch_add(1) + 1 == count) turns->done.notify_all();
     }
   };
-  // Without memory for helpers the caller does it all.
+  // Without memory for helpers the caller does all the work.
   IfMemoryAllows([&] {
     for (size_t i = 1; i < count; ++i) executor->Schedule(Lane::kCompaction, work);
   });
@@ -132,11 +133,11 @@ void RunInParallel(Executor* executor, size_t count, const std::function<void(si
   for (size_t done; (done = turns->done.load()) != count;) turns->done.wait(done);
 }
 
-// The tables that a plan merges: one list per input, as its files.
+// The tables that a plan merges: one list per input, in the order of its files.
 using PlanTables = std::vector<std::vector<LiveTableRef>>;
 
-// Finds the inputs of a plan in a view whose version holds them. The files of an input need not be
-// neighbours any more: a plan that writes between them does not conflict.
+// Finds the inputs of a plan in a view whose version contains them. The files of an input may no
+// longer be adjacent: a plan that writes between them does not conflict.
 absl::StatusOr<PlanTables> TablesOf(const compaction::Plan& plan, const TablesView& view,
                                     const KeyOrder& order) {
   PlanTables found;
@@ -159,7 +160,7 @@ absl::StatusOr<PlanTables> TablesOf(const compaction::Plan& plan, const TablesVi
   return found;
 }
 
-// A plan on its way. Plain data.
+// A running plan. Plain data.
 struct RunningPlan {
   const compaction::Plan* plan;
   const PlanTables* tables;
@@ -206,7 +207,7 @@ absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tre
   return all;
 }
 
-// Quarantines the inputs that are damaged. Returns `error`, which the plan ended with, if none is.
+// Quarantines the damaged inputs. Returns `error`, the plan's result, if no input is damaged.
 absl::Status Quarantine(const JobWorld& world, const Tree& tree, const compaction::Plan& plan,
                         const PlanTables& tables, const absl::Status& error) {
   manifest::VersionEdit edit;
@@ -245,9 +246,9 @@ absl::Status RunFlush(const JobWorld& world, Tree* tree, SequenceNumber newest) 
   const WriteEpoch epoch = world.errors->epoch();
   const SequenceNumber last = view->frozen.front()->last;
   assert(last >= view->frozen.back()->last && last > 0);
-  // Looked at before what the trees hold. A writer that was given its number before the memtable
-  // was frozen may still be copying into it, and one that was the first in a segment may still be
-  // writing the end of the segment before.
+  // Read before the contents of the trees. A writer whose sequence number was allocated before the
+  // memtable was frozen may still be copying into it, and the first writer in a segment may still
+  // be writing the end of the previous segment.
   uint64_t oldest_segment = 0;
   if (newest == kMaxSequenceNumber) {
     ASSIGN_OR_RETURN(oldest_segment, world.await_writes());
@@ -291,7 +292,7 @@ absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::
     world.stats->AddTrivialMove();
     return absl::OkStatus();
   }
-  // Keeps the input files on disk until the end, and no memtable in memory.
+  // Keeps the input files on disk until the end, without keeping a memtable in memory.
   const absl::StatusOr<PlanTables> tables = TablesOf(plan, *tree->Pin()->tables, tree->order());
   if (!tables.ok()) {
     world.errors->NoteWriteError(tables.status(), epoch);

@@ -17,16 +17,16 @@ namespace {
 
 using State = KeyFold::State;
 
-// Before every version of a key, and behind every one (but a trailer of 0, which is a version
-// itself).
+// Positions before every version of a key, and after every version (except one with trailer 0,
+// which is a valid version).
 constexpr Trailer kNewestTrailer = UINT64_MAX;
 constexpr Trailer kOldestTrailer = 0;
 
-// So many versions of one key are stepped over before the rest is passed by a seek: a seek costs
-// about as much.
+// Steps over this many versions of one key before it seeks past the rest: a seek costs about as
+// much.
 constexpr int kMaxSteps = 8;
 
-// Keys that follow each other often have one length and differ at their end: it is compared first.
+// Adjacent keys often have the same length and differ at the end, which is compared first.
 inline bool SameBytes(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   if (a.size() < sizeof(uint64_t)) return a == b;
@@ -35,7 +35,7 @@ inline bool SameBytes(std::string_view a, std::string_view b) {
   return std::memcmp(a.data(), b.data(), tail) == 0;
 }
 
-// Belongs to one thread at a time.
+// Confined to one thread at a time.
 class DBIterator final : public Iterator {
  public:
   explicit DBIterator(DBIteratorArgs args)
@@ -69,17 +69,17 @@ class DBIterator final : public Iterator {
   void Prev() override;
 
  private:
-  // What the last move left.
+  // The state after the last move.
   enum class Direction : uint8_t {
-    kForward,        // the input is on what is shown
-    kForwardMerged,  // what is shown was merged: the input is on its last entry or behind it
-    kBackward,       // the input is before the versions of saved_key_, which is shown
+    kForward,        // the input is at the current entry
+    kForwardMerged,  // the value was merged: the input is at its last entry or after it
+    kBackward,       // the input is before the versions of saved_key_, the current key
   };
 
   InternalIterator* input() const { return args_.input.get(); }
   Trailer seek_trailer() const { return SeekTrailer(args_.sequence); }
 
-  // Returns true, and has ended, if the database takes no calls any more.
+  // Returns true, and ends the iteration, if the database no longer accepts calls.
   bool Refused() {
     if (args_.open == nullptr) return false;
     absl::Status open = args_.open->Check();
@@ -94,19 +94,20 @@ class DBIterator final : public Iterator {
       End(OutOfMemory());
   }
   void Start(Direction direction);
-  // Finds the first key to show at or after the input's, which is the first of its key that may be
-  // seen.
+  // Finds the first visible key at or after the input's entry, which is the first visible version
+  // of its key.
   void FindForward();
   // Steps fold_ over the older versions of saved_key_ until it is decided or none is left.
   void FoldOlder();
-  // Shows what the operands of saved_key_ make. Forward, the input is then past the deciding one.
+  // Sets the value to the merged operands of saved_key_. Forward, the input is then after the
+  // deciding version.
   void ShowMerged();
-  // Moves the input past the versions of saved_key_, on which it may stand.
+  // Moves the input past the versions of saved_key_, if it is at one of them.
   void PassForward();
   void PassBackward();
-  // Finds the last key to show at or before the input's, on whose oldest version the input stands.
+  // Finds the last visible key at or before the input's key, at whose oldest version the input is.
   void FindBackward();
-  // Folds saved_key_ into fold_, from its oldest version, on which the input is; the input is then
+  // Folds saved_key_ into fold_, from its oldest version, at which the input is; the input is then
   // before all its versions.
   void FoldBackward();
   void FoldBySeek();
@@ -143,11 +144,11 @@ class DBIterator final : public Iterator {
   bool InputFailed() const { return !input()->Valid() && !input()->status().ok(); }
 
   DBIteratorArgs args_;
-  const bool identical_;                                  // whether equal keys are the same bytes
+  const bool identical_;                                  // whether equal keys are identical bytes
   KeyFold fold_;                                          // of saved_key_
-  const uint64_t lower_abbreviated_, upper_abbreviated_;  // the bounds'
+  const uint64_t lower_abbreviated_, upper_abbreviated_;  // of the bounds
   std::string_view key_, value_;
-  // Forward: scratch. Backward: what is shown.
+  // Forward: scratch space. Backward: the current entry.
   std::string saved_key_, saved_value_;
   absl::Status status_;
   Direction direction_ = Direction::kForward;
@@ -291,7 +292,7 @@ void DBIterator::FoldOlder() {
     if (!StandsOnSaved()) return;
     const bool first = !fold_.has_operands();
     fold_.Step(input()->trailer(), input()->value());
-    // The newest operand's spelling is shown, as in FoldBackward().
+    // key() returns the bytes of the newest operand's key, as in FoldBackward().
     if (first && fold_.has_operands() && !identical_) saved_key_.assign(input()->key());
   }
 }
@@ -308,7 +309,7 @@ void DBIterator::FindBackward() {
     if (BelowLower(input()->key())) return End(absl::OkStatus());
     saved_key_.assign(input()->key());
     FoldBackward();
-    // Where the input stopped short, newer versions of the key may be behind the error.
+    // If the input failed, newer versions of the key may follow the error.
     if (InputFailed()) break;
     if (fold_.state() == State::kValue) return Show(saved_key_, fold_.value());
     if (fold_.state() == State::kUnsupported) return End(UnsupportedKind(fold_.kind()));
@@ -321,7 +322,7 @@ void DBIterator::FoldBackward() {
   fold_.Reset(args_.sequence);
   for (int steps = 0; StandsOnSaved(); ++steps) {
     if (steps == kMaxSteps) return FoldBySeek();
-    // Equal keys of a custom order may be spelt differently: the newest version's is shown.
+    // Equal keys of a custom order may differ in bytes: key() returns the newest version's.
     if (fold_.StepNewer(input()->trailer(), input()->value()) && !identical_) {
       saved_key_.assign(input()->key());
     }

@@ -1,7 +1,7 @@
 // The public iterator: converts entries, which are versions of keys, to the keys and values that
 // are visible at one sequence number.
 //
-//     entries                         visible at 30
+//   entries                        visible at 30
 //     a  put@40  put@25  put@10      a → the value of put@25
 //     b  del@28  put@5               –
 //     c  put@7                       c → the value of put@7

@@ -14,18 +14,18 @@
 namespace cambium::engine {
 namespace {
 
-// Keeps a memtable for a value that lies in it.
+// Keeps a memtable alive for a value in it.
 struct MemTablePin {
   std::shared_ptr<MemSlot> slot;
   uint32_t made_in = ProcessGeneration();
 
   static void Release(void* argument) {
     std::unique_ptr<MemTablePin> pin(static_cast<MemTablePin*>(argument));
-    if (pin->made_in != ProcessGeneration()) Abandon(std::move(pin));  // the parent's
+    if (pin->made_in != ProcessGeneration()) Abandon(std::move(pin));  // it belongs to the parent
   }
 };
 
-// Whether the memtables of the view decide `fold`.
+// Returns true if the memtables of the view decide `fold`.
 bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, PinnedValue* value) {
   const auto decided_by = [&](const std::shared_ptr<MemSlot>& slot) {
     const KeyFold::State state = slot->table.Get(key, fold);
@@ -50,7 +50,8 @@ bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, Pi
   return absl::OkStatus();
 }
 
-// What the fold came to, for the caller of Get. A plain value was handed out where it was found.
+// Returns the result of the fold to the caller of Get. A plain value was already set where it was
+// found.
 absl::Status Outcome(const KeyFold& fold, std::string_view key, PinnedValue* value) {
   switch (fold.state()) {
     case KeyFold::State::kValue:
@@ -63,20 +64,20 @@ absl::Status Outcome(const KeyFold& fold, std::string_view key, PinnedValue* val
   }
 }
 
-// What ReadFiles() works on.
+// The arguments of ReadFiles().
 struct FileRead {
   KeyFold* fold;
   PinnedValue* value;
   sstable::CacheFill fill;
 };
 
-// A PointRead that a missing block, or a table that is not open, keeps from being done in memory.
+// The state of a PointRead that needs a block that is not cached, or a table that is not open.
 struct Miss {
-  size_t run = 0;                  // where it goes on
+  size_t run = 0;                  // where it continues
   sstable::TablePosition reached;  // in the table of that run
 };
 
-// Reads on from `miss`, without a guard.
+// Continues from `miss`, without a guard.
 [[gnu::noinline]] absl::Status ReadFiles(const KeyOrder& order, const TablesView& tables, Miss miss,
                                          const LookupKey& key, const FileRead& out) {
   for (size_t i = miss.run; i < tables.runs.size() && !out.fold->decided(); ++i) {
@@ -105,7 +106,7 @@ struct Pending {
   size_t index = 0;  // in the caller's spans
 };
 
-// Asks one table for the keys of `group`; those that met an error leave `pending` with it.
+// Reads the keys of `group` from one table; removes keys with an error from `pending`.
 void ReadTableForMany(const LiveTable& table, sstable::CacheFill fill,
                       std::vector<sstable::LookupRequest>* group) {
   absl::StatusOr<const sstable::TableReader*> reader = table.table().reader();
@@ -157,7 +158,7 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
   });
   const std::shared_ptr<const TablesView> tables = at.view->tables;
   at.guard->Close();
-  // In key order, the keys of one table and of one block are neighbours.
+  // In key order, the keys of one table and of one block are adjacent.
   std::sort(pending.begin(), pending.end(), [&](const Pending& a, const Pending& b) {
     return order.Less(a.lookup.key, b.lookup.key);
   });

@@ -41,7 +41,7 @@ void FileReaper::ScheduleReap() {
     });
   });
   if (scheduled) return;
-  // What waits goes with the next job, or the next file.
+  // Waiting files are removed with the next job, or with the next file.
   MutexLock lock(&queue_->mutex);
   queue_->scheduled = false;
 }

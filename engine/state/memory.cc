@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kMinMemtable = size_t{64} << 10;
 constexpr size_t kMaxChosenMemtable = size_t{64} << 20;
 constexpr size_t kMinBlockCache = size_t{64} << 10;
-// One chosen memtable is this part of the budget; what all of them take is at most kMemtableParts
-// of those.
+// The default memtable is this fraction of the budget; all memtables together use at most
+// kMemtableParts such fractions.
 constexpr size_t kBudgetParts = 8;
 constexpr size_t kMemtableParts = 5;
 
@@ -38,7 +38,7 @@ MemoryPlan PlanMemory(const Options& options) {
   plan.block_cache_bytes = std::max(plan.block_cache_bytes, kMinBlockCache);
   plan.segment_bytes = std::clamp<uint64_t>(std::bit_ceil(plan.memtable_bytes), kMinSegmentSize,
                                             kDefaultSegmentSize);
-  // One tree never holds back more than its memtables: past twice that, somebody is idle.
+  // One tree never needs more log than its memtables: above twice that, an idle tree holds the log.
   plan.log_bytes = 2 * (plan.memtable_bytes + plan.frozen_bytes() + plan.segment_bytes);
   assert(plan.frozen_limit >= 1 && plan.frozen_limit <= kMaxFrozenMemtables);
   assert(plan.memtable_bytes >= kMinMemtable && plan.segment_bytes >= kMinSegmentSize);

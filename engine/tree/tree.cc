@@ -10,7 +10,7 @@
 namespace cambium::engine {
 namespace {
 
-using OldRuns = std::map<std::pair<int, uint64_t>, const RunView*>;  // by level and id
+using OldRuns = std::map<std::pair<int, uint64_t>, const RunView*>;  // key: level and id
 using DroppedTables = std::map<FileNumber, LiveTableRef>;
 
 const RunView* TakeOld(std::pair<int, uint64_t> place, OldRuns* runs) {
@@ -18,8 +18,9 @@ const RunView* TakeOld(std::pair<int, uint64_t> place, OldRuns* runs) {
   return old.empty() ? nullptr : old.mapped();
 }
 
-// The tables of `run`, as far as `old`, the same run before, has them; null stands for a file that
-// is new in the run. What only the old run has goes to `dropped`. Walks over both, which ascend.
+// Returns the tables of `run`, from `old`, the same run in the previous view, if it has them; null
+// for a file that is new in the run. Tables only in the old run are added to `dropped`. Iterates
+// over both, which are ascending.
 std::vector<LiveTableRef> Match(const RunView* old, const manifest::Run& run, const KeyOrder& order,
                                 DroppedTables* dropped) {
   std::vector<LiveTableRef> tables;
@@ -47,7 +48,7 @@ std::vector<LiveTableRef> Match(const RunView* old, const manifest::Run& run, co
 void RetireView::operator()(PublishedView* view) const {
   epochs->Retire(&view->link, view,
                  [](void* object) { delete static_cast<PublishedView*>(object); });
-  // Perhaps memtables and the files of replaced tables: it does not wait for others to be retired.
+  // Frees replaced memtables and files now: does not wait for more retirements.
   epochs->Collect();
 }
 
@@ -84,7 +85,7 @@ ReplacedView Tree::ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber l
   view->active = std::move(next);
   view->tables = old.tables;
   published->view = std::move(view);
-  // Nothing fails from here on.
+  // Nothing can fail from here on.
   if (active_->reserved > 0) {
     assert(active_->last == 0 && last > 0);
     active_->last = last;
@@ -97,7 +98,7 @@ ReplacedView Tree::ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber l
 uint64_t Tree::OldestSegment(const ReadView* flushed) const {
   const std::shared_ptr<const ReadView> view = Pin();
   const size_t gone = flushed == nullptr ? 0 : flushed->frozen.size();
-  assert(gone <= view->frozen.size());  // one flush of a tree at a time
+  assert(gone <= view->frozen.size());  // one flush per tree at a time
   const size_t left = view->frozen.size() - gone;
   return left > 0 ? view->frozen[left - 1]->oldest_segment.load(std::memory_order_acquire)
                   : view->active->oldest_segment.load(std::memory_order_acquire);
@@ -112,7 +113,7 @@ Tree::NextVersion Tree::Prepare(std::shared_ptr<const manifest::Version> version
   next.view = std::make_shared<ReadView>();
   next.view->tables =
       MakeTables(std::move(version), first ? nullptr : old->tables.get(), &next.dropped);
-  // With room for what is frozen until it is installed.
+  // Reserves room for memtables that are frozen until the version is installed.
   next.view->frozen.reserve((first ? 0 : old->frozen.size()) + kMaxFrozenMemtables + 1);
   next.published->view = next.view;
   return next;
@@ -133,16 +134,16 @@ void Tree::Install(NextVersion next, size_t flushed, const PublishBracket& brack
     replaced = Publish(std::move(next.published));
   };
   if (bracket) {
-    bracket(std::ref(publish));  // which allocates nothing
+    bracket(std::ref(publish));  // allocates nothing
   } else {
     publish();
   }
   assert(replaced != nullptr);
-  // Whatever the new version does not name goes with the last view that does.
+  // Tables that are not in the new version are removed with the last view that refers to them.
   for (const LiveTableRef& table : next.dropped) table->MarkObsolete();
   next.dropped.clear();
   replaced.reset();
-  // Flushed memtables and replaced files are freed now, even if a reader had a guard open: guards
+  // Flushed memtables and replaced files are freed now, even if a reader has an open guard: guards
   // are short.
   world_.epochs->Drain();
 }
@@ -160,7 +161,7 @@ std::shared_ptr<const TablesView> Tree::MakeTables(std::shared_ptr<const manifes
   if (previous != nullptr) {
     for (const RunView& run : previous->runs) old_runs[{run.level, run.run->id}] = &run;
   }
-  DroppedTables left;  // by the version
+  DroppedTables left;  // not in the version
   auto view = std::make_shared<TablesView>();
   std::vector<std::pair<size_t, std::vector<LiveTableRef>>> changed;  // runs of `view`
   for (int level = 0; level < kLevelCount; ++level) {

@@ -42,7 +42,7 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
     return Prepare(edit, &next);
   });
   if (!versions.ok()) {
-    // An edit that contradicts the state: no repetition of its job would change that.
+    // The edit contradicts the state: repeating its job would not help.
     Abandon(edit);
     errors_->NoteWriteError(versions.status(), epoch);
     return versions.status();
@@ -133,7 +133,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   FileNumber number{0};
   absl::StatusOr<std::unique_ptr<manifest::ManifestLog>> made;
   do {
-    // A file that has the name already is not ours: it stays, and the next number is drawn.
+    // An existing file with this name is not ours: it stays, and the next number is allocated.
     number = storage_->NewFileNumber();
     next->next_file_number = storage_->next_file_number.load(std::memory_order_relaxed);
     made = CatchBadAlloc([&] {
@@ -154,7 +154,7 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
   }
   log_ = *std::move(made);
   assert(log_ != nullptr && log_->number() == number);
-  // What the disk says is known again (D12).
+  // The contents of the manifest on disk are known again (D12).
   storage_->reaper.Allow();
   for (std::string& path : uncertain_) storage_->reaper.Enqueue(std::move(path));
   uncertain_.clear();
@@ -164,13 +164,13 @@ absl::Status VersionStore::WriteFresh(manifest::ManifestState* next) {
 void VersionStore::Abandon(const manifest::VersionEdit& edit) {
   storage_->reaper.Suspend();
   const std::unique_ptr<manifest::ManifestLog> log = std::move(log_);
-  // What is not noted here is an orphan, which the next Open removes.
+  // A file that is not recorded here is an orphan, which the next Open removes.
   IfMemoryAllows([&] {
     manifest_mu_.AssertHeld();
     if (log != nullptr) uncertain_.push_back(ManifestPath(storage_->path, log->number()));
     for (const auto& [id, family] : edit.families) {
       for (const manifest::AddedFile& added : family.added) {
-        // One that only moves to another level stays where it was.
+        // A file that only moves to another level stays on disk.
         const bool moves = std::any_of(
             family.deleted.begin(), family.deleted.end(),
             [&](const manifest::DeletedFile& file) { return file.number == added.file.number; });

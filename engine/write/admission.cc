@@ -40,14 +40,14 @@ absl::Status Admission::AwaitTurn(WriteController::Ticket ticket) {
 }
 
 void Admission::UpdateLoad() {
-  // A writer that is kept by a load that could not be updated updates it itself (AwaitTurn).
+  // A writer that waits because of an outdated load updates the load itself (AwaitTurn).
   IfMemoryAllows([this] {
     MutexLock lock(&load_mu_);
     const JobSpeeds speeds = world_.stats->MeasuredSpeeds();
     WriteLoad load;
     load.flush_bytes_per_second = speeds.flush;
     load.compaction_bytes_per_second = speeds.compaction;
-    // Those of the tree that has most, and at least as many as the bytes of all trees' amount to.
+    // The number for the tree with the most, but at least the equivalent of all trees' bytes.
     size_t frozen = world_.memory->frozen_bytes / world_.memory->plan.memtable_bytes;
     for (const Tree* tree : world_.trees->All()) {
       frozen = std::max(frozen, tree->Pin()->frozen.size());

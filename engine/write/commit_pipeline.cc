@@ -12,8 +12,8 @@
 namespace cambium::engine {
 namespace {
 
-// Looks before a thread goes to sleep. The one it waits for needs about a microsecond, unless it
-// was taken off its core: then looking on only keeps it off.
+// Number of checks before a thread sleeps. The other thread needs about a microsecond, unless it
+// was preempted: then more checks would only keep the core busy.
 constexpr int kSpins = 64;
 constexpr uint64_t kNapMicros = 100;
 
@@ -23,8 +23,7 @@ void Pause() {
 #endif
 }
 
-// ResourceExhausted means "not applied" to whoever writes (cambium/db.h), so it is not answered
-// here.
+// ResourceExhausted means "not applied" to the writer (cambium/db.h), so it is not returned here.
 absl::Status UnknownOutcome(const absl::Status& cause) {
   assert(!cause.ok());
   const absl::StatusCode code =
@@ -40,8 +39,8 @@ absl::Status UnknownOutcome(const absl::Status& cause) {
 
 }  // namespace
 
-// Holds commit_mu_ for a scope. Its holder needs a few dozen nanoseconds: worth a look or two
-// before a system call. Confined to its scope.
+// Holds commit_mu_ for a scope. The lock is held for a few dozen nanoseconds, so a few checks are
+// worthwhile before a system call. Confined to its scope.
 class ABSL_SCOPED_LOCKABLE CommitPipeline::CommitLock {
  public:
   explicit CommitLock(Mutex* mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
@@ -106,8 +105,8 @@ absl::Status CommitPipeline::Order(const CommitRequest& request, CommitSlot* slo
   }
 }
 
-// Waits a moment for a commit that another thread is about to finish. After a few turns it sleeps:
-// that thread may do I/O, or may have a lower priority than this one.
+// Waits briefly for a commit that another thread is about to finish. Sleeps after a few turns: that
+// thread may do I/O, or may have a lower priority than this one.
 void CommitPipeline::Nap(int turn) {
   if (turn < kSpins) return std::this_thread::yield();
   MutexLock lock(&error_mu_);
@@ -129,7 +128,7 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
   }
   slot->first = last_allocated_ + 1;
   if (!target_->Reserve(request, slot)) return Ordered::kNoRoom;
-  assert(slot->first == last_allocated_ + 1);  // Reserve() leaves it alone
+  assert(slot->first == last_allocated_ + 1);  // Reserve() does not change it
   *ticket = next_ticket_++;
   last_allocated_ += request.count;
   next.last.store(last_allocated_, std::memory_order_relaxed);
@@ -141,14 +140,14 @@ absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first
   assert(mine.state.load(std::memory_order_relaxed) == Word(ticket, kOpen));
   mine.state.store(Word(ticket, kDone), std::memory_order_seq_cst);
   absl::Status outcome;
-  // While the slot is taken no reset can clear the error.
+  // While the slot is in use no reset can clear the error.
   if (!PublishFrom(ticket, first) && !AwaitPublished(ticket)) outcome = UnknownOutcome(status());
   mine.state.store(Word(ticket + kRingSize, kOpen), std::memory_order_seq_cst);
   return outcome;
 }
 
-// Publishes the caller's commit if it is the next one, and those behind it that are done. True
-// where the caller's own was published here.
+// Publishes the caller's commit if it is the next one, and finished commits after it. Returns true
+// if it published the caller's own commit.
 bool CommitPipeline::PublishFrom(uint64_t ticket, SequenceNumber first) {
   assert(first > 0);
   const uint64_t own = ticket;
@@ -158,8 +157,8 @@ bool CommitPipeline::PublishFrom(uint64_t ticket, SequenceNumber first) {
     const uint32_t state = next.state.load(std::memory_order_seq_cst);
     if (state != Word(ticket, kDone) && state != Word(ticket, kAsleep)) break;
     const SequenceNumber last = next.last.load(std::memory_order_relaxed);
-    // Where the swap succeeds, visible was still below this commit: the slot was still its own, and
-    // so was `last`.
+    // If the swap succeeds, visible was still below this commit: the slot still belonged to it, and
+    // so did `last`.
     SequenceNumber expected = before;
     if (!visible_.compare_exchange_strong(expected, last, std::memory_order_seq_cst)) break;
     assert(last > before);
@@ -176,7 +175,7 @@ bool CommitPipeline::PublishFrom(uint64_t ticket, SequenceNumber first) {
   return true;
 }
 
-// False where an earlier commit failed, so that this one will never be published.
+// Returns false if an earlier commit failed, so that this one will never be published.
 bool CommitPipeline::AwaitPublished(uint64_t ticket) {
   std::atomic<uint32_t>& state = At(ticket).state;
   for (int i = 0; i < kSpins; ++i) {
@@ -186,12 +185,12 @@ bool CommitPipeline::AwaitPublished(uint64_t ticket) {
   while (true) {
     uint32_t done = Word(ticket, kDone);
     if (!state.compare_exchange_strong(done, Word(ticket, kAsleep), std::memory_order_seq_cst)) {
-      assert(done == Word(ticket, kPublished));  // nothing else takes the place of kDone
+      assert(done == Word(ticket, kPublished));  // no other state follows kDone
       return true;
     }
     if (failed_from_.load(std::memory_order_seq_cst) < ticket) {
-      // Nobody can publish it any more; WakeSleepers may still look at the slot, and change it only
-      // from this ticket's kAsleep.
+      // No thread can publish it any more; WakeSleepers may still read the slot, and changes it
+      // only from this ticket's kAsleep.
       return false;
     }
     state.wait(Word(ticket, kAsleep), std::memory_order_acquire);
@@ -212,7 +211,7 @@ void CommitPipeline::Fail(uint64_t ticket, const absl::Status& cause) {
   WakePublishWaiters();
 }
 
-// Has every sleeper look whether it can still be published.
+// Wakes every sleeper to check whether it can still be published.
 void CommitPipeline::WakeSleepers() {
   for (uint64_t i = 0; i < kRingSize; ++i) {
     std::atomic<uint32_t>& state = At(i).state;
@@ -256,7 +255,7 @@ absl::Status CommitPipeline::status() const {
 }
 
 void CommitPipeline::Stop(const absl::Status& cause) {
-  // Under the commit lock: once this returns, no new commit is ordered.
+  // Under the commit lock: after this returns, no new commit is ordered.
   assert(!cause.ok());
   const CommitLock commit_lock(&commit_mu_);
   MutexLock lock(&error_mu_);

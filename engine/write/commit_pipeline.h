@@ -26,8 +26,7 @@
 //               them sees that both are complete. A compare-and-swap moves visible from the one
 //               value first - 1 to last: only one thread succeeds, and none can overtake.
 //   kPublished  set by a publisher that is not the owner; the owner waits for this, not for
-//   visible,
-//               so that the slot is not reused while the publisher still accesses it
+//               visible, so that the slot is not reused while the publisher still accesses it
 //
 // Only the owner reopens the slot. An error is sticky: the failed commit and all commits with
 // higher tickets return it, with unknown outcome (D10: writes that reached the log may be recovered

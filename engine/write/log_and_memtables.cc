@@ -10,8 +10,8 @@
 namespace cambium::engine {
 namespace {
 
-// A record or a sync that failed stops the log, whatever the reason. A lack of descriptors, which
-// elsewhere means that nothing was done and nothing changes, is no exception.
+// A failed record or sync stops the log, for any reason. A lack of descriptors, which elsewhere
+// means that nothing was done and nothing changes, is no exception.
 absl::Status LogError(absl::Status status) {
   if (!IsOutOfDescriptors(status)) return status;
   return NoThrowStatus(absl::StatusCode::kUnavailable, status.message());
@@ -53,7 +53,7 @@ absl::Status LogAndMemTables::MakeRoom(const CommitRequest& request) {
   if (made || request.logging == Logging::kUnlogged) return absl::OkStatus();
   absl::Status status = world_.log->MakeRoom(request.payload_size);
   if (status.ok() || absl::IsInvalidArgument(status)) return status;
-  // While a recovery or Close() keeps the pipeline stopped, the log is theirs, and so is its error.
+  // While a recovery or Close() keeps the pipeline stopped, it owns the log and its errors.
   RETURN_IF_ERROR(world_.pipeline->status());
   world_.errors->NoteWriteError(status, epoch);
   return status;
@@ -91,8 +91,8 @@ absl::Status LogAndMemTables::SyncTo(wal::LogPosition position) {
   const WriteEpoch epoch = world_.errors->epoch();
   absl::Status status = LogError(world_.log->SyncTo(position));
   world_.stats->AddSync(world_.storage->clock->NowMicros() - start);
-  // The log takes no more records then. Its commit is published, so that a recovery may have come
-  // and gone meanwhile: the epoch tells.
+  // The log accepts no more records then. This commit is published, so a recovery may have happened
+  // in the meantime: the epoch shows this.
   if (!status.ok()) world_.errors->NoteWriteError(status, epoch);
   return status;
 }

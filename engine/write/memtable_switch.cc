@@ -50,7 +50,7 @@ MemTableSwitch::Candidate MemTableSwitch::FindObstacle(std::span<const TreeShare
         found = {tree, active, active->charge()};
       }
     }
-    assert(found.tree != nullptr);  // without a write in any of them there is room
+    assert(found.tree != nullptr);  // if no memtable has a write, there is room
   });
   return found;
 }
@@ -84,7 +84,7 @@ absl::Status MemTableSwitch::Switch(const Candidate& candidate, Wanted wanted) {
     while (paused_) resumed_.Wait(&switch_mu_);
     RETURN_IF_ERROR(world_.pipeline->status());
     if (candidate.tree->active() != candidate.active) return absl::OkStatus();
-    // Only under the lock is it certain that nobody else fills the room.
+    // Only under the lock is it certain that no other thread fills the room.
     switched = can_freeze();
     if (!switched) continue;
     std::shared_ptr<MemSlot> next = world_.memory->no_memtable;
@@ -133,7 +133,8 @@ absl::Status MemTableSwitch::ShortenLog() {
     oldest = segment;
     holder = tree;
   }
-  // One that has frozen memtables is on its way; one that has just been flushed holds nothing.
+  // A tree with frozen memtables is already being flushed; one that was just flushed needs no
+  // segment.
   if (holder == nullptr || !holder->Pin()->frozen.empty()) return absl::OkStatus();
   const Candidate candidate = Look(holder);
   return candidate.charge == 0 ? absl::OkStatus() : Switch(candidate, Wanted::kNo);
@@ -144,7 +145,7 @@ absl::Status MemTableSwitch::Flush(std::span<Tree* const> trees) {
   for (Tree* const tree : trees) {
     const Candidate candidate = Look(tree);
     if (candidate.charge > 0) RETURN_IF_ERROR(Switch(candidate, Wanted::kNo));
-    // Every memtable that is frozen now, however young.
+    // Every memtable that is frozen now, regardless of its age.
     const std::shared_ptr<const ReadView> view = tree->Pin();
     if (!view->frozen.empty()) frozen.push_back({tree, view->frozen.front().get(), 0});
   }

@@ -28,8 +28,8 @@ absl::Status Resumption::Resume() {
     return Repair();
   });
   if (repaired.ok()) {
-    // In this order: a commit that fails as soon as it is let in again is an error of the new
-    // epoch.
+    // In this order: a commit that fails right after commits are accepted again is an error of the
+    // new epoch.
     world_.errors->Clear();
     world_.pipeline->ResetAfterError();
   } else {
@@ -43,7 +43,7 @@ absl::Status Resumption::Resume() {
 }
 
 void Resumption::StopWriting(const absl::Status& cause) {
-  // In this order: a flush may wait for commits that are under way.
+  // In this order: a flush may wait for commits that are in flight.
   world_.pipeline->Stop(cause);
   memtables_->Pause();
   world_.pipeline->Drain();
@@ -53,21 +53,21 @@ void Resumption::StopWriting(const absl::Status& cause) {
 absl::Status Resumption::Repair() {
   RETURN_IF_ERROR(world_.versions->Recover());
   RETURN_IF_ERROR(world_.log->Recover());
-  // What failed commits left in memtables lies above visible(). Their flush leaves it out, and says
-  // that everything up to the last number handed out is in tables, so that recovery leaves it out
-  // too. Records that the log has given up become durable by the same flush.
+  // Entries that failed commits left in memtables are above visible(). Their flush drops them, and
+  // records that all sequence numbers up to the last allocated one are in tables, so recovery
+  // ignores them, too. The same flush makes records durable that the log has lost.
   const bool published = world_.pipeline->visible() == LastAllocated();
   return published && !world_.log->NeedsFlush() ? absl::OkStatus() : FlushStopped();
 }
 
 absl::Status Resumption::FlushStopped() {
   const SequenceNumber visible = world_.pipeline->visible();
-  // First what is frozen already. So an attempt that fails, on a full disk, has frozen nothing, and
-  // however many follow, memtables do not pile up.
+  // Memtables that are already frozen come first. Therefore an attempt that fails, on a full disk,
+  // has frozen nothing, and memtables do not accumulate after any number of attempts.
   RETURN_IF_ERROR(FlushFrozen(visible));
   memtables_->FreezeAll();
   RETURN_IF_ERROR(FlushFrozen(visible));
-  // Now nothing that the log holds is needed, whatever tree it is for.
+  // Now no record in the log is needed, for any tree.
   const uint64_t end = world_.jobs->world().log_end();
   manifest::VersionEdit edit;
   edit.log_number = FileNumber{end};
@@ -91,7 +91,7 @@ absl::Status Resumption::Close() {
   assert(!closed_);
   closed_ = true;
   StopWriting(NoThrowStatus(absl::StatusCode::kFailedPrecondition, "the database is closed"));
-  memtables_->Resume();  // who waited is refused
+  memtables_->Resume();  // waiting threads are rejected
   world_.jobs->Stop();
   absl::Status status;
   if (target_->has_unlogged_writes()) {
@@ -105,7 +105,7 @@ absl::Status Resumption::Close() {
 }
 
 FilledLog Resumption::PinLog() {
-  MutexLock lock(&resume_mu_);  // keeps the log from being replaced
+  MutexLock lock(&resume_mu_);  // prevents the log from being replaced
   FilledLog log;
   log.pin = world_.log->PinSegments();
   SequenceNumber last = 0;
@@ -113,7 +113,7 @@ FilledLog Resumption::PinLog() {
     last = last_allocated;
     log.end = world_.log->ReservedEnd();
   });
-  // After an error some records never will be filled; those below a synced position all are.
+  // After an error some records will never be filled; those below a synced position are all filled.
   if (!world_.pipeline->WaitUntilPublished(last).ok()) log.end = world_.log->SyncedUpTo();
   log.segments = world_.log->LiveSegments();
   return log;

@@ -3,14 +3,13 @@
 //
 //            Resume()                                 Close()
 //   writing ──────────▶ stopping ─▶ repairing         writing ─▶ stopping ─▶ flushing ─▶ ended
-//      ▲                    │            │                                  what is in no log
+//      ▲                    │            │                                  unlogged writes
 //      │                    │            ├─ failed ─▶ stopped, until the next Resume()
 //      └─────── cleared ◀───┴────────────┘
 //
 //   stopping   the pipeline rejects commits; running commits and a running flush have ended
-//   repairing  a new manifest and a new log segment; if failed commits left entries in memtables,
-//   or
-//              the log lost records, all memtables are flushed without those entries
+//   repairing  a new manifest and a new log segment; if failed commits left entries in memtables
+//              or the log lost records, all memtables are flushed without those entries
 //   cleared    a new epoch of errors begins, then the pipeline accepts commits
 #ifndef CAMBIUM_ENGINE_WRITE_RESUMPTION_H_
 #define CAMBIUM_ENGINE_WRITE_RESUMPTION_H_

@@ -7,7 +7,7 @@
 namespace cambium::engine {
 namespace {
 
-// 0 up to `start`, 1 from `stop` on, straight in between.
+// Returns 0 up to `start`, 1 from `stop` on, and interpolates linearly in between.
 double Between(double value, double start, double stop) {
   if (value <= start) return 0;
   if (value >= stop) return 1;
@@ -30,7 +30,7 @@ WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits) 
   result.pressure = std::max({memtables, level0, debt});
   assert(result.pressure >= 0 && result.pressure <= 1);
   if (result.pressure <= 0 || result.pressure >= 1) return result;
-  // Each debt at the speed of the work that pays it; the slowest counts.
+  // Each debt is divided by the speed of the work that reduces it; the slowest counts.
   double rate = std::numeric_limits<double>::infinity();
   if (memtables > 0) {
     rate = RateUnder(memtables, load.flush_bytes_per_second, limits.first_guess_bytes_per_second);
@@ -39,7 +39,7 @@ WritePressure ComputePressure(const WriteLoad& load, const WriteLimits& limits) 
     rate = std::min(rate, RateUnder(lower, load.compaction_bytes_per_second,
                                     limits.first_guess_bytes_per_second));
   }
-  // 2^62: far above any machine, and below what an integer holds.
+  // 2^62: far above any machine, and below the largest integer.
   result.bytes_per_second = static_cast<uint64_t>(std::clamp(rate, 1.0, 4.6e18));
   return result;
 }
@@ -50,9 +50,9 @@ void WriteController::Update(const WriteLoad& load) {
   if (now.pressure <= 0) rate = kUnlimited;
   if (now.pressure >= 1) rate = 0;
   MutexLock lock(&mutex_);
-  LetThrough();  // until now the old rate counted
+  LetThrough();  // the old rate counted until now
   rate_.store(rate, std::memory_order_relaxed);
-  LetThrough();  // without a limit nobody waits on
+  LetThrough();  // without a limit no writer waits
 }
 
 std::optional<WriteController::Ticket> WriteController::Admit(uint64_t bytes) {
@@ -61,9 +61,9 @@ std::optional<WriteController::Ticket> WriteController::Admit(uint64_t bytes) {
   const uint64_t due = unpaid_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (rate != 0 && due < kQuantumBytes) return std::nullopt;
   MutexLock lock(&mutex_);
-  // Time in which nobody waited is not saved up.
+  // Time without waiting writers does not accumulate as credit.
   LetThrough();
-  // This writer pays for all that is unpaid; another may have come first.
+  // This writer waits for all unpaid bytes; another writer may have come first.
   queued_ += unpaid_bytes_.exchange(0, std::memory_order_relaxed);
   return Ticket{queued_};
 }
@@ -76,7 +76,7 @@ uint64_t WriteController::MicrosLeft(Ticket ticket) {
   const uint64_t rate = rate_.load(std::memory_order_relaxed);
   if (rate == 0) return kStepMicros;
   const double micros = bytes * 1e6 / static_cast<double>(rate);
-  // What is not worth a sleep stays in the queue and delays the next one.
+  // A wait that is too short to sleep stays in the queue and delays the next writer.
   if (micros < kLeastDelayMicros) return 0;
   return static_cast<uint64_t>(std::min(micros + 1, double{kStepMicros}));
 }

@@ -3,7 +3,7 @@
 //   Write ─▶ Admission ─▶ CommitPipeline ─▶ LogAndMemTables ─▶ log
 //            how fast      order, publish     MemTableSwitch ─▶ memtables of the trees
 //
-//     Resumption restarts all parts after an error, and ends them.
+//   Resumption restarts all parts after an error, and ends them.
 #ifndef CAMBIUM_ENGINE_WRITE_WRITE_PATH_H_
 #define CAMBIUM_ENGINE_WRITE_WRITE_PATH_H_
 

@@ -98,7 +98,7 @@ class FaultInjector final : public Interceptor {
     uint64_t matched = 0;
   };
 
-  // Counts the call for every rule it matches. The first whose turn it is, or null.
+  // Counts the call for every matching rule. Returns the first rule that is due, or null.
   const FaultRule* Decide(const Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     const FaultRule* decides = nullptr;
     for (CountedRule& counted : rules_) {

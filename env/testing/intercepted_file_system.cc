@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kMisdirection = 4096;
 
-// One call that carries no data: `act` gives a Status.
+// Intercepts a call without data whose `act` returns a Status.
 template <typename Act>
 absl::Status Carry(Interceptor& interceptor, const Operation& operation, const Act& act) {
   const Verdict verdict = interceptor.Before(operation);
@@ -22,7 +22,7 @@ absl::Status Carry(Interceptor& interceptor, const Operation& operation, const A
   return status;
 }
 
-// The same for `act` that gives a StatusOr.
+// Does the same for an `act` that returns a StatusOr.
 template <typename Result, typename Act>
 Result CarryResult(Interceptor& interceptor, const Operation& operation, const Act& act) {
   const Verdict verdict = interceptor.Before(operation);
@@ -42,7 +42,7 @@ void FlipBit(uint64_t draw, char* data, size_t size) {
   data[bit / 8] = static_cast<char>(data[bit / 8] ^ (1 << (bit % 8)));
 }
 
-// The bytes that a damaged write puts down instead of `data`, and whether it goes on to say ok.
+// Returns the bytes that a damaged write stores instead of `data`.
 std::string DamagedCopy(const Verdict& verdict, std::string_view data) {
   std::string copy(data);
   if (verdict.effect == Effect::kBitFlip) FlipBit(verdict.draw, copy.data(), copy.size());
@@ -145,13 +145,13 @@ class InterceptedWriter final : public WritableFile {
   const std::string path_;
   const std::unique_ptr<WritableFile> base_;
   const std::shared_ptr<Interceptor> interceptor_;
-  std::string misplaced_;  // what the next append finds laid over its beginning
+  std::string misplaced_;  // overwrites the beginning of the next append
 };
 
-// Close comes after the other calls have returned. Thread-safe.
+// Close is called after the other calls have returned. Thread-safe.
 class InterceptedLog final : public LogFile {
  public:
-  // `mapping` is the base's, or null.
+  // `mapping` is the base's mapping, or null.
   InterceptedLog(Operation creation, std::unique_ptr<LogFile> base, char* mapping,
                  std::shared_ptr<Interceptor> interceptor)
       : path_(creation.path),
@@ -193,7 +193,7 @@ class InterceptedLog final : public LogFile {
     if (verdict.effect == Effect::kNone) return base_->WriteAt(offset, data);
     if (verdict.effect == Effect::kMisdirected) {
       const uint64_t wrong = WrongPlace(offset);
-      // A file without room for it elsewhere gets it at its beginning.
+      // If the file has no room elsewhere, the data goes to its beginning.
       offset = wrong + data.size() <= size_ ? wrong : 0;
     }
     absl::Status status = base_->WriteAt(offset, DamagedCopy(verdict, data));

@@ -12,7 +12,7 @@ void MemContent::Resize(uint64_t size) {
   Pages* pages = pages_.Mutable();
   pages->resize(page_count());
   const size_t tail = static_cast<size_t>(size % kPageSize);
-  // What lies past the end must read as zeros if the file grows again.
+  // Bytes past the end must read as zeros if the file grows again.
   if (tail != 0 && pages->back().get() != nullptr) {
     PageBytes* last = pages->back().Mutable();
     std::fill(last->begin() + static_cast<std::ptrdiff_t>(tail), last->end(), '\0');

@@ -13,7 +13,7 @@
 namespace cambium::env {
 namespace {
 
-// Calls `visit(path, node)` for all below `directory`, parents first, names in order.
+// Calls `visit(path, node)` for everything below `directory`, parents first, names in order.
 template <typename Visit>
 void ForEach(const MemDirectory& directory, const std::string& path, const Visit& visit) {
   for (const auto& [name, node] : directory.entries()) {
@@ -51,7 +51,7 @@ std::shared_ptr<MemFileSystem> MemFileSystem::CrashClone(CrashPolicy policy, uin
   std::shared_ptr<MemDirectory> root = state_->root->AfterCrash(&images);
   uint64_t used = 0;
   for (const auto& image : images.files) {
-    // What a removal not yet synced would bring back has no name now.
+    // A file that only a later crash would bring back, by losing its removal, has no name now.
     if (image.second->links > 0) used += image.second->size();
   }
   return std::make_shared<MemFileSystem>(
@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<WritableFile>> MemFileSystem::CreateWritable(
 absl::StatusOr<std::unique_ptr<LogFile>> MemFileSystem::CreateLog(const std::string& path,
                                                                   uint64_t size) {
   MutexLock lock(&state_->mu);
-  // Looked at first, so that a full disk leaves no file behind.
+  // Checked first, so that a full disk leaves no file behind.
   ASSIGN_OR_RETURN(MemPlace place, state_->Walk("create", path));
   if (!place.empty()) return ErrnoStatus("create", path, EEXIST);
   if (size > state_->free()) return ErrnoStatus("allocate", path, ENOSPC);
@@ -234,7 +234,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> MemFileSystem::Lock(const std::string&
     return LockHeldError(absl::StrCat("lock ", path, ": held by this process, pid ", ::getpid()));
   }
   if (mode == LockMode::kExclusive) {
-    // The pid is there to be read; a full disk takes nothing from the lock.
+    // The pid is informational: a full disk does not affect the lock.
     const std::string pid = absl::StrCat(::getpid(), "\n");
     if (state_->Write(file.get(), path, 0, pid).ok()) {
       (void)state_->Resize(file.get(), path, pid.size());

@@ -13,7 +13,7 @@
 namespace cambium::env {
 namespace {
 
-// The components of a path, with "." dropped and ".." followed.
+// Returns the components of a path, with "." removed and ".." resolved.
 std::vector<std::string_view> Components(std::string_view path) {
   std::vector<std::string_view> components;
   while (!path.empty()) {
@@ -89,7 +89,7 @@ class MemWriter final : public WritableFile {
   bool closed_ = false;
 };
 
-// Close comes after the other calls have returned. Thread-safe.
+// Close is called after the other calls have returned. Thread-safe.
 class MemLog final : public LogFile {
  public:
   MemLog(std::shared_ptr<MemState> state, std::string path, std::shared_ptr<MemFile> file,

@@ -13,20 +13,19 @@ namespace {
 
 constexpr size_t kPageSize = MemContent::kPageSize;
 constexpr size_t kSectorSize = 512;
-// Appends up to this size are joined into one change: a cut tears changes anyway.
+// Appends up to this size are combined into one change: a cut tears changes anyway.
 constexpr size_t kJoinedBytes = 4096;
 
-// Copies a page of a mapping, as a kernel writing it back would: while other threads store into it.
-// What they have not finished storing may come out torn, as it may on a disk; hence no
-// ThreadSanitizer here.
+// Copies a page of a mapping, as a kernel does when it writes it back: while other threads store
+// into it. Unfinished stores may be torn in the copy, as on a disk; therefore ThreadSanitizer is
+// disabled here.
 __attribute__((noinline, no_sanitize("thread"))) void CopyMappedPage(const char* mapped,
                                                                      uint64_t* page) {
   const auto* words = reinterpret_cast<const volatile uint64_t*>(mapped);
   for (size_t i = 0; i < kPageSize / sizeof(uint64_t); ++i) page[i] = words[i];
 }
 
-// Bytes [begin, end) in which the two pages differ, as tight as it goes; empty where they are
-// equal.
+// The smallest range [begin, end) in which two pages differ; empty if they are equal.
 struct Range {
   size_t begin;
   size_t end;
@@ -49,7 +48,7 @@ std::vector<size_t> DirtyPages(const MemContent& synced, const MemContent& curre
   return dirty;
 }
 
-// The old size, the new one, or one between.
+// Returns the old size, the new one, or one in between.
 uint64_t DrawSize(uint64_t synced, uint64_t current, SplitMix* random) {
   const auto [low, high] = std::minmax(synced, current);
   switch (random->Below(3)) {
@@ -118,7 +117,7 @@ size_t MemFile::Read(uint64_t offset, char* buffer, size_t size) const {
 
 char* MemFile::Map() {
   assert(mapping_ == nullptr && current_.size() > 0 && current_.HasNoBytes());
-  // Whole pages, so that CopyMappedPage never looks past its end.
+  // Whole pages, so that CopyMappedPage never reads past the end.
   auto mapping = std::make_unique<MemMapping>(current_.page_count() * kPageSize);
   if (mapping->data() == nullptr) return nullptr;
   mapping_ = std::move(mapping);
@@ -183,7 +182,7 @@ MemContent MemFile::AfterCut(CrashPolicy policy, SplitMix* random) const {
 
 MemContent MemFile::PrefixOfChanges(SplitMix* random) const {
   const std::vector<Change>& changes = *unsynced_.get();
-  // A byte written counts 1, and so does a change of size.
+  // Each written byte counts 1, and so does a change of size.
   uint64_t total = 0;
   for (const Change& change : changes) {
     total += change.data.get() == nullptr ? 1 : change.data.get()->size();
@@ -233,7 +232,7 @@ MemContent MemFile::WithGarbageTail(SplitMix* random) const {
     std::memcpy(page.data(), current_.Page(index), size);
     const char* old = synced_.Page(index);
     for (size_t i = static_cast<size_t>(std::max(cut, offset) - offset); i < size; ++i) {
-      // A byte that is as it was synced is on disk already.
+      // A byte that is equal to its synced value is already on disk.
       if (offset + i >= synced_.size() || page[i] != old[i])
         page[i] = static_cast<char>(random->Next());
     }
@@ -295,7 +294,7 @@ MemDirectory::Entries MemDirectory::EntriesAfterCut(CrashImages* images) const {
 
 namespace {
 
-// The image of what an entry leads to, made once a crash.
+// Returns the image of an entry's target, created once per crash.
 MemNode ImageOf(const MemNode& node, CrashImages* images) {
   MemNode image;
   if (node.file != nullptr) {
@@ -303,7 +302,7 @@ MemNode ImageOf(const MemNode& node, CrashImages* images) {
     if (file == nullptr) file = node.file->AfterCrash(images->policy, &images->random);
     image.file = file;
   } else if (node.directory != nullptr) {
-    // By a copy: the recursion may move the table's elements.
+    // Uses a copy: the recursion may move the table's elements.
     std::shared_ptr<MemDirectory> directory = images->directories[node.directory.get()];
     if (directory == nullptr) {
       directory = node.directory->AfterCrash(images);

@@ -35,7 +35,7 @@ bool IsWriteOrSync(OperationKind kind) {
   }
 }
 
-// What is known of a file made while we looked. Plain data.
+// The state of a file that was created during the trace. Plain data.
 struct FileTrace {
   FileClass file_class = FileClass::kOther;
   bool closed = false;
@@ -52,7 +52,7 @@ class TraceAutomaton final : public Interceptor {
   explicit TraceAutomaton(const TraceOptions& options)
       : classify_(options.classify), jobs_(options.jobs) {}
 
-  // Checks what must hold before the operation.
+  // Checks the rules before the operation.
   Verdict Before(const Operation& operation) override {
     MutexLock lock(&mu_);
     if (IsWriteOrSync(operation.kind)) CheckNotFailed(operation);
@@ -78,7 +78,7 @@ class TraceAutomaton final : public Interceptor {
     return {};
   }
 
-  // Learns what happened.
+  // Records the result of the operation.
   void After(const Operation& operation, const absl::Status& status) override {
     MutexLock lock(&mu_);
     if (!status.ok()) {
@@ -147,7 +147,7 @@ class TraceAutomaton final : public Interceptor {
   void CheckTables(const Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (jobs_ == TraceOptions::Jobs::kParallel) return;
     for (const auto& [path, file] : files_) {
-      // One that failed is named by no edit, and one still open by none yet.
+      // A failed table is in no edit, and an open one is not in an edit yet.
       if (file.file_class != FileClass::kTable || !file.closed || !file.failed.empty()) continue;
       if (file.dirty) {
         Report("D4", operation, FromAbsl(absl::StrCat("but ", path, " is not synced")));
@@ -194,7 +194,8 @@ class TraceAutomaton final : public Interceptor {
     if (manifest_failed_) Report("D12", operation, "after a manifest error");
     if (jobs_ == TraceOptions::Jobs::kParallel) return;
     for (const auto& [path, file] : files_) {
-      // A failed one is behind us when a fresh one was installed, which manifest_failed_ knows.
+      // A failed manifest no longer matters after a new one was installed; manifest_failed_ covers
+      // it until then.
       if (file.file_class == FileClass::kManifest && file.dirty && file.failed.empty()) {
         Report("D12", operation, FromAbsl(absl::StrCat("while ", path, " is not synced")));
       }
@@ -210,7 +211,7 @@ class TraceAutomaton final : public Interceptor {
     if (current || current_entry) manifest_failed_ = true;
     if (!IsWriteOrSync(operation.kind)) return;
     if (classify_(operation.path) == FileClass::kManifest) manifest_failed_ = true;
-    // A file that was there before is looked at from its first failure on.
+    // A file that existed before is tracked from its first failure on.
     auto [found, added] = files_.try_emplace(std::string(operation.path));
     if (added) found->second = {.file_class = classify_(operation.path), .entry_synced = true};
     found->second.failed = OperationKindName(operation.kind);
@@ -240,7 +241,7 @@ class TraceAutomaton final : public Interceptor {
   const TraceOptions::Jobs jobs_;
   mutable Mutex mu_;
   std::map<std::string, FileTrace, std::less<>> files_ ABSL_GUARDED_BY(mu_);
-  std::string unsynced_current_ ABSL_GUARDED_BY(mu_);  // renamed to; empty: its directory is synced
+  std::string unsynced_current_ ABSL_GUARDED_BY(mu_);  // renamed to; empty: directory is synced
   bool manifest_failed_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::string> violations_ ABSL_GUARDED_BY(mu_);
 };

@@ -7,10 +7,10 @@
 //   D6   CURRENT changes only by the rename of a temporary file that was synced. By then every
 //        manifest created is synced, and so is its entry: no journal orders the two names. No log,
 //        table, or manifest is removed between that rename and the sync of its directory.
-//   D10  A file is not appended to, written, or synced after an append, write, or sync of it
-//   failed. D12  No log or table is removed while a manifest has unsynced bytes, nor between a
-//   failed append,
-//        sync, or rename of a manifest or of CURRENT and the time when CURRENT names a new one.
+//   D10  A file is not appended to, written, or synced after a failed append, write, or sync.
+//   D12  No log or table is removed while a manifest has unsynced bytes, nor between a failed
+//        append, sync, or rename of a manifest or of CURRENT and the time when CURRENT names a new
+//        one.
 //
 // Two of them apply to every call only if one background job runs at a time: a second job may have
 // closed a table that the first job's edit does not contain, and may be between append and sync

@@ -1,4 +1,4 @@
-// What the shared library shows to its users.
+// The symbols that the shared library exports.
 //
 // The library is compiled with hidden symbols: CAMBIUM_EXPORT marks each public class and function,
 // CAMBIUM_LOCAL a class nested in a public one that is not public itself. Neither means anything to

@@ -25,7 +25,7 @@ absl::Status DamageError(std::string_view what, uint64_t found) {
 
 // ---- Parsing
 
-// Fills the fields that the header holds, and checks those that mean something alone.
+// Sets the fields that the header contains, and checks those that can be checked separately.
 absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* layout) {
   layout->count = reader->ReadFixed32();
   layout->flags = reader->ReadFixed8();
@@ -50,7 +50,7 @@ absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* lay
     return absl::UnimplementedError(
         absl::StrCat("data block: unknown kind, found ", uint32_t{layout->kind}));
   }
-  // A good block spends at least a byte on an entry: two entries differ in key or sequence number.
+  // A valid block has at least one byte per entry: two entries differ in key or sequence number.
   if (layout->count == 0 || layout->count > block_size) {
     return DamageError("impossible count of entries", layout->count);
   }
@@ -72,11 +72,11 @@ absl::Status ParseHeader(ByteReader* reader, size_t block_size, BlockLayout* lay
   return absl::OkStatus();
 }
 
-// Takes the bounds (where they have a width) and the bytes of `layout.count` pieces from `reader`.
+// Reads the bounds (if they have a width) and the bytes of `layout.count` pieces from `reader`.
 struct Pieces {
   std::string_view what;
   unsigned width;
-  uint32_t size;  // of each, where width is 0, else of all
+  uint32_t size;  // of each piece if width is 0, else of all
 };
 absl::Status ParsePieces(ByteReader* reader, const Pieces& pieces, size_t count,
                          uint32_t* bounds_offset, uint32_t* offset) {
@@ -95,14 +95,14 @@ absl::Status ParsePieces(ByteReader* reader, const Pieces& pieces, size_t count,
   return absl::OkStatus();
 }
 
-// No sequence number may leave its 56 bits.
+// Checks that no sequence number exceeds 56 bits.
 absl::Status CheckSequences(std::string_view column, const BlockLayout& layout) {
   const uint64_t most = kMaxSequenceNumber;
   if (layout.least_sequence > most) {
     return DamageError("sequence number above 2^56 - 1", layout.least_sequence);
   }
   const uint64_t room = most - layout.least_sequence;
-  // Nearly always the width alone shows that there is room.
+  // Usually the width alone proves that there is room.
   if (layout.sequence_width < 7 && room >> (8 * layout.sequence_width) != 0) {
     return absl::OkStatus();
   }
@@ -123,7 +123,7 @@ absl::Status CheckKinds(std::string_view kinds) {
 
 // ---- Searching
 
-// Short keys are compared by loads that overlap rather than by a call.
+// Short keys are compared by overlapping loads instead of a function call.
 inline bool SameBytes(const char* a, const char* b, size_t size) {
   if (size > 16) return std::memcmp(a, b, size) == 0;
   if (size >= 8) {
@@ -140,10 +140,9 @@ inline bool SameBytes(const char* a, const char* b, size_t size) {
   return true;
 }
 
-// The eight bytes of `bytes` that order as it does wherever two differ, a short one padded with
-// zeros: AbbreviateKey() for bytes inside a block. Loads the eight bytes that end where the
-// abbreviated key ends, which lie in the block whatever the size, and shifts out what is not the
-// abbreviated key's.
+// Like AbbreviateKey(), for bytes inside a block: returns the first eight bytes, padded with zeros,
+// as an integer that orders like `bytes`. Loads the eight bytes that end where the abbreviated key
+// ends, which are in the block for any size, and shifts out the bytes before it.
 inline uint64_t AbbreviatedInBlock(const char* bytes, size_t size) {
   const size_t used = std::min<size_t>(size, 8);
   const uint64_t word = __builtin_bswap64(LoadFixed64(bytes + used - 8));
@@ -151,14 +150,14 @@ inline uint64_t AbbreviatedInBlock(const char* bytes, size_t size) {
   return word << half << half;
 }
 
-// `abbreviated key` less what lies beyond the first `size` bytes.
+// Returns `abbreviated` without the bytes after the first `size` bytes.
 inline uint64_t TruncateHead(uint64_t abbreviated, size_t size) {
   const size_t half = 32 - 4 * std::min<size_t>(size, 8);
   return abbreviated >> half >> half << half << half;
 }
 
-// How `rest` (a key without the block's prefix) and middle + suffix order: negative where the
-// latter is the smaller.
+// Compares middle + suffix with `rest` (a key without the block's prefix): negative if the former
+// is smaller.
 inline int CompareToRest(std::string_view middle, std::string_view suffix, std::string_view rest) {
   const int order = middle.compare(rest.substr(0, middle.size()));
   if (order != 0) return order;
@@ -212,7 +211,7 @@ std::string_view Block::KeyAt(size_t index, std::string* buffer) const {
   return *buffer;
 }
 
-// Where the keys of an order other than bytewise are: nothing is known of their bytes.
+// Searches in an order that is not bytewise: nothing is known about the bytes of keys.
 size_t Block::LowerBoundByOrder(std::string_view key, Trailer trailer,
                                 const KeyOrder& order) const {
   std::string buffer;
@@ -221,22 +220,22 @@ size_t Block::LowerBoundByOrder(std::string_view key, Trailer trailer,
   });
 }
 
-// The first entry whose rest is not below `rest`, by abbreviated keys and then, among equal
-// abbreviated keys, by bytes.
+// Returns the first entry whose rest is not below `rest`: first by abbreviated keys and then, among
+// equal abbreviated keys, by bytes.
 template <typename AbbreviateAt>
 size_t Block::LowerBoundRest(std::string_view rest, uint64_t abbreviated,
                              const AbbreviateAt& abbreviated_at) const {
   const size_t first =
       PartitionPoint(0, count(), [&](size_t i) { return abbreviated_at(i) < abbreviated; });
   const auto below = [&](size_t i) { return CompareToRest(MiddleAt(i), suffix(), rest) < 0; };
-  // Mostly one entry has this abbreviated key, or none.
+  // Usually one entry has this abbreviated key, or none.
   if (first == count() || abbreviated_at(first) != abbreviated || !below(first)) return first;
   const size_t end = PartitionPoint(first + 1, count(),
                                     [&](size_t i) { return abbreviated_at(i) <= abbreviated; });
   return PartitionPoint(first + 1, end, below);
 }
 
-// The first entry whose key is not below `key`, bytewise.
+// Returns the first entry whose key is not below `key`, bytewise.
 size_t Block::LowerBoundKey(std::string_view key) const {
   const int order = key.substr(0, layout_.prefix_size).compare(prefix());
   if (order < 0) return 0;
@@ -245,8 +244,8 @@ size_t Block::LowerBoundKey(std::string_view key) const {
   const uint64_t abbreviated = AbbreviateKey(rest);
   const char* const middles = data_ + layout_.middles;
   if (layout_.key_width == 0) {
-    // The suffix goes on where a middle ends: of the abbreviated key, compare what the middles
-    // have.
+    // The suffix continues where a middle ends: only the part of the abbreviated key that the
+    // middles have is compared.
     const size_t size = layout_.middle_size;
     return LowerBoundRest(rest, TruncateHead(abbreviated, size),
                           [&](size_t i) { return AbbreviatedInBlock(middles + i * size, size); });
@@ -262,7 +261,7 @@ size_t Block::LowerBound(std::string_view key, Trailer trailer, const KeyOrder& 
   const size_t first = LowerBoundKey(key);
   if (first == count() || TrailerAt(first) <= trailer || !HasKey(first, key)) return first;
   if (!has_duplicates()) return first + 1;
-  // From here on keys are not below `key`: only versions of it that are too new come before.
+  // From here on keys are not below `key`: only versions of it that are too new come first.
   return PartitionPoint(first + 1, count(),
                         [&](size_t i) { return TrailerAt(i) > trailer && HasKey(i, key); });
 }
@@ -277,7 +276,7 @@ inline bool Block::HasKey(size_t index, std::string_view key) const {
          SameBytes(bytes + prefix_size + middle.size(), suffix().data(), layout_.suffix_size);
 }
 
-// The first entry with exactly this key, by its fingerprint; count() where there is none.
+// Returns the first entry with exactly this key, by its fingerprint; count() if there is none.
 size_t Block::FindByFingerprint(std::string_view key, uint64_t hash) const {
   const FingerprintMatcher match = ChooseMatcher();
   const char* const column = data_ + kBlockHeaderSize + layout_.prefix_size + layout_.suffix_size;
@@ -299,7 +298,7 @@ bool Block::Get(const LookupKey& lookup, const KeyOrder& order, KeyFold* fold) c
                                 : LowerBound(lookup.key, ~Trailer{0}, order);
   std::string buffer;
   bool continues = false;
-  // Versions of one key stand together, newest first.
+  // Versions of one key are adjacent, newest first.
   for (bool found = by_fingerprint; index < count(); ++index, found = false) {
     if (!found) {
       const bool same = order.comparator_identical()
@@ -321,11 +320,11 @@ void BlockIterator::SetBlock(const Block& block) {
   const std::string_view suffix = block.suffix();
   prefix_size_ = prefix.size();
   suffix_size_ = suffix.size();
-  if (prefix_size_ + suffix_size_ == 0) return;  // keys are looked at where they lie
+  if (prefix_size_ + suffix_size_ == 0) return;  // keys are read in place
   const size_t room = prefix_size_ + block.max_middle_size() + suffix_size_;
   if (key_.size() < room) key_.resize(room);
   std::memcpy(key_.data(), prefix.data(), prefix_size_);
-  // Where there is a suffix, middles are of one size: it never moves.
+  // If there is a suffix, all middles have the same size: it never moves.
   if (suffix_size_ != 0)
     std::memcpy(key_.data() + room - suffix_size_, suffix.data(), suffix_size_);
 }

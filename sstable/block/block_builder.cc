@@ -12,7 +12,7 @@
 namespace cambium::sstable {
 namespace {
 
-// A buffer that grew beyond this is given back by Reset().
+// Reset() frees a buffer that is larger than this.
 constexpr size_t kKeptBytes = size_t{1} << 20;
 
 size_t CommonSuffix(std::string_view a, std::string_view b, size_t most) {
@@ -21,10 +21,10 @@ size_t CommonSuffix(std::string_view a, std::string_view b, size_t most) {
   return same;
 }
 
-// The width of a column of bounds up to `total`: 1, 2 or 4 bytes.
+// Returns the width of a column of bounds up to `total`: 1, 2, or 4 bytes.
 unsigned BoundsWidth(uint64_t total) { return std::max(1u, ColumnWidthFor(total)); }
 
-// Whether pieces that end at `ends` are all of the size of the first.
+// Returns true if all pieces, which end at `ends`, have the size of the first.
 bool AreOfOneSize(const std::vector<uint32_t>& ends) {
   const uint32_t size = ends[0];
   for (size_t i = 1; i < ends.size(); ++i) {
@@ -38,8 +38,8 @@ char* WriteBytes(char* to, std::string_view bytes) {
   return to + bytes.size();
 }
 
-// Writes value(0) … value(count - 1) of `width` bytes each, and up to 8 bytes after them: what
-// comes after is written after.
+// Writes value(0) … value(count - 1) with `width` bytes each, and up to 8 bytes after them: the
+// following data must be written afterwards.
 template <typename Value>
 char* WriteColumn(char* to, size_t count, unsigned width, const Value& value) {
   for (size_t i = 0; i < count; ++i, to += width) StoreFixed64(to, value(i));
@@ -73,7 +73,7 @@ std::string_view BlockBuilder::KeyAt(size_t index) const {
 std::string_view BlockBuilder::first_key() const { return KeyAt(0); }
 std::string_view BlockBuilder::last_key() const { return KeyAt(count() - 1); }
 
-// Keeps prefix_size_ and suffix_size_ true of `key`, the second or a later one, too.
+// Updates prefix_size_ and suffix_size_ for `key`, the second or a later key.
 void BlockBuilder::NarrowCommon(std::string_view key) {
   const std::string_view first = first_key();
   prefix_size_ = CommonPrefix(first, key, prefix_size_);
@@ -83,7 +83,7 @@ void BlockBuilder::NarrowCommon(std::string_view key) {
 void BlockBuilder::Add(std::string_view key, Trailer trailer, std::string_view value,
                        uint64_t hash) {
   if (empty()) {
-    // Keys of an order that needs them whole to compare them are stored whole.
+    // If the order needs whole keys to compare them, they are stored whole.
     prefix_size_ = suffix_size_ = order_.bytewise() ? key.size() : 0;
   } else {
     assert(order_.CompareEntries(last_key(), trailers_.back(), key, trailer) < 0);
@@ -120,7 +120,7 @@ BlockLayout BlockBuilder::MakeLayout() const {
   layout.count = static_cast<uint32_t>(count());
   layout.prefix_size = static_cast<uint32_t>(prefix_size_);
   if (AreOfOneSize(key_ends_)) {
-    // In short keys prefix and suffix may overlap: the prefix goes first.
+    // In short keys prefix and suffix may overlap: the prefix takes precedence.
     const size_t rest = key_ends_[0] - prefix_size_;
     layout.suffix_size = static_cast<uint32_t>(std::min(suffix_size_, rest));
     layout.middle_size = static_cast<uint32_t>(rest) - layout.suffix_size;
@@ -154,7 +154,7 @@ BlockLayout BlockBuilder::MakeLayout() const {
   return layout;
 }
 
-// The key columns at `to`; returns the byte after them.
+// Writes the key columns to `to`; returns a pointer to the next byte.
 char* BlockBuilder::WriteKeys(char* to, const BlockLayout& layout) const {
   to = WriteBytes(to, first_key().substr(0, layout.prefix_size));
   to = WriteBytes(to, first_key().substr(first_key().size() - layout.suffix_size));
@@ -200,7 +200,7 @@ uint8_t BlockBuilder::flags() const { return flags_; }
 
 void BlockBuilder::Reset() {
   if (block_.capacity() > kKeptBytes) {
-    // One giant entry must not keep its memory taken for the builder's whole life.
+    // One very large entry must not keep its memory allocated for the builder's lifetime.
     block_ = std::string();
     values_ = std::string();
   }

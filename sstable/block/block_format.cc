@@ -20,8 +20,8 @@ template <typename T>
 bool AreBoundsOf(const char* column, size_t count, uint64_t total) {
   T previous = LoadFixed<T>(column);
   if (previous != 0) return false;
-  // No branch in the loop: the bounds of a good block never go down, so there is nothing to gain
-  // by leaving early.
+  // No branch in the loop: the bounds of a valid block never decrease, so leaving early has no
+  // benefit.
   unsigned falls = 0;
   for (size_t i = 1; i <= count; ++i) {
     const T bound = LoadFixed<T>(column + i * sizeof(T));
@@ -60,7 +60,7 @@ bool AreBounds(const char* column, size_t count, unsigned width, uint64_t total)
 }
 
 size_t CommonPrefix(std::string_view a, std::string_view b, size_t most) {
-  // Neighbours nearly always share all that the keys before them shared.
+  // Adjacent keys nearly always share the whole prefix of the keys before them.
   if (a.size() >= most && b.size() >= most && std::memcmp(a.data(), b.data(), most) == 0) {
     return most;
   }

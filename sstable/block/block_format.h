@@ -42,8 +42,7 @@ struct BlockHandle {
 inline constexpr size_t kMinColumnOffset = 8;
 
 // Returns integer `index` of the column of `width` at `column`. One load for any width: the eight
-// bytes that end where the integer ends, shifted right (in two steps, because a shift by 64 is
-// undefined).
+// bytes up to the integer's end, shifted right (in two steps, because a shift by 64 is undefined).
 inline uint64_t LoadColumn(const char* column, size_t index, unsigned width) {
   const uint64_t word = LoadFixed64(column + (index + 1) * width - 8);
   const unsigned half = 32 - 4 * width;

@@ -9,14 +9,14 @@
 namespace cambium::sstable {
 namespace {
 
-// A count that is no multiple of the register is met by a last load that ends with the column and
-// begins inside what was looked at before, or up to kFingerprintReach before the column.
+// If the count is not a multiple of the register, the last load ends with the column and begins
+// inside the part that was already compared, or up to kFingerprintReach before the column.
 
-// Bit i is set where byte i of the eight is the fingerprint that fills `pattern`.
+// Returns a mask: bit i is set if byte i of the eight is the fingerprint that fills `pattern`.
 uint64_t MatchEight(const char* bytes, uint64_t pattern) {
   constexpr uint64_t kLowBits = 0x7f7f7f7f7f7f7f7f;
   const uint64_t difference = LoadFixed64(bytes) ^ pattern;
-  // The high bit of each byte that is zero in `difference`, and no other.
+  // The high bit of each zero byte of `difference`, and no other bit.
   const uint64_t zeros = ~(((difference & kLowBits) + kLowBits) | difference | kLowBits);
   return ((zeros >> 7) * 0x0102040810204080) >> 56;
 }

@@ -19,18 +19,18 @@ namespace {
 constexpr size_t kHeaderSize = kFilterLineSize;
 constexpr int kBitsInWord = 32;
 
-// One odd constant a probe (random; part of the format).
+// One odd constant per probe (random; part of the format).
 alignas(64) constexpr uint32_t kMultipliers[kMaxFilterProbes] = {
     0x9bd6a4c5, 0x5f3c1e8b, 0xc7a93d21, 0x3d4b8f67, 0xe8156b3f, 0x72f1c9ad, 0xa52e07f9, 0x16cb5ad3,
     0xd13f9875, 0x4b87e21d, 0x8e60d5b7, 0x2fa4137b, 0xf97d4e09, 0x6153ba2f, 0xb4c8f6e1, 0x0d92735d};
 
-// The bit of a line that probe `i` of the hash looks at: 0 … 511.
+// Returns the bit of a line for probe `i` of the hash: 0 … 511.
 uint32_t BitOf(uint32_t low_hash, unsigned i) { return (low_hash * kMultipliers[i]) >> 23; }
 
 size_t LineOf(uint64_t hash, uint64_t line_count) { return ((hash >> 32) * line_count) >> 32; }
 
-// All bits of one key share a line, whose load varies: fewer probes than the 0.69 × bits a key of a
-// filter without lines are best.
+// All bits of one key are in one line, and the number of keys per line varies: fewer probes than
+// the 0.69 × bits per key of a filter without lines are optimal.
 unsigned ProbesFor(double bits_per_key) {
   const double probes = std::round(bits_per_key * 0.6);
   return static_cast<unsigned>(std::clamp(probes, 1.0, double{kMaxFilterProbes}));
@@ -48,8 +48,8 @@ bool ProbePortable(const char* line, uint32_t low_hash, unsigned probes) {
 }
 
 #ifdef __x86_64__
-// All probes at once: a lane a probe, the line's sixteen words in one register. (The masked forms,
-// because GCC 12 warns of an uninitialized variable inside the others.)
+// All probes at once: one lane per probe, the line's sixteen words in one register. (The masked
+// forms are used because GCC 12 warns of an uninitialized variable inside the others.)
 __attribute__((target("avx512f"))) bool ProbeAvx512(const char* line, uint32_t low_hash,
                                                     unsigned probes) {
   const auto lanes = static_cast<__mmask16>((1u << probes) - 1);

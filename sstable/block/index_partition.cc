@@ -16,7 +16,7 @@
 namespace cambium::sstable {
 namespace {
 
-// Of a partition, in the top index.
+// The record of a partition in the top index.
 constexpr size_t kPartitionRecordSize = 16;
 
 static_assert(kIndexHeaderSize >= kMinColumnOffset,
@@ -98,7 +98,7 @@ absl::StatusOr<IndexView> IndexView::Parse(std::string_view bytes, const KeyOrde
   return view;
 }
 
-// Finds the columns, each inside the bytes, and the rests' bounds ascending.
+// Finds the columns, each inside the bytes, and checks that the rests' bounds ascend.
 absl::Status IndexView::ParseColumns(std::string_view bytes) {
   ByteReader reader(bytes);
   layout_.count = reader.ReadFixed32();
@@ -138,7 +138,7 @@ absl::Status IndexView::ParseColumns(std::string_view bytes) {
   return absl::OkStatus();
 }
 
-// Blocks lie one after the other.
+// Checks that blocks follow each other.
 absl::Status IndexView::CheckHandles() const {
   uint64_t end = layout_.first_offset;
   for (size_t i = 0; i < count(); ++i) {
@@ -155,10 +155,10 @@ absl::Status IndexView::CheckHandles() const {
   return absl::OkStatus();
 }
 
-// The leaves are the abbreviated keys in order, padded to whole nodes; an inner node holds the last
-// abbreviated key of each node below it, so that the first one >= h leads to the first abbreviated
-// key >= h. For the last node of a level stands the padding, the largest integer: every search ends
-// in a leaf that exists.
+// The leaves are the abbreviated keys in order, padded to whole nodes; an inner node contains the
+// last abbreviated key of each node below it, so that the first one >= h leads to the first
+// abbreviated key >= h. The last node of a level is represented by the padding, the largest
+// integer: every search ends in an existing leaf.
 absl::Status IndexView::BuildTree() {
   std::array<size_t, kMaxLevels> sizes{};  // in nodes, leaves first
   size_t total = 0;
@@ -196,16 +196,16 @@ absl::Status IndexView::BuildTree() {
   return absl::OkStatus();
 }
 
-// The first entry whose abbreviated key is >= `abbreviated key`.
+// Returns the first entry whose abbreviated key is >= `abbreviated`.
 size_t IndexView::LowerBoundAbbreviated(uint64_t abbreviated) const {
-  size_t index = 0;  // of the node in its level; in the end, of the abbreviated key
+  size_t index = 0;  // of the node in its level; at the end, of the abbreviated key
   for (size_t level = 0; level < level_count_; ++level) {
     const Node& node = tree_[level_begin_[level] + index];
     size_t rank = 0;
     for (const uint64_t other : node.abbreviated_keys) rank += other < abbreviated ? 1 : 0;
     index = index * kFanout + rank;
   }
-  // Above every abbreviated key it comes to the end of the last leaf, padding included.
+  // Above every abbreviated key the search ends at the end of the last leaf, including padding.
   return std::min(index, count());
 }
 
@@ -220,7 +220,7 @@ size_t IndexView::Find(std::string_view key) const {
   const uint64_t abbreviated = AbbreviateKey(rest);
   const auto below = [&](size_t i) { return RestAt(i) < rest; };
   const size_t first = LowerBoundAbbreviated(abbreviated);
-  // Mostly one separator has this abbreviated key, or none.
+  // Usually one separator has this abbreviated key, or none.
   if (first == count() || AbbreviateAt(first) != abbreviated || !below(first)) return first;
   const bool last_abbreviated = abbreviated == std::numeric_limits<uint64_t>::max();
   return PartitionPoint(first + 1,

@@ -9,16 +9,16 @@
 namespace cambium::sstable {
 namespace {
 
-// How far ahead of the hand frames are brought into the processor's cache: the hand touches them in
-// the order of the array, which is not the order of memory.
+// How far ahead of the hand frames are prefetched: the hand accesses them in the order of the
+// array, which is not the order of memory.
 constexpr size_t kHandPrefetch = 4;
 
-// Slots of partitions emptied in one hold of the lock, by Erase(): with them may go hundreds of
-// data blocks each.
+// The number of partition slots that Erase() clears per hold of the lock: each may have hundreds of
+// data blocks.
 constexpr size_t kEraseBatch = 16;
 
-// Retired frames that may wait for a collection by the domain: this part of the capacity, and no
-// more than so many bytes.
+// The limit for retired frames that wait for a collection by the domain: this fraction of the
+// capacity, and at most this many bytes.
 constexpr size_t kCollectParts = 32;
 constexpr size_t kMaxUncollected = size_t{1} << 20;
 
@@ -77,7 +77,7 @@ Frame* BlockCache::InsertBelow(Frame* index, FrameSlot* slot, Frame* frame) {
     MutexLock lock(&mutex_);
     Frame* const quicker = slot->load(std::memory_order_relaxed);
     if (quicker != nullptr) {
-      // In the clock, so the cache's reference holds it: this lock keeps it there.
+      // It is in the clock, so the cache has a reference to it: this lock keeps it there.
       quicker->Ref();
       published = quicker;
     } else if (RetiredTooMuch()) {
@@ -98,7 +98,7 @@ void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, EpochList* e
   if (size > limit) return;
   if (index != nullptr) {
     if (!index->in_clock()) return;
-    index->MarkUsed();  // so that the hand spares it
+    index->MarkUsed();  // so that the hand does not evict it
   }
   EvictTo(limit - size, evicted);
   if (index != nullptr && !index->in_clock()) return;
@@ -107,7 +107,7 @@ void BlockCache::Admit(Frame* index, FrameSlot* slot, Frame* frame, EpochList* e
     clock_.push_back(frame);
   });
   if (!entered) return;
-  frame->Ref();  // the cache's
+  frame->Ref();  // for the cache
   frame->EnterClock({.slot = slot, .index = clock_.size() - 1});
   if (IsTableMemory(*frame)) frame->MarkUsed();
   resident_ += size;
@@ -128,7 +128,7 @@ void BlockCache::Erase(std::span<FrameSlot> slots) {
         TakeOut(frame, &erased);
       }
     }
-    // Nobody reads these slots any more, so nobody can be about to take a reference.
+    // No thread reads these slots any more, so none can be about to take a reference.
     for (EpochLink* link = erased.first; link != nullptr;) {
       EpochLink* const next = link->next;
       FrameOf(*link)->Unref();
@@ -162,7 +162,7 @@ bool BlockCache::RetiredTooMuch() const {
 }
 
 void BlockCache::EvictTo(size_t limit, EpochList* evicted) {
-  // Readers give lives back while the hand takes them: the hand's patience has an end.
+  // Readers restore lives while the hand takes them: the number of steps is limited.
   size_t patience = 3 * clock_.size();
   while (resident_ > limit) {
     if (hand_ >= clock_.size()) hand_ = 0;
@@ -177,8 +177,8 @@ void BlockCache::EvictTo(size_t limit, EpochList* evicted) {
     }
     const size_t before = evicted->size;
     TakeOut(frame, evicted);
-    // The youngest frame stands in its place now: behind the hand, so that its turn is a round
-    // away.
+    // The newest frame is in its place now: the hand moves past it, so that its turn is a full
+    // round away.
     ++hand_;
     evictions_ += evicted->size - before;
   }

@@ -46,7 +46,7 @@ absl::Status Frame::Parse(size_t size, const KeyOrder& order) {
       charge_ += more;
       break;
     }
-    default:  // read as bytes
+    default:  // used as bytes
       break;
   }
   return absl::OkStatus();

@@ -5,8 +5,8 @@
 //
 // Life of a cached frame:
 //
-//     created ─▶ in a slot and in the clock ─▶ removed from both ─▶ retired ─▶ freed
-//                        (one reference is the cache's)                     (epoch)
+//   created ─▶ in a slot and in the clock ─▶ removed from both ─▶ retired ─▶ freed
+//              (one reference is the cache's)                    (epoch)
 //
 // A reader that finds a frame in a slot inside an EpochGuard may use it until the guard ends,
 // without a reference; to use it longer, it takes a reference inside the guard. The cache drops its

@@ -12,7 +12,7 @@
 namespace cambium::sstable {
 namespace {
 
-// Bytes of a key that a message shows.
+// The number of bytes of a key in a message.
 constexpr size_t kShownKeySize = 48;
 
 std::string Show(std::string_view key) {

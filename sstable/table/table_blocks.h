@@ -5,8 +5,8 @@
 // the memory of an open table does not grow with its data blocks, and a data block is accessed
 // through the frame of its index.
 //
-//     Cached…  valid inside the caller's EpochGuard: a hit costs one load; reads no file
-//     Pin…     valid as long as the lease, from the cache or the file; no guard may be open
+//   Cached…  valid inside the caller's EpochGuard: a hit costs one load; reads no file
+//   Pin…     valid as long as the lease, from the cache or the file; no guard may be open
 //
 // Index and filter partitions that were read always go into the cache; data blocks if requested.
 #ifndef CAMBIUM_SSTABLE_TABLE_TABLE_BLOCKS_H_

@@ -14,26 +14,27 @@
 namespace cambium::sstable {
 namespace {
 
-// Data blocks of one partition, and bytes of its filter or index at which it is closed before.
+// The maximum number of data blocks per partition, and the size of its filter or index at which it
+// is finished earlier.
 constexpr size_t kBlocksPerPartition = 128;
 constexpr size_t kPartitionSize = size_t{64} << 10;
 
-// Bytes that are gathered before they go to the file.
+// The number of bytes that are collected before they are written to the file.
 constexpr size_t kWriteSize = size_t{512} << 10;
 
-// A block flag of the index beside those of the block itself: stored compressed.
+// A block flag in the index, in addition to those of the block itself: stored compressed.
 constexpr uint8_t kIndexFlagCompressed = 0x80;
 
 }  // namespace
 
-// The file's bytes in order: gathered, digested and appended in large pieces. Confined to one
-// thread at a time.
+// Writes the file's bytes in order: collects, digests, and appends them in large pieces. Confined
+// to one thread at a time.
 class TableBuilder::BlockWriter {
  public:
   BlockWriter(FileNumber number, std::unique_ptr<WritableFile> file)
       : number_(number), file_(std::move(file)) {}
 
-  // Where the next block will begin.
+  // Returns the offset of the next block.
   uint64_t offset() const { return written_ + buffer_.size(); }
 
   absl::StatusOr<BlockHandle> Append(std::string_view stored, Compression codec, BlockKind kind,
@@ -51,7 +52,7 @@ class TableBuilder::BlockWriter {
     return Append(bytes, Compression::kNone, kind, bytes.size());
   }
 
-  // The end of the file; nothing comes after it.
+  // Appends the footer, the end of the file.
   absl::Status AppendFooter(const Footer& footer) {
     buffer_ += footer.Encode(offset());
     RETURN_IF_ERROR(Flush());
@@ -67,7 +68,7 @@ class TableBuilder::BlockWriter {
     RETURN_IF_ERROR(file_->Append(buffer_));
     written_ += buffer_.size();
     buffer_.clear();
-    // One huge value leaves no huge buffer behind.
+    // Frees the buffer of a very large value.
     if (buffer_.capacity() > 4 * kWriteSize) buffer_.shrink_to_fit();
     return absl::OkStatus();
   }
@@ -100,7 +101,7 @@ absl::Status TableBuilder::Add(std::string_view key, Trailer trailer, std::strin
   RETURN_IF_ERROR(ended_);
   ended_ = CheckAdd(key, trailer, value);
   RETURN_IF_ERROR(ended_);
-  // A large value gets a block of its own, so that its neighbours stay cheap to read.
+  // A large value gets its own block, so that reading its neighbors stays cheap.
   if (!data_.empty() && data_.EstimatedSize() + key.size() + value.size() >
                             options_.block_size + options_.block_size / 4) {
     RETURN_IF_ERROR(CloseBlock());
@@ -179,7 +180,7 @@ void TableBuilder::ClosePartition(std::string_view separator) {
 std::string TableBuilder::SeparatorBefore(std::string_view next) const {
   const KeyOrder& order = options_.order;
   std::string separator = last_key_;
-  // A comparator of the user's: what it makes is believed only where it fits.
+  // A user's comparator: its result is used only if it is valid.
   order.comparator()->FindShortestSeparator(&separator, next);
   if (order.Compare(separator, last_key_) < 0 || order.Compare(separator, next) >= 0) {
     return last_key_;

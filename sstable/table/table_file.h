@@ -92,7 +92,7 @@ class TableFile {
     return Annotate(absl::DataLossError(ToAbsl(message)), kind, offset);
   }
 
-  // Returns the offset of the footer, where the area of blocks ends.
+  // Returns the offset of the footer, which is the end of the area of blocks.
   uint64_t footer_offset() const { return options_.file_size - kFooterSize; }
   const TableReaderOptions& options() const { return options_; }
 

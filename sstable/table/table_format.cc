@@ -35,7 +35,7 @@ BlockHandle ReadHandle(ByteReader* reader) {
   return handle;
 }
 
-// A record: its id, and the one of the two that its value is. Ids never change.
+// A record: its id, and the field that has its value. Ids never change.
 struct Field {
   uint64_t id;
   uint64_t TableProperties::*number;
@@ -64,7 +64,7 @@ void AppendNumber(uint64_t id, uint64_t value, std::string* out) {
   AppendVarint64(out, value);
 }
 
-// Stores one record; false where its value does not decode.
+// Stores one record; returns false if its value cannot be decoded.
 bool Store(uint64_t id, std::string_view value, TableProperties* properties) {
   ByteReader reader(value);
   for (const Field& field : kFields) {

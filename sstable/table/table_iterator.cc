@@ -9,9 +9,9 @@
 namespace cambium::sstable {
 namespace {
 
-// A walk over the entries of a table, in both directions. A cursor of three: partition, block of
-// the partition, entry of the block. It pins the frames of one index partition and one data block.
-// A step inside a block is an index ± 1. Thread-compatible.
+// Iterates over the entries of a table in both directions. The position consists of a partition, a
+// block of the partition, and an entry of the block. It pins the frames of one index partition and
+// one data block. A step inside a block is an index ± 1. Thread-compatible.
 class TableIterator final : public InternalIterator {
  public:
   TableIterator(const TableBlocks* blocks, const TableIteratorOptions& options)
@@ -37,7 +37,7 @@ class TableIterator final : public InternalIterator {
   void Seek(std::string_view key, Trailer trailer) override {
     status_ = absl::OkStatus();
     if (!MoveToBlockOf(key)) return;
-    // Versions of one key may fill several blocks, so the block after needs a search too.
+    // Versions of one key may fill several blocks, so the next block needs a search, too.
     for (block_.Seek(key, trailer); !block_.Valid(); block_.Seek(key, trailer)) {
       if (!MoveToNeighbour(Direction::kForward)) return;
     }
@@ -49,8 +49,8 @@ class TableIterator final : public InternalIterator {
     if (blocks_->top().Find(key) == blocks_->partition_count()) return SeekToLast();
     if (!MoveToBlockOf(key)) return;
     for (block_.Seek(key, trailer); !block_.Valid(); block_.Seek(key, trailer)) {
-      // The block's entries are all before the target. The next block's are all after it, unless
-      // versions of the key go on there.
+      // All entries of the block are before the target. All entries of the next block are after it,
+      // unless versions of the key continue there.
       const bool goes_on = blocks_->order().Equal(index().separator(place_.index), key);
       const bool is_last =
           place_.partition + 1 == blocks_->partition_count() && place_.index + 1 == index().count();
@@ -87,9 +87,9 @@ class TableIterator final : public InternalIterator {
  private:
   enum class Direction : uint8_t { kForward, kBackward };
 
-  // The moves answer false, and stand nowhere, at the end of the table or after an error.
+  // The moves return false, and leave no position, at the end of the table or after an error.
 
-  // To the first block that can hold an entry at or after `key`.
+  // Moves to the first block that can contain an entry at or after `key`.
   bool MoveToBlockOf(std::string_view key) {
     const size_t partition = blocks_->top().Find(key);
     if (partition == blocks_->partition_count()) {

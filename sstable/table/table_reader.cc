@@ -12,7 +12,7 @@
 namespace cambium::sstable {
 namespace {
 
-// MultiGet reads about so many bytes of blocks at a time, and holds as many in memory.
+// MultiGet reads about this many bytes of blocks at a time, and keeps as many in memory.
 constexpr size_t kMaxReadRound = size_t{256} << 10;
 
 absl::StatusOr<Footer> ReadFooter(const TableFile& file) {
@@ -36,7 +36,7 @@ absl::StatusOr<TopIndex> ReadTopIndex(const TableFile& file, const BlockHandle& 
   ASSIGN_OR_RETURN(const FrameLease frame, file.ReadBlock(handle, BlockKind::kTopIndex));
   absl::StatusOr<TopIndex> top = TopIndex::Parse(frame->bytes(), file.options().order);
   if (!top.ok()) return file.Annotate(top.status(), BlockKind::kTopIndex, handle.offset);
-  // What stands in for each block in memory is bounded by the file's size.
+  // The memory per block is bounded by the file's size.
   const uint64_t most = file.footer_offset() / kMinBlockFootprint;
   if (top->block_count() <= most) return top;
   return file.DamageError(
@@ -129,7 +129,7 @@ inline bool TableReader::SearchCached(const Sought& sought, DataPlace place, Fra
     if (place.index + 1 == index->index().count()) {
       if (place.partition + 1 == blocks_.partition_count()) return true;
       Frame* const next = blocks_.CachedIndex(place.partition + 1);
-      if (next == nullptr) break;  // Search() feeds the block at `place` once more: no harm
+      if (next == nullptr) break;  // Search() reads the block at `place` again: harmless
       index = next;
       place = {.partition = place.partition + 1, .index = 0};
     } else {
@@ -220,7 +220,7 @@ void TableReader::MultiGet(std::span<LookupRequest> requests, CacheFill fill) co
     lookup.request->status = Locate(*lookup.request->key, &lookup.reached);
     return !lookup.reached.index;
   });
-  // By place is by offset.
+  // Sorting by place also sorts by offset.
   std::sort(lookups.begin(), lookups.end(),
             [](const Lookup& a, const Lookup& b) { return a.reached.place < b.reached.place; });
   std::span<Lookup> left = lookups;

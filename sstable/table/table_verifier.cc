@@ -12,9 +12,9 @@ namespace {
 
 constexpr size_t kReadSize = size_t{1} << 20;
 
-// Reads every byte of a table and checks whatever can be checked: checksums (as every read does),
-// the order of entries, separators, filters against the entries, the properties against what was
-// counted, and the digest of the whole file. Used once. Confined to one thread.
+// Reads every byte of a table and checks everything that can be checked: checksums (as every read
+// does), the order of entries, separators, filters against the entries, the properties against the
+// counts, and the digest of the whole file. Used once. Confined to one thread.
 class TableVerifier {
  public:
   // Both must outlive it.
@@ -137,9 +137,9 @@ class TableVerifier {
   const TableProperties* const properties_;
   SequentialBlocks reader_;
   BlockIterator entry_;
-  TableProperties counted_;  // of what was read so far
-  std::string separator_;    // of the block before
-  std::string last_key_;     // of the entry before
+  TableProperties counted_;  // of the entries read so far
+  std::string separator_;    // of the previous block
+  std::string last_key_;     // of the previous entry
   Trailer last_trailer_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// What engine.h promises, of the adapter that this program is linked with: a benchmark of an
-// adapter that answers wrongly measures nothing.
+// Tests the contract of engine.h with the adapter that is linked with this program: a benchmark of
+// an adapter that returns wrong results measures nothing.
 #include "benchmarks/engines/engine.h"
 
 #include <gtest/gtest.h>

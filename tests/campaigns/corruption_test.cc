@@ -53,7 +53,7 @@ struct Victim {
   test::IndexedWrites writes{7, kKeys, kMaxValue};
   uint64_t flushed = 0;  // writes in tables
   bool closed = false;
-  uint64_t least = 0;  // writes that a flipped bit of the log must leave, or be told
+  uint64_t least = 0;  // writes that must survive a flipped bit of the log, unless it is reported
 };
 
 std::map<std::string, std::string> ReadFiles(FileSystem* disk) {
@@ -113,20 +113,20 @@ std::unique_ptr<Victim> MakeVictim(End end) {
 struct Tally {
   uint64_t points = 0;     // places of damage
   uint64_t fired = 0;      // databases opened
-  uint64_t recovered = 0;  // every answer right
-  uint64_t told = 0;       // DataLoss, and no wrong answer
+  uint64_t recovered = 0;  // every result was right
+  uint64_t told = 0;       // DataLoss, and no wrong result
   uint64_t failed = 0;
 };
 
 // Files whose content is replaced by others; nullopt: which are removed.
 using Damage = std::map<std::string, std::optional<std::string>>;
 
-// What one damaged database answers. Confined to one thread.
+// Checks the results of one damaged database. Confined to one thread.
 class Examination {
  public:
   Examination(Victim* victim, const Damage& damage) : victim_(victim), damage_(damage) {}
 
-  // Empty, or the wrong answer.
+  // Returns an empty string, or the wrong result.
   std::string Run() {
     const auto disk = victim_->disk->CrashClone(env::CrashPolicy::kEverything, 1);
     for (const auto& [name, bytes] : damage_) {
@@ -152,7 +152,7 @@ class Examination {
     return problem_;
   }
 
-  // Whether any answer was DataLoss.
+  // Returns true if any result was DataLoss.
   bool told() const { return told_; }
   bool verified() const { return verified_.ok(); }
 

@@ -61,7 +61,8 @@ class Slots {
   void NoteSynced() { synced_ = acked_; }
 
   enum class Floor { kAcked, kSynced };
-  // Empty, or what a database may not hold. Where `may_fail`, a read may answer an error.
+  // Returns an empty string, or the contents that are wrong. If `may_fail`, a read may return an
+  // error.
   std::string Check(DB* db, Floor floor, bool may_fail) const {
     for (uint64_t slot = 0; slot < kSlots; ++slot) {
       const auto a = db->Get(absl::StrCat("a", slot));
@@ -172,7 +173,7 @@ class FaultRun {
     return "";
   }
 
-  // The workload, under the rule. Errors are what it is for; wrong answers are not.
+  // Runs the workload with the rule. Errors are expected; wrong results are not.
   std::string Work() {
     // Where the database can't be made, there is nothing to work on: ComeBack() makes it.
     if (!Reopen().empty()) return "";

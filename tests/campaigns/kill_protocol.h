@@ -1,4 +1,4 @@
-// What the killed writer and the test that kills it agree on.
+// The protocol between the killed writer and the test that kills it.
 #ifndef CAMBIUM_TESTS_CAMPAIGNS_KILL_PROTOCOL_H_
 #define CAMBIUM_TESTS_CAMPAIGNS_KILL_PROTOCOL_H_
 
@@ -14,14 +14,15 @@ namespace cambium::test {
 
 inline constexpr int kWriters = 2;
 
-// Writer `writer` has the keys below `count`, and was told so. Written whole to the pipe.
+// Writer `writer` received acknowledgments for its keys below `count`. Written to the pipe as a
+// whole.
 struct Ack {
   uint64_t writer = 0;
   uint64_t count = 0;
 };
 
 inline std::string WriterPrefix(int writer) { return absl::StrCat("t", writer, "/"); }
-// In the order of the numbers.
+// Keys sort in the order of their numbers.
 inline std::string WriterKey(int writer, uint64_t n) {
   return absl::StrCat(WriterPrefix(writer), absl::Hex(n, absl::kZeroPad16));
 }
@@ -34,7 +35,7 @@ inline std::string WriterValue(int writer, uint64_t n) {
   return value;
 }
 
-// Small memtables and files: flushes and compactions are always under way.
+// Small memtables and files, so that flushes and compactions are always running.
 inline Options KillOptions() {
   Options options;
   options.memory_budget = size_t{1} << 20;

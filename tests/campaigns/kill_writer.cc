@@ -1,9 +1,9 @@
 // kill_writer <directory> <descriptor>: opens the database and writes with two threads until it is
 // killed. For campaign_kill_test.
 //
-// Thread t writes the keys "t<t>/<n>", n = 0, 1, 2 …, on from where the database stands, each with
-// the value that kill_protocol.h gives it, some of them in batches with the next; after each write
-// that was acked it writes an Ack to the descriptor.
+// Thread t writes the keys "t<t>/<n>", n = 0, 1, 2 …, and continues after the existing ones, each
+// with the value of kill_protocol.h, some of them in batches with the next; after each acknowledged
+// write it writes an Ack to the descriptor.
 #include <unistd.h>
 
 #include <cstdio>

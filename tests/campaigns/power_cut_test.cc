@@ -57,7 +57,7 @@ struct Cut {
 struct Tally {
   uint64_t points = 0;     // operations at which the power was cut
   uint64_t fired = 0;      // images made
-  uint64_t recovered = 0;  // images that were as promised
+  uint64_t recovered = 0;  // images with the expected contents
   uint64_t failed = 0;
   uint64_t lossy = 0;         // images that lost something that was not synced
   uint64_t failed_point = 0;  // the point that went wrong, if any did

@@ -267,7 +267,7 @@ std::map<std::string, std::string> ReadAt(const std::vector<OwnedEntry>& entries
   return result;
 }
 
-// Every reader that there may be sees the same before and after, and nothing is kept for nobody.
+// Every possible reader sees the same before and after, and no unnecessary entry is kept.
 TEST(MergeStream, KeepsWhatEveryReaderSees) {
   std::mt19937 random(42);
   for (int round = 0; round < 3000; ++round) {

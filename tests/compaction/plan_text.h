@@ -1,4 +1,4 @@
-// Plans as text.
+// Prints plans as text.
 #ifndef CAMBIUM_TESTS_COMPACTION_PLAN_TEXT_H_
 #define CAMBIUM_TESTS_COMPACTION_PLAN_TEXT_H_
 
@@ -32,7 +32,7 @@ inline std::string FileList(const std::vector<manifest::FileRef>& files) {
   return text;
 }
 
-// "level size: merge L4 7 L5 3 4 -> L5, grandparents 8 9, older 8 9".
+// Returns "level size: merge L4 7 L5 3 4 -> L5, grandparents 8 9, older 8 9".
 inline std::string DebugString(const Plan& plan) {
   std::string text = absl::StrCat(ToString(plan.reason), ": ", ToString(plan.kind));
   for (const PlanInput& input : plan.inputs) {

@@ -1,6 +1,6 @@
-// A simulator: the policy over files that are vectors of numbers. It runs long histories in little
-// time and looks at what the policy promises: every plan is right (reads find the newest version),
-// levels stay bounded, it comes to an end, and what it costs.
+// A simulator: the policy with files that are vectors of numbers. It runs long histories in little
+// time and checks the policy's properties: every plan is right (reads find the newest version),
+// levels stay bounded, compaction ends, and its cost.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -146,7 +146,7 @@ class Simulator {
         for (const FileRef& file : run.files) {
           for (const SimEntry& entry : files_.at(file->number)) {
             const bool fresh = newest.try_emplace(entry.key, entry.sequence).second;
-            // What stands further up must be newer.
+            // Versions in upper levels must be newer.
             ASSERT_TRUE(fresh || newest[entry.key] > entry.sequence);
             if (fresh && !entry.tombstone) found[entry.key] = entry.sequence;
           }

@@ -225,7 +225,7 @@ TEST(RunMerge, EndsAFileBeforeItOverlapsTooMuchBelow) {
   EXPECT_THAT(starts, ElementsAre(Key(0), Key(20), Key(40)));
 }
 
-// What lies over a damaged file cannot follow the rest down: it stands in files of its own.
+// Data that overlaps a damaged file cannot move down with the rest: it is in separate files.
 TEST(RunMerge, EndsAFileAtBothEndsOfADamagedFileBelow) {
   Store store;
   RunMergeOptions options = store.Options();

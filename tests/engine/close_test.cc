@@ -1,4 +1,4 @@
-// DB::Close: what it releases, what calls answer beside it and after it.
+// DB::Close: the resources that it releases, and the results of calls during and after it.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -41,7 +41,7 @@ size_t EntriesOf(const char* directory) {
   return count;
 }
 
-// What every method answers, by name; those without a status give one of their own.
+// Returns the result of every method, by name; methods without a status get one here.
 std::vector<std::pair<std::string, absl::Status>> AskAll(DB* db) {
   std::vector<std::pair<std::string, absl::Status>> answers;
   const auto add = [&](const char* name, absl::Status status) {
@@ -201,8 +201,8 @@ TEST(CloseTest, UnloggedWritesAreInTables) {
   EXPECT_EQ(*db->Get("k"), "v");
 }
 
-// Runs `call` in a thread of its own until it is refused; any answer but success, absence and the
-// refusal is an error.
+// Runs `call` in a thread until it is rejected; any result but success, NotFound, and the rejection
+// is an error.
 void RunUntilRefused(const std::function<absl::Status()>& call) {
   for (;;) {
     const absl::Status status = call();

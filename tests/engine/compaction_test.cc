@@ -133,8 +133,8 @@ TEST_F(CompactionTest, EmptiesLevel0AroundADamagedFileOfTheBaseLevel) {
   EXPECT_LT(lost, kKeys / 50);
 }
 
-// More runs of level 0 are damaged than may be there before writers stop: no compaction will ever
-// make them fewer, and nobody waits for it. The sound runs between them are merged.
+// More runs of level 0 are damaged than are allowed before writers stop: no compaction will ever
+// reduce their number, so no writer waits for it. The intact runs between them are merged.
 TEST_F(CompactionTest, WritersGoOnOverManyDamagedRuns) {
   options_.memory_budget = size_t{8} << 20;
   options_.memtable_size = size_t{64} << 10;

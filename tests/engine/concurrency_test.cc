@@ -1,5 +1,5 @@
-// Many threads at one database: batches are seen whole by every snapshot and scan, registers never
-// go back, and upkeep beside it disturbs nobody.
+// Many threads use one database: every snapshot and scan sees whole batches, registers never go
+// back, and concurrent maintenance disturbs no thread.
 //
 // Environment: CAMBIUM_CONCURRENT_OPS, operations of each writer (default 4,000).
 #include <gtest/gtest.h>
@@ -76,7 +76,7 @@ class ConcurrencyTest : public testing::Test {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 
-  // Moves money among the accounts of one half, whose reads are nobody else's.
+  // Transfers money among the accounts of one half, which no other thread reads.
   void Transfer(uint64_t half) {
     std::mt19937_64 random(half);
     for (uint64_t i = 0; i < operations_; ++i) {

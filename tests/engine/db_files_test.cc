@@ -26,7 +26,7 @@ Options SmallOptions() {
   return options;
 }
 
-// A process that holds the database at `path` until it is told to end.
+// A process that holds the database at `path` until it is stopped.
 class Holder {
  public:
   explicit Holder(const std::string& path) {

@@ -1,5 +1,5 @@
-// Files beside a database's that only look like its own by name: they are left alone, and stand in
-// the way of nothing. What a crash left of the database's own is removed.
+// Files in a database's directory that only have names like its own: they are not changed, and they
+// do not prevent any operation. Files that a crash left of the database's own are removed.
 #include <gtest/gtest.h>
 
 #include <filesystem>

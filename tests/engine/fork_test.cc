@@ -47,7 +47,7 @@ int ExitOf(pid_t child) {
   return 999;
 }
 
-// Threads that write until they are told to stop. Confined to the test.
+// Threads that write until they are stopped. Confined to the test.
 class Writers {
  public:
   Writers(DB* db, int count) : acked_(static_cast<size_t>(count)) {

@@ -1,5 +1,5 @@
-// A million random operations against std::map, the same stream of them under each of many extreme
-// option sets: every answer is compared, held snapshots and iterators too.
+// A million random operations compared with std::map, the same stream with each of many extreme
+// option sets: every result is compared, including those of held snapshots and iterators.
 //
 // Environment: CAMBIUM_MODEL_OPS, operations of one option set (default 50,000);
 // CAMBIUM_MODEL_SEED.

@@ -184,7 +184,7 @@ TEST_F(MissingFileTest, OpenWithoutALogIsDataLoss) {
   EXPECT_EQ(db_->Get("in the log").value(), "only");
 }
 
-// Each call of the file system that a read makes answers "no such file" in turn.
+// Each file system call of a read returns "no such file" in turn.
 TEST_F(MissingFileTest, NoFailedCallMakesAReadNotFound) {
   for (const env::OperationKind kind :
        {env::OperationKind::kOpen, env::OperationKind::kSize, env::OperationKind::kRead}) {

@@ -1,4 +1,4 @@
-// Short forms for the tests of env/: write a file, read a file, a directory that goes away.
+// Helpers for the tests of env/: write a file, read a file, a temporary directory.
 #ifndef CAMBIUM_TESTS_ENV_ENV_TEST_UTIL_H_
 #define CAMBIUM_TESTS_ENV_ENV_TEST_UTIL_H_
 
@@ -31,7 +31,7 @@ inline std::string MessageOf(const absl::Status& status) {
   return std::string(FromAbsl(status.message()));
 }
 
-// A directory of the machine, removed with all in it. Confined to the test.
+// A directory on the machine, removed with all its contents. Confined to the test.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -51,7 +51,7 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// The bytes of [offset, offset + size) that there are, or "error: …".
+// Returns the existing bytes of [offset, offset + size), or "error: …".
 inline std::string ReadAt(FileSystem& files, const std::string& path, uint64_t offset,
                           size_t size) {
   auto file = files.OpenRandomAccess(path);

@@ -1,4 +1,4 @@
-// ThreadPool and InlineExecutor: lanes, order, what the ends of their lives promise.
+// ThreadPool and InlineExecutor: lanes, order, and the guarantees at the end of their lives.
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -75,7 +75,7 @@ TEST(ThreadPool, ThreadsStayWhileAFlushMayScheduleCompactions) {
     Gate started;
     pool.Schedule(Lane::kFlush, [&] {
       started.Open();
-      ::usleep(20'000);  // the pool is told to end meanwhile
+      ::usleep(20'000);  // the pool is stopped in the meantime
       pool.Schedule(Lane::kCompaction, [&] { ++ran; });
     });
     started.Wait();

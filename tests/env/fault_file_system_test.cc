@@ -53,7 +53,7 @@ TEST_F(FaultFileSystemTest, ForeverLastsUntilRulesAreCleared) {
   EXPECT_OK(files_.CreateWritable("/db/a").status());
 }
 
-// Every kind of call, made once in turn; answers the first status that was not ok.
+// Makes every kind of call once, in turn; returns the first status that was not ok.
 absl::Status UseEverything(FileSystem& files) {
   absl::Status first;
   const auto see = [&first](const absl::Status& status) { first.Update(status); };

@@ -1,4 +1,4 @@
-// What file_system.h promises, asked of every FileSystem in the tree.
+// Tests the contract of file_system.h with every FileSystem in the tree.
 #include <unistd.h>
 
 #include <cstring>

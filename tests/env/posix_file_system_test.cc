@@ -31,7 +31,7 @@ TEST(ErrnoStatus, MapsAsFileSystemPromises) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kPermissionDenied);
   }
   EXPECT_EQ(CodeOfErrno(EOPNOTSUPP), absl::StatusCode::kUnimplemented);
-  // What the engine tells apart from all else: a lack of descriptors.
+  // The error that the engine distinguishes from all others: a lack of descriptors.
   for (const int error : {EMFILE, ENFILE}) {
     EXPECT_EQ(CodeOfErrno(error), absl::StatusCode::kAborted);
   }
@@ -76,7 +76,7 @@ TEST(PosixFileSystem, MapsLogsWhereStoresCannotFail) {
   EXPECT_EQ((*unmapped)->Mapping(), nullptr);
 }
 
-// Runs `body` in a child process and answers its exit code.
+// Runs `body` in a child process and returns its exit code.
 int RunInChild(const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(body());

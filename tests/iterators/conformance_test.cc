@@ -162,7 +162,7 @@ class IteratorConformance : public testing::TestWithParam<SubjectKind> {
       if (HasFailure()) return;
     }
   }
-  // The same target for Seek and for SeekForPrev, if trailers do not tell versions apart.
+  // Returns the same target for Seek and for SeekForPrev, if trailers do not distinguish versions.
   Trailer ForSeek(Trailer trailer) const { return shows_versions_ ? trailer : kNewest; }
   Trailer ForSeekForPrev(Trailer trailer) const { return shows_versions_ ? trailer : 0; }
   void SeekBothWays(const std::string& key, Trailer trailer, Checked* cursor) const {
@@ -244,8 +244,8 @@ TEST_P(IteratorConformance, WalksAtRandom) {
   });
 }
 
-// An error ends the walk where it is met: nothing is passed over, and status() tells. The entries
-// before it, from either side, are those of the model.
+// An error ends the iteration at its place: no entry is skipped, and status() returns the error.
+// The entries before it, in either direction, are those of the model.
 TEST_P(IteratorConformance, EndsAtAnErrorAndReportsIt) {
   std::vector<std::string> keys;
   for (int i = 1000; i < 1600; ++i) keys.push_back(absl::StrCat("key", i));

@@ -1,4 +1,4 @@
-// What the conformance suite walks over: every iterator of the library, made of given entries.
+// The subjects of the conformance suite: every iterator of the library, over given entries.
 #ifndef CAMBIUM_TESTS_ITERATORS_SUBJECTS_H_
 #define CAMBIUM_TESTS_ITERATORS_SUBJECTS_H_
 
@@ -15,7 +15,7 @@
 
 namespace cambium::test {
 
-// A position in sorted entries, whatever iterator is behind it. Thread-compatible.
+// A position in sorted entries, for any kind of iterator. Thread-compatible.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -26,29 +26,28 @@ class Cursor {
   virtual void SeekForPrev(std::string_view key, Trailer trailer) = 0;
   virtual void Next() = 0;
   virtual void Prev() = 0;
-  // Returns the entry that it is on, or nullopt.
+  // Returns the current entry, or nullopt.
   virtual std::optional<OwnedEntry> Here() const = 0;
   virtual absl::Status status() const = 0;
 };
 
-// Holds entries, and makes cursors over them. Thread-compatible.
+// Contains entries, and creates cursors over them. Thread-compatible.
 class Subject {
  public:
   virtual ~Subject() = default;
 
-  // `entries` are in order, no two with the same key and sequence number. To be called once.
+  // `entries` must be in order, no two with the same key and sequence number. Call it once.
   virtual void Fill(std::vector<OwnedEntry> entries) = 0;
-  // The subject outlives the cursor.
+  // The subject must outlive the cursor.
   virtual std::unique_ptr<Cursor> NewCursor() = 0;
-  // Makes entries in the middle unreadable for cursors made from now on. Returns false if nothing
-  // of the kind can happen.
+  // Makes entries in the middle unreadable for later cursors. Returns false if that is impossible.
   virtual bool Break() { return false; }
 
-  // Returns what a cursor shows of `entries`.
+  // Returns the entries that a cursor returns for `entries`.
   virtual std::vector<OwnedEntry> VisibleEntries(std::vector<OwnedEntry> entries) const {
     return entries;
   }
-  // Returns true if the versions of a key are told apart: seeks go by trailer, too.
+  // Returns true if cursors return every version of a key: then seeks also use the trailer.
   virtual bool shows_versions() const { return true; }
   virtual bool may_be_empty() const { return true; }
 };

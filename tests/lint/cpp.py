@@ -71,6 +71,15 @@ def without_comments(text):
     return _LITERALS.sub(_blank, text)
 
 
+def only_comments(text):
+    """The text with everything but comments blanked; the same lines."""
+    kept = list(re.sub(r"[^\n]", " ", text))
+    for match in _LITERALS.finditer(text):
+        if match.group(0).startswith("/"):
+            kept[match.start():match.end()] = match.group(0)
+    return "".join(kept)
+
+
 def _blank_directive(match):
     return re.sub(r"[^\n]", " ", match.group(0))
 
@@ -88,7 +97,7 @@ def _matching(code, start, opening, closing):
 
 
 def _split_top(text):
-    """Splits at commas outside of (), [], {} and <>."""
+    """Splits at commas outside of (), [], {}, and <>."""
     parts, depth, start = [], 0, 0
     for i, c in enumerate(text):
         if c in "([{<":
@@ -148,7 +157,7 @@ class _Scanner:
         self._code = source.code
 
     def scope(self, i, end, owner):
-        """Scans [i, end), the inside of a namespace or, where `owner` is set, of a class."""
+        """Scans [i, end), the inside of a namespace or, if `owner` is set, of a class."""
         head_start = i
         while i < end:
             c = self._code[i]
@@ -167,7 +176,7 @@ class _Scanner:
             i += 1
 
     def _brace(self, head_start, i, owner):
-        """One '{' at scope level; answers (its matching '}', where the next head starts)."""
+        """One '{' at scope level; returns (its matching '}', the start of the next head)."""
         head = self._code[head_start:i]
         closing = _matching(self._code, i, "{", "}")
         plain = _ATTRIBUTE.sub(" ", _ANNOTATION.sub(" ", _strip_template(head))).strip()

@@ -14,7 +14,7 @@ _README_LINES = 60
 
 
 def text_files(tree):
-    """Every text file under version control, or in the tree where there is no git."""
+    """Returns every text file under version control, or in the tree if there is no git."""
     try:
         listed = subprocess.run(["git", "-C", str(tree.root), "ls-files", "-co", "--exclude-standard"],
                                 check=True, capture_output=True, text=True).stdout.splitlines()

@@ -1,4 +1,4 @@
-"""clang-format, as .clang-format has it. Version 14, Debian 12's: others break lines elsewhere."""
+"""Checks the format with clang-format 14 (Debian 12): other versions break lines differently."""
 
 import re
 import shutil

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The laws of the tree, as a test.
+"""Checks the rules of the tree.
 
     tests/lint/lint.py [--root DIR] [LINT…]
 
@@ -27,7 +27,7 @@ SKIPPED = 77
 
 
 def run(name, tree):
-    """Runs one lint; answers its exit code."""
+    """Runs one lint; returns its exit code."""
     findings = Findings()
     try:
         summary = LINTS[name].check(tree, findings)
@@ -42,7 +42,7 @@ def run(name, tree):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Checks the laws of the tree.")
+    parser = argparse.ArgumentParser(description="Checks the rules of the tree.")
     parser.add_argument("--root", default=Path(__file__).resolve().parents[2])
     parser.add_argument("lints", nargs="*", metavar="LINT", help=", ".join(LINTS))
     arguments = parser.parse_args()

@@ -227,11 +227,19 @@ class TokensTest(LintTest):
 
 
 class WordsTest(LintTest):
-    def test_refuses_where_in_a_public_header_only(self):
-        self.write("include/cambium/db.h", "// NotFound where there is none.\n")
+    def test_refuses_where_in_headers_only(self):
         self.write("util/coding.h", "// NotFound where there is none.\n")
-        self.write("docs/place.md", "The place where files lie.\n")
-        self.assert_one(words, "include/cambium/db.h:1", '"where": write if')
+        self.write("util/coding.cc", "// The place where files are.\n")
+        self.write("docs/place.md", "The place where files are.\n")
+        self.assert_one(words, "util/coding.h:1", '"where": write if')
+
+    def test_refuses_words_in_comments_of_code(self):
+        self.write("wal/writer.cc", "int tell = 1;\nint a;  // what nobody promised\n")
+        self.assertEqual([f.split('"')[1] for f in self.findings(words)], ["nobody", "promised"])
+
+    def test_accepts_words_in_code_and_strings(self):
+        self.write("wal/writer.cc", 'std::promise<int> promise;\nvoid Tell() { Log("it stands // here"); }\n')
+        self.assertEqual(self.findings(words), [])
 
     def test_refuses_the_verbs_of_persons_in_documents(self):
         self.write("README.md", "It stores.\nGet Answers NotFound.\n")

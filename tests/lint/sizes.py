@@ -1,5 +1,5 @@
-"""The size limits of docs/architecture.md, as a ratchet: what is over a limit stands in docs/ratchet.txt
-with its size, and may shrink and never grow."""
+"""The size limits of docs/architecture.md, as a ratchet: what is over a limit is listed in
+docs/ratchet.txt with its size, and may shrink but never grow."""
 
 import re
 
@@ -21,7 +21,7 @@ LIMITS = {
     "library-lines": 15000,  # of code: comments and blank lines are free
 }
 
-# What there must be at least of, in the library: nobody is to shrink it by deleting what explains or checks it.
+# Minimum values for the library, so that it is not shrunk by deleting comments or asserts.
 LEAST = {
     "comment-percent": 18,  # of the lines that are not blank
     "asserts-per-thousand": 12,  # lines of code
@@ -52,7 +52,7 @@ def _measure_source(source, tree):
 
 
 def _shipped(tree):
-    """The library without the file systems and executors that only tests use."""
+    """Returns the library without the file systems and executors that only tests use."""
     return [s for s in tree.library() if not tree.name(s.path).startswith("env/testing/")]
 
 
@@ -72,7 +72,7 @@ def _measure(tree):
 
 
 def _count(tree):
-    """Lines of code, lines that have a comment, lines that are not blank, and asserts of the library."""
+    """Returns the lines of code, lines that have a comment, lines that are not blank, and asserts of the library."""
     code_lines, comment_lines, lines, asserts = 0, 0, 0, 0
     for source in _shipped(tree):
         for full, code in zip(source.text.split("\n"), cpp.without_comments(source.text).split("\n")):

@@ -1,4 +1,4 @@
-"""Tokens that this tree does without, each with what stands in their place."""
+"""Tokens that this tree must not contain, each with its replacement."""
 
 import re
 

@@ -42,7 +42,7 @@ class Tree:
 
 
 class Findings:
-    """What a lint found, printed as compilers print it."""
+    """The findings of a lint, printed in the format of compilers."""
 
     def __init__(self):
         self.messages = []

@@ -269,7 +269,7 @@ TEST(ManifestLog, DropsAnAppendThatWasNeverAcknowledged) {
       ReplaceFile(files.get(), path, torn);
       const auto found = Recover(files.get());
       ASSERT_TRUE(found.ok()) << found.status();
-      if (found->torn_bytes == 0) continue;  // the filler was what stood there
+      if (found->torn_bytes == 0) continue;  // the filler is equal to the old bytes
       EXPECT_EQ(Text(found->state), expected);
       EXPECT_EQ(found->torn_bytes, torn.size() - acknowledged.size());
     }

@@ -1,4 +1,4 @@
-// What the tests of manifest/ and compaction/ share: versions and edits from text.
+// Shared by the tests of manifest/ and compaction/: versions and edits from text.
 #ifndef CAMBIUM_TESTS_MANIFEST_MANIFEST_TEST_UTIL_H_
 #define CAMBIUM_TESTS_MANIFEST_MANIFEST_TEST_UTIL_H_
 
@@ -22,7 +22,7 @@ inline VersionEdit ParseEdit(std::string_view text) {
   return edit.ok() ? *edit : VersionEdit();
 }
 
-// `base` after the lines of `text` that are about family 0; what went wrong as an error.
+// Returns `base` after the edits of family 0 in `text`, or the error.
 inline absl::StatusOr<std::shared_ptr<const Version>> TryVersion(
     std::string_view text, std::shared_ptr<const Version> base = nullptr,
     const KeyOrder& order = Bytewise()) {
@@ -39,7 +39,7 @@ inline std::shared_ptr<const Version> MakeVersion(std::string_view text,
   return version.ok() ? *version : std::make_shared<const Version>();
 }
 
-// The state of a new, empty database with family 0.
+// Returns the state of a new, empty database with family 0.
 inline ManifestState NewState() {
   ManifestState state;
   state.comparator_name = BytewiseComparator()->Name();
@@ -51,7 +51,7 @@ inline ManifestState NewState() {
   return state;
 }
 
-// The files of all runs of `level` that overlap `bounds`, newest run first.
+// Returns the files of all runs of `level` that overlap `bounds`, newest run first.
 inline std::vector<FileRef> FilesInLevel(const Version& version, int level,
                                          const KeyBounds& bounds = {}) {
   std::vector<FileRef> result;

@@ -1,4 +1,4 @@
-// What the tests of the memtable share: a model of it, and keys of many shapes.
+// Shared by the tests of the memtable: a model of it, and keys of many shapes.
 #ifndef CAMBIUM_TESTS_MEMTABLE_MEMTABLE_TEST_UTIL_H_
 #define CAMBIUM_TESTS_MEMTABLE_MEMTABLE_TEST_UTIL_H_
 
@@ -22,7 +22,7 @@
 
 namespace cambium::memtable {
 
-// Descending bytewise.
+// Descending bytewise order.
 class ReverseComparator final : public Comparator {
  public:
   int Compare(std::string_view a, std::string_view b) const override { return b.compare(a); }
@@ -30,7 +30,7 @@ class ReverseComparator final : public Comparator {
   bool EqualMeansIdentical() const override { return true; }
 };
 
-// Letters of either case are one: different spellings are the same key.
+// Ignores the case of letters: different bytes may be the same key.
 class CaselessComparator final : public Comparator {
  public:
   int Compare(std::string_view a, std::string_view b) const override {
@@ -46,7 +46,7 @@ class CaselessComparator final : public Comparator {
   }
 };
 
-// Orders (key, trailer) as the memtable must.
+// Orders (key, trailer) like the memtable.
 struct EntryLess {
   const KeyOrder* order;
   bool operator()(const std::pair<std::string, Trailer>& a,
@@ -55,7 +55,7 @@ struct EntryLess {
   }
 };
 
-// A memtable beside the std::map that it must equal. Confined to one test.
+// A memtable and the std::map that it must equal. Confined to one test.
 class Checked {
  public:
   using Model = std::map<std::pair<std::string, Trailer>, std::string, EntryLess>;
@@ -76,7 +76,8 @@ class Checked {
   }
   void Delete(std::string_view key) { Add(key, MakeTrailer(++sequence_, Kind::kDelete), ""); }
 
-  // What a Get at `sequence` says: the value, "-" where deleted, "?" where there is no version.
+  // Returns the result of a Get at `sequence`: the value, "-" if deleted, "?" if there is no
+  // version.
   std::string Get(std::string_view key, SequenceNumber sequence) const {
     const LookupKey lookup(key, sequence, order_);
     KeyFold fold(sequence);
@@ -95,7 +96,7 @@ class Checked {
     return TrailerKind(found->first.second) == Kind::kDelete ? "-" : found->second;
   }
 
-  // Every entry of both, both ways.
+  // Compares all entries of both, in both directions.
   void CheckWalks() const {
     const auto iterator = memtable_.NewIterator();
     EXPECT_FALSE(iterator->Valid());
@@ -114,7 +115,7 @@ class Checked {
     EXPECT_TRUE(iterator->status().ok());
   }
 
-  // Seeks to (key, trailer) both ways, then a few steps there and back.
+  // Seeks to (key, trailer) in both directions, then makes a few steps forward and back.
   void CheckSeeks(std::string_view key, Trailer trailer) const {
     const auto iterator = memtable_.NewIterator();
     auto expected = model_.lower_bound({std::string(key), trailer});
@@ -160,7 +161,7 @@ class Checked {
   SequenceNumber sequence_ = 0;
 };
 
-// Keys of many shapes, drawn by number: short and long, with common prefixes, zero and 0xff bytes.
+// Returns a key of a given shape: short or long, with common prefixes, zero bytes, or 0xff bytes.
 inline std::string ShapedKey(uint64_t shape, uint64_t number) {
   const std::string digits = std::to_string(number);
   switch (shape) {

@@ -536,8 +536,8 @@ TEST(Fingerprints, MatchAlikeWithEverySetOfInstructions) {
 // Hostile bytes
 // ---------------------------------------------------------------------------------------------
 
-// Uses everything that a parsed block offers; answers may be wrong, accesses may not. (The
-// sanitizers judge.) Returns a sum, so that nothing is optimized away.
+// Calls every function of a parsed block; results may be wrong, memory accesses may not. (The
+// sanitizers check this.) Returns a sum, so that nothing is optimized away.
 size_t Exercise(const Block& block, const KeyOrder& order) {
   size_t sum = 0;
   const auto take = [&sum](std::string_view bytes) {

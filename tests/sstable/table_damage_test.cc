@@ -1,5 +1,4 @@
-// Damaged, hostile and failing files: a right answer or an error that names the file, and nothing
-// else, ever.
+// Damaged, malicious, and failing files: every result is right, or an error that names the file.
 #include "env/testing/fault_file_system.h"
 #include "sstable/block/index_partition.h"
 #include "sstable/table/table_file.h"
@@ -88,7 +87,7 @@ TEST(TableDamage, EveryFlippedByteIsCaughtOrHarmless) {
       caught += errors > 0 ? 1 : 0;
       auto reader = table.Open();
       if (!reader.ok()) continue;
-      // Bytes between blocks change no answer; the digest sees them all the same.
+      // Bytes between blocks change no result; only the digest covers them.
       const absl::Status verified = (*reader)->Verify(table.summary().digest);
       ASSERT_TRUE(absl::IsDataLoss(verified)) << "byte " << i << ": " << verified;
       ASSERT_TRUE(RightOrDamaged(verified));
@@ -103,7 +102,7 @@ TEST(TableDamage, EveryTruncationIsCaught) {
   const std::string good = table.Bytes();
   for (size_t size = 0; size < good.size(); ++size) {
     table.Overwrite(good.substr(0, size));
-    // The test's reader is told the size that the file has.
+    // The test's reader is opened with the actual size of the file.
     const auto reader = table.Open();
     ASSERT_TRUE(absl::IsDataLoss(reader.status())) << size << ": " << reader.status();
     ASSERT_TRUE(RightOrDamaged(reader.status()));

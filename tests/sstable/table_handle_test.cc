@@ -1,4 +1,4 @@
-// Table handles: tables opened once, at their first use, by whoever comes first.
+// Table handles: a table is opened once, on first use, by the first thread that needs it.
 #include "sstable/table/table_handle.h"
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// What the tests of tables share: entries of many shapes, tables in memory, and one harness that
-// holds an iterator and a reader against the sorted entries.
+// Shared by the tests of tables: entries of many shapes, tables in memory, and one harness that
+// compares an iterator and a reader with the sorted entries.
 #ifndef CAMBIUM_TESTS_SSTABLE_TABLE_SUPPORT_H_
 #define CAMBIUM_TESTS_SSTABLE_TABLE_SUPPORT_H_
 
@@ -32,7 +32,7 @@ class ReverseOrder final : public Comparator {
   bool EqualMeansIdentical() const override { return true; }
 };
 
-// Upper and lower case are the same: keys of different bytes are equal.
+// Upper and lower case are equal: keys with different bytes may be equal.
 class CaselessOrder final : public Comparator {
  public:
   int Compare(std::string_view a, std::string_view b) const override {
@@ -62,13 +62,13 @@ inline void SortEntries(const KeyOrder& order, std::vector<OwnedEntry>* entries)
       entries->end());
 }
 
-// How random entries look. Plain data.
+// The properties of random entries. Plain data.
 struct Shape {
   size_t count = 1000;
-  size_t keys = 1000;       // distinct ones to draw from
-  size_t key_size = 0;      // 0: of many sizes
+  size_t keys = 1000;       // number of distinct keys
+  size_t key_size = 0;      // 0: various sizes
   size_t value_size = 100;  // at most
-  double tombstones = 0.1;  // share
+  double tombstones = 0.1;  // fraction
   uint64_t seed = 1;
 };
 
@@ -96,7 +96,7 @@ inline std::vector<OwnedEntry> RandomEntries(const Shape& shape, const KeyOrder&
     }
   }
   SortEntries(order, &entries);
-  // No two entries of a key have one sequence number.
+  // No two entries of a key have the same sequence number.
   std::vector<OwnedEntry> unique;
   for (OwnedEntry& entry : entries) {
     if (!unique.empty() && order.Equal(unique.back().key, entry.key) &&
@@ -108,7 +108,7 @@ inline std::vector<OwnedEntry> RandomEntries(const Shape& shape, const KeyOrder&
   return unique;
 }
 
-// A table in memory, with the file system and the cache that it needs.
+// A table in memory, with its file system and cache.
 class TestTable {
  public:
   explicit TestTable(size_t cache_size = size_t{8} << 20) : cache_(cache_size, &epochs_) {
@@ -179,7 +179,7 @@ class TestTable {
   TableSummary summary_;
 };
 
-// What a read of `key` at `sequence` finds among sorted entries.
+// The result of a read of `key` at `sequence` in sorted entries.
 struct Found {
   KeyFold::State state = KeyFold::State::kMore;
   std::string value;
@@ -231,7 +231,7 @@ inline ::testing::AssertionResult StandsAt(const InternalIterator& iterator,
          << expected.key << "@" << expected.trailer;
 }
 
-// Every kind of move, against the entries.
+// Checks every kind of move against the entries.
 inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEntry>& entries,
                           const KeyOrder& order, uint64_t seed, int rounds = 500) {
   size_t index = 0;
@@ -268,7 +268,7 @@ inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEnt
       const bool hit =
           at < entries.size() &&
           order.CompareEntries(entries[at].key, entries[at].trailer, key, trailer) == 0;
-      index = hit ? at : at - 1;  // before the first entry: SIZE_MAX, nowhere
+      index = hit ? at : at - 1;  // before the first entry: SIZE_MAX, no position
     }
     ASSERT_TRUE(StandsAt(*iterator, entries, index)) << "round " << round;
     for (size_t steps = random() % 8; steps > 0 && iterator->Valid(); --steps) {
@@ -284,7 +284,7 @@ inline void CheckIterator(InternalIterator* iterator, const std::vector<OwnedEnt
   }
 }
 
-// Point reads of present and absent keys at many sequence numbers, against the entries.
+// Checks point reads of existing and missing keys at many sequence numbers against the entries.
 inline void CheckReads(const TableReader& reader, const std::vector<OwnedEntry>& entries,
                        const KeyOrder& order, CacheFill fill = CacheFill::kYes) {
   for (size_t i = 0; i < entries.size(); ++i) {

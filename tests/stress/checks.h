@@ -1,4 +1,4 @@
-// Reads of many keys at one moment, and what must hold of them.
+// Reads many keys at one point in time, and checks the result.
 #ifndef CAMBIUM_TESTS_STRESS_CHECKS_H_
 #define CAMBIUM_TESTS_STRESS_CHECKS_H_
 
@@ -21,25 +21,26 @@ struct Window {
   uint32_t size() const { return end - begin; }
 };
 
-// What a scan found. `seen` belongs to the positions of the window.
+// The result of a scan. `seen` has one element per position of the window.
 struct ScanResult {
   absl::Status status;
-  std::string problem;  // wrong order, out of bounds, an unknown key; empty where there is none
+  std::string problem;  // wrong order, out of bounds, an unknown key; empty if there is none
   std::vector<Seen> seen;
 };
 
-// Scans the keys of the window; `read` brings the snapshot.
+// Scans the keys of the window; `read` contains the snapshot.
 ScanResult ScanWindow(const World& world, DB* db, ReadOptions read, Window window,
                       Direction direction);
-// The same with an iterator that was made for the window before, by NewWindowIterator.
+// Does the same with an iterator that NewWindowIterator created for the window.
 ScanResult ScanWith(const World& world, Iterator* it, Window window, Direction direction);
 std::unique_ptr<Iterator> NewWindowIterator(const World& world, DB* db, ReadOptions read,
                                             Window window);
 
-// Empty, or why no version in [acked, issued now] of the key explains what was seen.
+// Returns an empty string, or the reason why no version in [acked, issued now] of the key explains
+// `seen`.
 std::string CheckSeen(const World& world, uint32_t key, uint32_t acked, const Seen& seen);
 
-// The balances of all accounts at one moment.
+// How the balances of all accounts are read at one point in time.
 enum class SumMethod { kForward, kBackward, kMultiGet, kGets };
 struct SumResult {
   absl::Status status;
@@ -48,8 +49,8 @@ struct SumResult {
 // kGets needs a snapshot in `read`.
 SumResult CheckSum(const World& world, DB* db, ReadOptions read, SumMethod method);
 
-// What a state of all keys (seen[position]) must be a prefix of. Unlogged owners are left out after
-// a crash.
+// Checks that a state of all keys (seen[position]) is a prefix of the commit order. After a crash,
+// unlogged owners are skipped.
 enum class Moment { kLive, kAfterCrash };
 std::string CheckState(const World& world, const std::vector<Seen>& seen, uint64_t acked_before,
                        uint64_t synced_before, Moment moment);

@@ -1,5 +1,5 @@
-// CrashThread: takes images of the disk as a crash at this moment would leave it, opens them beside
-// the running database, and checks what is there.
+// CrashThread: takes images of the disk as a crash at this moment would leave it, opens them while
+// the database runs, and checks their contents.
 #ifndef CAMBIUM_TESTS_STRESS_CRASHES_H_
 #define CAMBIUM_TESTS_STRESS_CRASHES_H_
 
@@ -17,9 +17,9 @@ class CrashThread {
   CrashThread(World* world, const Environment* environment, uint64_t seed)
       : world_(world), environment_(environment), random_(seed) {}
 
-  // Until the world stops.
+  // Runs until the world stops.
   void Run();
-  // One crash now.
+  // Simulates one crash now.
   void Crash();
 
  private:

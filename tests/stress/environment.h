@@ -1,6 +1,6 @@
-// Environment: the files, the executor and the clock of a round, and how its database is opened.
+// Environment: the files, the executor, and the clock of a round, and the options of its database.
 //
-// The engine sees: noise over faults over the real file system or the one in memory.
+// The engine's file system: noise over faults over the real file system or the one in memory.
 #ifndef CAMBIUM_TESTS_STRESS_ENVIRONMENT_H_
 #define CAMBIUM_TESTS_STRESS_ENVIRONMENT_H_
 
@@ -18,7 +18,7 @@ namespace cambium::stress {
 // Immutable after construction; the file systems are thread-safe.
 class Environment {
  public:
-  // On the disk files go below `scratch`, or below $TMPDIR where it is empty.
+  // On disk, files are below `scratch`, or below $TMPDIR if it is empty.
   Environment(const RoundSettings& settings, const std::string& scratch);
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -26,14 +26,14 @@ class Environment {
   ~Environment();
 
   absl::StatusOr<std::unique_ptr<DB>> Open() const;
-  // Opens what a crash left.
+  // Opens the files that a crash left.
   absl::StatusOr<std::unique_ptr<DB>> OpenClone(std::shared_ptr<env::MemFileSystem> clone) const;
 
   const std::string& path() const { return path_; }
-  // Below the injected faults.
+  // Returns the file system below the injected faults.
   FileSystem* base() const { return base_.get(); }
   env::FaultFileSystem* faults() const { return faults_.get(); }
-  // Null where the files are real.
+  // Returns null if the files are on disk.
   env::MemFileSystem* memory() const { return memory_.get(); }
 
  private:

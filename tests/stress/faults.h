@@ -1,4 +1,4 @@
-// FaultThread: injects faults for a while, lets the database recover, and again.
+// FaultThread: repeatedly injects faults for a while and then lets the database recover.
 #ifndef CAMBIUM_TESTS_STRESS_FAULTS_H_
 #define CAMBIUM_TESTS_STRESS_FAULTS_H_
 
@@ -10,11 +10,11 @@
 
 namespace cambium::stress {
 
-// What faults a call may meet. A lie is a read that comes short without an error. While a database
-// is opened, nothing lies: a log that reads short ends there, and what follows is cut off.
+// The faults of a call. A lie is a short read without an error. While a database is opened there
+// are no lies: a log that reads short would end there, and the rest would be cut off.
 enum class FaultSet { kAny, kHonest };
 
-// Adds between one and three rules drawn from `random`.
+// Adds one to three rules drawn from `random`.
 void AddRandomRules(env::FaultFileSystem* files, FaultSet set, Random* random);
 
 // Confined to its thread.
@@ -23,12 +23,12 @@ class FaultThread {
   FaultThread(World* world, env::FaultFileSystem* files, uint64_t seed)
       : world_(world), files_(files), random_(seed) {}
 
-  // Until the world stops; the database has recovered then.
+  // Runs until the world stops; then the database has recovered.
   void Run();
 
  private:
   void Inject();
-  // Brings the database back to writing, or fails the round.
+  // Makes the database writable again, or fails the round.
   void Recover();
   void SleepUpTo(uint64_t millis);
 

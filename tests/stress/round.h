@@ -1,8 +1,8 @@
-// Round: one set of options, one database, opened several times.
+// Round: one set of options and one database, opened several times.
 //
 //   open ─▶ session (all threads at work) ─▶ at rest: everything is checked ─▶ close ─▶ open …
 //
-// At the end: no file that the database does not need, no descriptor, no memory.
+// At the end: no unnecessary file of the database, no descriptor, and no memory is left.
 #ifndef CAMBIUM_TESTS_STRESS_ROUND_H_
 #define CAMBIUM_TESTS_STRESS_ROUND_H_
 
@@ -23,7 +23,7 @@ class Round {
  public:
   Round(const RoundSettings& settings, const std::string& scratch, Reporter* reporter);
 
-  // What is wrong is the reporter's.
+  // Runs the round; the reporter records problems.
   void Run();
 
  private:
@@ -34,23 +34,23 @@ class Round {
     kFaultyClose,  // with faults
     kFaultyOpen,   // as kClose, and opening meets faults
   };
-  // What may be missing after opening.
+  // The writes that may be missing after opening.
   enum class Loss { kNothing, kUnlogged };
 
   bool failed() const { return world_.reporter->failed(); }
   bool Open();
   void RunSession();
-  // With no other thread: every key, every account, every checksum.
+  // Checks every key, every account, and every checksum. No other thread may run.
   void CheckAtRest(Loss loss);
   void CheckKeys(Loss loss, Direction direction);
-  // Ends the session and opens again.
+  // Ends the session and opens the database again.
   void Reopen(Ending ending);
   Loss EndSession(Ending ending);
-  // After a clean Close, what was synced is everything.
+  // Checks that all writes are synced after a clean Close.
   void CheckCleanClone();
-  // With no reader: no file that the database does not need is on disk or open.
+  // Checks that no unnecessary file of the database is on disk or open. No reader may exist.
   void CheckNothingLeft();
-  // The same, and that DestroyDB leaves nothing.
+  // Checks the same, and that DestroyDB leaves nothing.
   void CheckFiles();
 
   const Environment environment_;

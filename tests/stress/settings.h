@@ -1,4 +1,4 @@
-// RoundSettings: everything about one round of the stress program, as a function of seed and round.
+// RoundSettings: all settings of one round of the stress program, as a function of seed and round.
 #ifndef CAMBIUM_TESTS_STRESS_SETTINGS_H_
 #define CAMBIUM_TESTS_STRESS_SETTINGS_H_
 
@@ -12,22 +12,22 @@
 
 namespace cambium::stress {
 
-// Where the files of a round are.
+// The location of the files of a round.
 enum class Storage { kMemory, kSharedMemory, kDisk };
 
-// How the keys are ordered.
+// The order of the keys.
 enum class Order {
   kBytewise,  // the built-in comparator
   kReverse,   // descending bytes
-  kFolded,    // ASCII letters of both cases are equal, so that one key has several spellings
+  kFolded,    // ASCII letters of both cases are equal, so one key has several spellings
 };
 
 // How often threads yield or sleep at the interfaces between engine and environment.
 enum class Noise { kNone, kLight, kHeavy };
 
-// What one worker does in one step.
+// The action of one worker in one step.
 enum class Action {
-  kPut,  // or a deletion, of a key of its own
+  kPut,  // or a deletion, of one of its own keys
   kBatch,
   kTransfer,
   kGetOwn,
@@ -68,23 +68,23 @@ struct RoundSettings {
   Order order = Order::kBytewise;
   Noise noise = Noise::kNone;
   bool faults = false;        // injected errors and delays
-  bool lies = false;          // with faults: some reads of tables come short
+  bool lies = false;          // with faults: some reads of tables are short
   bool crashes = false;       // crash clones; only in memory
   bool hide_mapping = false;  // the log is written by position
   Options options;            // without file system, executor, clock and comparator
   ValueShape values;
   uint32_t callers = 1;
   uint32_t keys = 1000;
-  size_t key_padding = 0;  // most bytes after the number in a key
+  size_t key_padding = 0;  // maximum number of bytes after the number in a key
   uint32_t groups = 4;     // of accounts
   uint32_t synced_percent = 1;
-  uint32_t unlogged_percent = 0;  // of the workers
+  uint32_t unlogged_percent = 0;  // fraction of the workers
   std::array<uint32_t, kActionCount> weights = {};
-  uint32_t sessions = 3;  // times that the database is opened
+  uint32_t sessions = 3;  // how often the database is opened
   uint64_t session_millis = 1000;
 };
 
-// One line.
+// Returns the settings on one line.
 std::string Describe(const RoundSettings& settings);
 
 // `speed_divisor` is how much slower this build is than a plain one.

@@ -1,5 +1,5 @@
-// Worker: one thread that writes keys of its own, moves money, reads everything and calls for
-// upkeep, and checks all that it sees.
+// Worker: one thread that writes its own keys, transfers money, reads everything, runs maintenance
+// calls, and checks everything that it sees.
 #ifndef CAMBIUM_TESTS_STRESS_WORKER_H_
 #define CAMBIUM_TESTS_STRESS_WORKER_H_
 
@@ -15,7 +15,7 @@
 
 namespace cambium::stress {
 
-// A snapshot and what was seen through it. The iterator was made with it and waits at its start.
+// A snapshot and the values read through it. The iterator was created with it and is at its start.
 struct HeldSnapshot {
   std::shared_ptr<const Snapshot> snapshot;
   std::unique_ptr<Iterator> iterator;  // may be null
@@ -28,7 +28,7 @@ class Worker {
  public:
   Worker(World* world, uint32_t owner, uint64_t seed);
 
-  // Works until the world stops.
+  // Runs until the world stops.
   void Run();
 
  private:
@@ -55,7 +55,7 @@ class Worker {
   void CheckPrefix();
   Window DrawWindow();
   ReadOptions DrawReadOptions();
-  // Whether `version` of that key may follow what this thread saw of it before.
+  // Checks that `version` of that key may follow the version that this thread saw before.
   void CheckForward(uint32_t key, const Seen& seen);
 
   // worker_upkeep.cc
@@ -70,7 +70,7 @@ class Worker {
   World* const world_;
   const uint32_t owner_;
   Random random_;
-  std::vector<Action> wheel_;        // an action as often as its weight says
+  std::vector<Action> wheel_;        // each action as often as its weight
   std::vector<uint32_t> last_seen_;  // [key]: the newest version that this thread saw
   std::deque<HeldSnapshot> held_;
   uint64_t last_sequence_ = 0;

@@ -1,4 +1,4 @@
-// World: what all threads of a round share.
+// World: the shared state of all threads of a round.
 #ifndef CAMBIUM_TESTS_STRESS_WORLD_H_
 #define CAMBIUM_TESTS_STRESS_WORLD_H_
 
@@ -18,35 +18,35 @@
 
 namespace cambium::stress {
 
-// The times during which faults are injected, or the database has not yet recovered from them.
+// The times during which faults are injected, or the database has not recovered from them yet.
 // Thread-safe; one thread opens and closes it.
 class FaultWindow {
  public:
   void Open() { generation_.fetch_add(1, kPublish); }
   void Close() { generation_.fetch_add(1, kPublish); }
   uint64_t Now() const { return generation_.load(kObserve); }
-  // Returns true if the window was open at any time since Now() gave `since`.
+  // Returns true if the window was open at any time since Now() returned `since`.
   bool OpenSince(uint64_t since) const { return (since & 1) != 0 || Now() != since; }
 
  private:
   std::atomic<uint64_t> generation_{0};  // odd: open
 };
 
-// Thread-safe but for `db`, which changes only between sessions, when no other thread runs.
+// Thread-safe except `db`, which changes only between sessions, when no other thread runs.
 class World {
  public:
   World(const RoundSettings& round_settings, Reporter* round_reporter);
 
   bool stopping() const { return stop.load(std::memory_order_relaxed) || reporter->failed(); }
-  // Whether worker `owner` writes without the log.
+  // Returns true if worker `owner` writes without the log.
   bool Unlogged(uint32_t owner) const {
     return owner * 100 < settings.callers * settings.unlogged_percent;
   }
   uint32_t OwnerOf(uint32_t key) const { return key % settings.callers; }
-  // All writes acknowledged before that moment are synced.
+  // Records that all writes acknowledged before that time are synced.
   void NoteSynced(uint64_t moment);
   uint64_t synced_moment() const { return synced_moment_.load(kObserve); }
-  // Fails the round if `status` is an error and no fault since `mark` excuses it. Returns true for
+  // Fails the round if `status` is an error that no fault since `mark` explains. Returns true for
   // ok.
   bool Expect(const absl::Status& status, uint64_t mark, const char* what) const;
   // Fails the round if `problem` is not empty.
@@ -61,8 +61,8 @@ class World {
   std::vector<std::unique_ptr<OwnerLog>> logs;
   Ledger ledger;
   FaultWindow faults;
-  // A read came short since the database was opened. A table that it was the end of stays damaged
-  // for as long as the database is open.
+  // A read was short since the database was opened. If this was the end of a table, the table stays
+  // damaged as long as the database is open.
   std::atomic<bool> lied{false};
   std::atomic<bool> stop{false};
   DB* db = nullptr;

@@ -1,4 +1,4 @@
-// A merge operator of the tests' own, on which the order and the number of operands show.
+// A merge operator for tests, whose result shows the order and the number of operands.
 #ifndef CAMBIUM_TESTS_SUPPORT_APPEND_OPERATOR_H_
 #define CAMBIUM_TESTS_SUPPORT_APPEND_OPERATOR_H_
 
@@ -14,10 +14,10 @@ namespace cambium::test {
 // Joins with commas: "v" with the operands "a" and "b" becomes "v,a,b".
 class AppendOperator final : public MergeOperator {
  public:
-  // An operand that makes it refuse.
+  // An operand that makes the operator fail.
   static constexpr char kRefused[] = "refused";
 
-  // What PartialMerge() does.
+  // When PartialMerge() combines operands.
   enum class Partial { kNever, kAlways };
   explicit AppendOperator(Partial partial = Partial::kNever) : partial_(partial) {}
 

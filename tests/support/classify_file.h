@@ -1,4 +1,4 @@
-// What the files of a database are to a TraceFileSystem.
+// Classifies the files of a database for a TraceFileSystem.
 #ifndef CAMBIUM_TESTS_SUPPORT_CLASSIFY_FILE_H_
 #define CAMBIUM_TESTS_SUPPORT_CLASSIFY_FILE_H_
 

@@ -1,14 +1,14 @@
-// Tests whose cases stand in text files: what is done, and what comes of it.
+// Data-driven tests: text files with commands and their expected output.
 //
 //   # A comment.
 //   pick level0_trigger=1          a command, and arguments
-//   add L0 file 3 keys "a".."b"    its input: all lines down to the separator, perhaps none
+//   add L0 file 3 keys "a".."b"    its input: all lines up to the separator, possibly none
 //   ----
-//   nothing                        what it prints: all lines down to the next empty one
+//   nothing                        its output: all lines up to the next empty one
 //
-// The program is run with `--rewrite` to have the output in the files replaced by what the commands
-// print now; then look at the difference before it is committed. An output with an empty line in it
-// cannot be said.
+// Run the program with `--rewrite` to replace the output in the files with the current output of
+// the commands, and check the difference before you commit it. An output cannot contain an empty
+// line.
 #ifndef CAMBIUM_TESTS_SUPPORT_DATA_DRIVEN_H_
 #define CAMBIUM_TESTS_SUPPORT_DATA_DRIVEN_H_
 
@@ -27,19 +27,19 @@ struct DataCommand {
   std::map<std::string, std::string> arguments;
   std::string input;  // with a newline at the end of each line
 
-  // The argument, or `otherwise`.
+  // Returns the argument, or `otherwise`.
   std::string Text(const std::string& key, const std::string& otherwise) const;
   uint64_t Number(const std::string& key, uint64_t otherwise) const;
 };
 
-// Carries out a command and returns what it prints. Fails the test if the command is not known.
+// Runs a command and returns its output. Fails the test if the command is unknown.
 using DataRunner = std::function<std::string(const DataCommand&)>;
 
-// Runs all commands of the file in order, and expects the output that stands there. A file that is
-// not in that form fails the test, with its line.
+// Runs all commands of the file in order, and expects the output in the file. If the file's format
+// is invalid, the test fails with the line.
 void RunDataFile(const std::string& path, const DataRunner& run);
 
-// The files of a folder, in the order of their names. Fails the test if there is none.
+// Returns the files of a folder, sorted by name. Fails the test if there is none.
 std::vector<std::string> DataFiles(const std::string& folder);
 
 }  // namespace cambium::test

@@ -1,7 +1,8 @@
-// IndexedWrites: a history of writes of which any prefix is known again.
+// IndexedWrites: a history of writes whose prefixes can be recognized.
 //
-// Write i (from 1) sets the marker key to i, together with a few other keys or alone, so that what
-// a crash left says itself which prefix it is, and the whole can be compared with the model there.
+// Write i (from 1) sets the marker key to i, together with a few other keys or alone. Therefore the
+// data after a crash contains the length of its prefix, and all of it can be compared with the
+// model at that point.
 #ifndef CAMBIUM_TESTS_SUPPORT_INDEXED_WRITES_H_
 #define CAMBIUM_TESTS_SUPPORT_INDEXED_WRITES_H_
 
@@ -22,13 +23,13 @@ class IndexedWrites {
  public:
   IndexedWrites(uint64_t seed, int keys, size_t max_value);
 
-  // Carries out the next write; the outcome is the database's.
+  // Executes the next write; returns the database's status.
   absl::Status WriteNext(DB* db, const WriteOptions& options);
-  // Writes begun so far.
+  // Returns the number of writes begun so far.
   uint64_t issued() const { return edits_.size(); }
 
-  // The content after the first `prefix` writes, at most issued(). Cheap where `prefix` seldom goes
-  // back.
+  // Returns the content after the first `prefix` writes, at most issued(). Fast if `prefix` rarely
+  // decreases.
   const Model& At(uint64_t prefix);
 
  private:
@@ -39,16 +40,16 @@ class IndexedWrites {
   std::mt19937_64 random_;
   std::vector<std::vector<Edit>> edits_;
   Model model_;  // after model_prefix_ writes
-  Model base_;   // after base_prefix_ writes: where going back starts
+  Model base_;   // after base_prefix_ writes: the start for smaller prefixes
   uint64_t model_prefix_ = 0;
   uint64_t base_prefix_ = 0;
 };
 
-// The prefix that a database holds, from its marker: 0 where there is none.
+// Returns the length of the prefix in a database, from its marker: 0 if there is none.
 absl::StatusOr<uint64_t> PrefixOf(DB* db);
 
-// Files in the database's directory that an open database at rest does not need: tables in no
-// level, temporaries, a second manifest. Empty where there are none.
+// Returns the files in the database's directory that an idle open database does not need: tables in
+// no level, temporaries, a second manifest. Empty if there are none.
 std::string OrphansOf(const DB& db, FileSystem* files, const std::string& path);
 
 }  // namespace cambium::test

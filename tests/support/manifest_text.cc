@@ -27,7 +27,7 @@ class LineReader {
     return Take(size, size > 0);
   }
 
-  // Takes `text` where it stands here.
+  // Accepts `text` if it is next in the input.
   bool Accept(std::string_view text) {
     if (rest_.substr(0, text.size()) != text) return false;
     Take(text.size(), true);

@@ -1,4 +1,4 @@
-// VersionEdits from text and as text, so that a test can say what it means.
+// Converts VersionEdits to text and back, so that tests are readable.
 #ifndef CAMBIUM_TESTS_SUPPORT_MANIFEST_TEXT_H_
 #define CAMBIUM_TESTS_SUPPORT_MANIFEST_TEXT_H_
 
@@ -11,7 +11,7 @@
 
 namespace cambium::manifest {
 
-// One line a field:
+// One line per field:
 //   comparator "cambium.Bytewise"
 //   next-file 12
 //   family 0
@@ -22,11 +22,11 @@ namespace cambium::manifest {
 //     quarantine L6 4 "checksum at 4096"
 std::string DebugString(const VersionEdit& edit);
 
-// One line a run, then one a file, in the same words; empty levels left out.
+// Returns one line per run, then one per file, in the same words, without empty levels.
 std::string DebugString(const Version& version);
 
-// Reads what DebugString() prints. Of an addition, only level, file and keys need be
-// there; a physical number, where absent, is the file's. InvalidArgument names the line.
+// Parses the output of DebugString(). An added file needs only level, file, and keys; the default
+// physical number is the file's. InvalidArgument contains the line.
 absl::StatusOr<VersionEdit> ParseVersionEdit(std::string_view text);
 
 }  // namespace cambium::manifest

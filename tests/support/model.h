@@ -1,7 +1,7 @@
-// The oracle: an ordered map beside the database, a seeded stream of operations on both, and the
-// comparison of all that a reader can see.
+// The model: an ordered map that follows the database, a seeded stream of operations on both, and
+// the comparison of everything that a reader can see.
 //
-// A stream is a function of its seed and shape, so that a failure is repeated from the two numbers
+// A stream is a function of its seed and shape, so a failure can be repeated from the two numbers
 // that it prints.
 #ifndef CAMBIUM_TESTS_SUPPORT_MODEL_H_
 #define CAMBIUM_TESTS_SUPPORT_MODEL_H_
@@ -30,7 +30,7 @@ struct KeyLess {
 
 using Model = std::map<std::string, std::string, KeyLess>;
 
-// One change; no value: a deletion.
+// One change; a deletion if there is no value.
 struct Edit {
   std::string key;
   std::optional<std::string> value;
@@ -45,10 +45,10 @@ enum class OperationKind {
   kBatch,
   kGet,
   kMultiGet,
-  kWalk,     // an iterator that seeks and turns
+  kWalk,     // an iterator that seeks and changes direction
   kHold,     // takes a snapshot and an iterator and keeps them
-  kRelease,  // lets go of the oldest
-  kRunJob,   // lends the inline executor a thread
+  kRelease,  // releases the oldest snapshot
+  kRunJob,   // runs a task of the inline executor
   kFlush,
   kCompactRange,
   kCompareAll,
@@ -60,23 +60,23 @@ struct Operation {
   OperationKind kind = OperationKind::kPut;
   std::vector<Edit> edits;               // writes
   bool sync = false;                     // writes
-  std::vector<std::string> keys;         // reads; of a walk: where it seeks, in turn
-  std::optional<std::string> low, high;  // walks and compactions
-  uint64_t draw = 0;                     // which of the held snapshots; how a walk turns
+  std::vector<std::string> keys;         // reads; for an iteration: its seek targets, in order
+  std::optional<std::string> low, high;  // iterations and compactions
+  uint64_t draw = 0;                     // selects a held snapshot; the steps of an iteration
 
-  // One line.
+  // Returns one line.
   std::string ToString() const;
 };
 
-// What a stream is made of.
+// The properties of a stream.
 struct StreamShape {
-  int keys = 700;            // different keys
-  size_t long_key = 0;       // some keys are that long; 0: none
+  int keys = 700;            // number of different keys
+  size_t long_key = 0;       // size of some keys; 0: none
   size_t max_value = 160;    // bytes
-  size_t large_value = 0;    // one value in a hundred is that long; 0: none
+  size_t large_value = 0;    // size of one value in a hundred; 0: none
   int batch_max = 12;        // edits in a batch
-  double sync_part = 0.002;  // of the writes
-  // Of 10,000 operations, how many are of each kind, in the order of OperationKind.
+  double sync_part = 0.002;  // fraction of the writes
+  // How many of 10,000 operations are of each kind, in the order of OperationKind.
   std::vector<double> weights = {4000, 1000, 300, 2500, 400, 1500, 30, 28, 200, 10, 6, 16, 10};
 };
 
@@ -86,7 +86,7 @@ class OperationStream {
   OperationStream(uint64_t seed, const StreamShape& shape);
 
   Operation Next();
-  // A key of the stream's universe.
+  // Returns a random key of the stream.
   std::string DrawKey();
 
  private:
@@ -100,16 +100,16 @@ class OperationStream {
   uint64_t values_ = 0;
 };
 
-// The first thing in which the database, read with `options`, differs from `expected`, inside the
-// bounds of `options`; empty where nothing does. Walks forward and backward, and gets every key of
-// the model one by one and together.
+// Returns the first difference between the database, read with `options`, and `expected`, within
+// the bounds of `options`; empty if there is none. Iterates forward and backward, and gets every
+// key of the model individually and together.
 std::string Difference(DB* db, const Model& expected, const ReadOptions& options = {});
 
-// What differs between an iterator and the part of `expected` in [low, high): seeks to each key of
-// `walk.keys` and takes a few steps forward and back. Empty where nothing does.
+// Returns the difference between an iterator and the part of `expected` in [low, high): seeks to
+// each key of `walk.keys` and makes a few steps forward and back. Empty if there is none.
 std::string WalkDifference(Iterator* it, const Model& expected, const Operation& walk);
 
-// A number from the environment, or `otherwise`.
+// Returns a number from the environment, or `otherwise`.
 uint64_t FromEnvironment(const char* name, uint64_t otherwise);
 
 }  // namespace cambium::test

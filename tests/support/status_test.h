@@ -1,4 +1,4 @@
-// Assertions about a Status or a StatusOr, which print it where they fail.
+// Assertions for a Status or a StatusOr, which print it if they fail.
 #ifndef CAMBIUM_TESTS_SUPPORT_STATUS_TEST_H_
 #define CAMBIUM_TESTS_SUPPORT_STATUS_TEST_H_
 
@@ -9,7 +9,7 @@
 
 namespace cambium::test {
 
-// Holds where the code is `code`.
+// Succeeds if the code is `code`.
 inline testing::AssertionResult HasCode(const absl::Status& status, absl::StatusCode code) {
   if (status.code() == code) return testing::AssertionSuccess();
   return testing::AssertionFailure()

@@ -1,4 +1,4 @@
-// TempDir: a directory of the real file system that goes with its object.
+// TempDir: a directory of the real file system that is removed with its object.
 #ifndef CAMBIUM_TESTS_SUPPORT_TEMP_DIR_H_
 #define CAMBIUM_TESTS_SUPPORT_TEMP_DIR_H_
 
@@ -9,7 +9,7 @@
 
 namespace cambium::test {
 
-// Under $TMPDIR, or /tmp. Thread-compatible.
+// Created under $TMPDIR, or /tmp. Thread-compatible.
 class TempDir {
  public:
   TempDir() {
@@ -23,7 +23,7 @@ class TempDir {
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
 
-  // Empty where none could be made.
+  // Empty if the directory could not be created.
   const std::string& path() const { return path_; }
   std::string Sub(const std::string& name) const { return path_ + "/" + name; }
 

@@ -1,4 +1,4 @@
-// An iterator over entries that are held in memory, sorted.
+// An iterator over sorted entries in memory.
 #ifndef CAMBIUM_TESTS_SUPPORT_VECTOR_ITERATOR_H_
 #define CAMBIUM_TESTS_SUPPORT_VECTOR_ITERATOR_H_
 
@@ -23,8 +23,8 @@ struct OwnedEntry {
 };
 
 // Seeks require that the entries are in the order of base/keys.h under `order`, no two with the
-// same key and trailer; a walk gives them as they are, so that tests can feed a wrong order.
-// Thread-compatible.
+// same key and trailer; iteration returns them in their given order, so tests can use a wrong
+// order. Thread-compatible.
 class VectorIterator final : public InternalIterator {
  public:
   VectorIterator(const KeyOrder& order, std::vector<OwnedEntry> entries)
@@ -47,7 +47,7 @@ class VectorIterator final : public InternalIterator {
     return order_.CompareEntries(entry.key, entry.trailer, key, trailer);
   }
 
-  // How many entries are before (key, trailer).
+  // Returns how many entries are before (key, trailer).
   size_t CountBefore(std::string_view key, Trailer trailer) const {
     const auto at = std::partition_point(
         entries_.begin(), entries_.end(),
@@ -55,7 +55,7 @@ class VectorIterator final : public InternalIterator {
     return static_cast<size_t>(at - entries_.begin());
   }
 
-  // One before the first wraps around, and is as much outside as one after the last.
+  // One before the first wraps around, and is outside of the range like one after the last.
   void StandAt(size_t index) {
     index_ = index;
     if (index >= entries_.size()) {

@@ -147,7 +147,7 @@ TEST(ByteReader, EmptyInputIsFinished) {
   EXPECT_FALSE(reader.ok());
 }
 
-// Whatever the bytes: answers stay inside them, and reading ends.
+// For any bytes: results are inside of them, and reading ends.
 TEST(ByteReader, RandomBytesNeverLeadOutOfBounds) {
   Random random(3);
   for (int round = 0; round < 20000; ++round) {

@@ -79,7 +79,7 @@ TEST(Histogram, QuantilesAreWithinTwoPercentOfTheSortedValues) {
 
 TEST(Histogram, MiddleOfABucketIsWithinTwoPercent) {
   for (uint64_t value = 1; value < (uint64_t{1} << 62); value += value / 50 + 1) {
-    Histogram histogram;  // min and max apart, so that the bucket alone tells
+    Histogram histogram;  // min and max differ, so only the bucket determines the result
     histogram.Record(0);
     histogram.Record(value);
     histogram.Record(UINT64_MAX);

@@ -18,7 +18,7 @@ TEST(Random, IsAFunctionOfItsSeed) {
   EXPECT_GT(different, 95);
 }
 
-// The published algorithms' first answers from SplitMix64 seed 0.
+// The published algorithms' first results from SplitMix64 seed 0.
 TEST(Random, FirstNumbersAreThoseOfXoshiro) {
   EXPECT_EQ(MixBits(0), 0xe220a8397b1dcdafULL);
   Random random(0);

@@ -217,7 +217,8 @@ TEST_P(LogCrashTest, CutsInsideRecoveryConverge) {
   EXPECT_GT(campaign.cut_short, 0u);
 }
 
-// Every byte turned over: a right prefix, and never less than what was promised without an error.
+// Every byte is inverted: the log is a correct prefix, and never loses synced records without an
+// error.
 TEST_P(LogCrashTest, EveryFlippedByteIsATornTailOrDataLoss) {
   auto memory = NewMemory();
   std::vector<LogPosition> ends;
@@ -229,7 +230,7 @@ TEST_P(LogCrashTest, EveryFlippedByteIsATornTailOrDataLoss) {
       ends.push_back(run.log().ReservedEnd());
     }
   }
-  // What the bytes themselves promise: the last word on it in any record.
+  // The largest synced watermark in any record.
   const LogPosition promised = [&] {
     LogPosition last;
     for (uint64_t i = 9; i + 1 < ends.size(); i += 10) last = ends[i];
@@ -299,8 +300,8 @@ TEST_P(LogCrashTest, EveryTruncationIsATornTailOrDataLoss) {
       continue;
     }
     for (size_t i = 0; i < back.records.size(); ++i) ASSERT_EQ(back.records[i], whole.records[i]);
-    // The one record that says how far the log was synced is the last one: cut it off, and nothing
-    // is left that could tell this from a torn tail.
+    // Only the last record has the synced watermark: if it is cut off, nothing distinguishes this
+    // from a torn tail.
     if (size == whole.replay.end.offset) {
       ASSERT_GE(back.replay.end, promised);
     }

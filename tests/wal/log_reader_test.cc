@@ -155,7 +155,7 @@ TEST_F(LogReaderTest, WatermarkInALaterSegmentCounts) {
   Add(&two, 3, "third");
   Write(two);
   const ReadBack torn = ReadLogIn(files_);
-  ASSERT_OK(torn.status);  // nothing was synced: both are lost, as one
+  ASSERT_OK(torn.status);  // nothing was synced: both are lost together
   EXPECT_THAT(torn.Sequences(), ElementsAre(1));
   EXPECT_EQ(torn.replay.end, (LogPosition{1, bad}));
   EXPECT_THAT(torn.replay.chain, ElementsAre(1));

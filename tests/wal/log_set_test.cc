@@ -320,7 +320,7 @@ TEST_P(LogSetTest, RecordsWrittenAgainReplaceTheOlderSegments) {
   EXPECT_EQ(ReadLogIn(*memory_).records.size(), 41u);
 }
 
-// Keeps what it is told; the next calls fail while `fail` is set.
+// Stores the recorded values; the next calls fail while `fail` is set.
 class FakeRegistry : public LogRegistry {
  public:
   absl::Status RecordReach(LogPosition reach) override {

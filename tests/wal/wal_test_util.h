@@ -1,4 +1,4 @@
-// A log in a directory "db" of any file system, written record by record and read back.
+// A log in a directory "db" of any file system, which tests write record by record and read back.
 #ifndef CAMBIUM_TESTS_WAL_WAL_TEST_UTIL_H_
 #define CAMBIUM_TESTS_WAL_WAL_TEST_UTIL_H_
 
@@ -43,7 +43,7 @@ inline std::string SegmentPath(std::string_view directory, uint64_t number) {
   return absl::StrCat(ToAbsl(directory), "/", absl::Dec(number, absl::kZeroPad6), ".log");
 }
 
-// Numbers of the segment files in a directory, ascending.
+// Returns the numbers of the segment files in a directory, ascending.
 inline std::vector<uint64_t> ListSegments(FileSystem& files, const std::string& directory) {
   std::vector<uint64_t> numbers;
   auto names = files.ListDirectory(directory);
@@ -58,7 +58,7 @@ inline std::vector<uint64_t> ListSegments(FileSystem& files, const std::string& 
   return numbers;
 }
 
-// Where a log lives and what it needs. Thread-compatible.
+// The directory of a log, and its dependencies. Thread-compatible.
 struct LogPlace {
   explicit LogPlace(FileSystem* file_system, Executor* task_executor,
                     std::string log_directory = "db")
@@ -84,7 +84,7 @@ struct LogPlace {
   std::atomic<uint64_t> next_number{1};
 };
 
-// Reserves and fills one record, as one writer at a time may. The record's end in *end.
+// Reserves and fills one record; for one writer at a time. Sets *end to the record's end.
 inline absl::Status AppendRecord(LogSet& log, uint64_t sequence, std::string_view payload,
                                  Durability durability = Durability::kProcess,
                                  LogPosition* end = nullptr) {
@@ -93,7 +93,7 @@ inline absl::Status AppendRecord(LogSet& log, uint64_t sequence, std::string_vie
     absl::Status status = log.MakeRoom(payload.size());
     if (!status.ok()) return status;
   }
-  // Two pieces, so that the joint is tested too.
+  // Two pieces, to test the boundary between them.
   const std::string_view pieces[] = {
       payload.substr(0, payload.size() / 3), {}, payload.substr(payload.size() / 3)};
   absl::Status status = log.Fill(reservation, sequence, pieces, durability);
@@ -134,7 +134,8 @@ inline ReadBack ReadLogIn(FileSystem& files, const std::string& directory = "db"
   return result;
 }
 
-// What record `sequence` holds: sizes of all kinds, and some that no small segment holds.
+// Returns the payload of record `sequence`: various sizes, including some that no small segment can
+// hold.
 inline std::string PayloadOf(uint64_t sequence, size_t large = 20000) {
   const size_t size = sequence % 17 == 3 ? large : (sequence * 7919) % 300;
   std::string payload = absl::StrCat(sequence, ":");
@@ -142,7 +143,7 @@ inline std::string PayloadOf(uint64_t sequence, size_t large = 20000) {
   return payload;
 }
 
-// A whole file, and its replacement by other bytes.
+// Read a whole file, and replace it with other bytes.
 inline std::string ReadWhole(FileSystem& files, const std::string& path) {
   auto file = files.OpenRandomAccess(path);
   if (!file.ok()) return {};

@@ -14,13 +14,13 @@ namespace {
 constexpr size_t kMaxNamesTold = 10;
 constexpr size_t kMaxBytesTold = 80;
 
-// Words that tune the other engine and say nothing about the records: pages, maps, checksums, and
-// indexes that are derived from the records.
+// Words that only tune the other engine: pages, maps, checksums, and indexes that are derived from
+// the records.
 constexpr std::array<std::string_view, 12> kIgnored = {
     "mapsize",   "mapaddr",   "maxreaders", "db_pagesize", "db_lorder", "chksum",
     "bt_minkey", "bt_maxkey", "recnum",     "compressed",  "h_ffactor", "h_nelem"};
 
-// Words of which one value means that a record is not a key with one value in the order of bytes.
+// Words with a value that means that a record is not a key with one value in bytewise order.
 struct RefusedWord {
   std::string_view word, value, why;
 };
@@ -40,7 +40,7 @@ bool Contains(const Array& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// The text as a message tells it: its start, if it is long.
+// Returns the text for a message: its start, if it is long.
 std::string Start(std::string_view text) {
   return std::string(text.substr(0, kMaxBytesTold)) + (text.size() > kMaxBytesTold ? "…" : "");
 }

@@ -137,7 +137,7 @@ int Destroy(const Arguments& arguments, Output*) {
     return Fail(kUsage, absl::StrCat("destroy removes the database at ", arguments.db),
                 "say --yes if that is what you want");
   }
-  // Opened once to learn whether there is a database at all; damage in it is no reason to keep it.
+  // Opened once to check whether there is a database at all; a damaged one may also be destroyed.
   Options options;
   options.create_if_missing = false;
   options.read_only = true;

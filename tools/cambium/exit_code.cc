@@ -26,7 +26,7 @@ ExitCode CodeOf(const absl::Status& status) {
 }
 
 int Fail(ExitCode code, const std::string& error, const std::string& hint) {
-  // One line, whatever the message quotes.
+  // One line, regardless of the text quoted in the message.
   std::fprintf(stderr, "error: %s\n", EscapeForTerminal(error).c_str());
   if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", EscapeForTerminal(hint).c_str());
   return code;

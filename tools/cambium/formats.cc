@@ -38,7 +38,7 @@ class TsvReader final : public RecordReader {
     if (tab == std::string_view::npos) return DamageError(*input_, "expected a TAB after the key");
     std::optional<std::string> key = UnescapeTsv(line.substr(0, tab));
     std::optional<std::string> value = UnescapeTsv(line.substr(tab + 1));
-    // Whoever wrote it ends lines with CR LF; as a part of the value it would be written \r.
+    // The input was written with CR LF line ends; a CR that is part of a value is written as \r.
     if (line.ends_with('\r')) return DamageError(*input_, "found a CR at the end of the line");
     if (line.find('\t', tab + 1) != std::string_view::npos) {
       return DamageError(*input_, "found a second TAB; inside a value it is written \\t");
@@ -72,7 +72,7 @@ class JsonlReader final : public RecordReader {
     std::string_view line;
     absl::StatusOr<bool> more = input_->Next(&line);
     if (!more.ok() || !*more) return more;
-    // The object keeps one of several fields of one name.
+    // A parsed object keeps only one of several fields with the same name.
     int fields = 0;
     const auto count = [&fields](int, nlohmann::json::parse_event_t event, nlohmann::json&) {
       if (event == nlohmann::json::parse_event_t::key) ++fields;
@@ -127,7 +127,7 @@ enum class Encoding { kByteValue, kPrint };
 std::string EncodePrint(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) {
-    // A backslash goes as \5c, which LMDB and BerkeleyDB both read; LMDB 0.9 misreads \\.
+    // A backslash is written as \5c, which both LMDB and BerkeleyDB read; LMDB 0.9 misreads \\.
     if (byte >= ' ' && byte <= '~' && byte != '\\') {
       text.push_back(byte);
     } else {
@@ -139,7 +139,7 @@ std::string EncodePrint(std::string_view bytes) {
 
 class BdbWriter final : public RecordWriter {
  public:
-  // With a mapsize= line if `map_bytes` is not 0: BerkeleyDB refuses that word.
+  // Writes a mapsize= line if `map_bytes` is not 0: BerkeleyDB rejects that word.
   explicit BdbWriter(Encoding encoding, uint64_t map_bytes = 0)
       : encoding_(encoding), map_bytes_(map_bytes) {}
 
@@ -181,7 +181,7 @@ std::string_view NameOf(Format format) {
 
 Format GuessFormat(std::string_view first_bytes) {
   if (first_bytes.starts_with("VERSION=")) return Format::kBdb;
-  // JSON may begin with spaces; tsv that does and goes on with { is then refused, not misread.
+  // JSON may begin with spaces; tsv that begins with spaces and { is then rejected, not misread.
   const size_t start = first_bytes.find_first_not_of(" \t\r\n");
   if (first_bytes.substr(std::min(start, first_bytes.size())).starts_with('{')) {
     return Format::kJsonl;

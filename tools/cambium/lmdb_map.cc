@@ -6,15 +6,15 @@
 namespace cambium::tool {
 namespace {
 
-constexpr uint64_t kMaxKeyBytes = 511;  // as LMDB is compiled unless told otherwise
+constexpr uint64_t kMaxKeyBytes = 511;  // LMDB's default at compile time
 constexpr uint64_t kMaxValueBytes = 0xffffffff;
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kPageHeaderBytes = 16;
 constexpr uint64_t kNodeBytes = 8 + 1 + 2;  // header, alignment, the slot in the page
-// A record of more is put on pages of its own, and the node holds their number.
+// A larger record is stored on separate pages, and the node contains their number.
 constexpr uint64_t kMaxNodeBytes = (kPageBytes - kPageHeaderBytes) / 2 - 2;
-// Sequential loads leave leaves half full; the branches over keys of 511 bytes are less than half
-// of that again; and each transaction writes changed pages anew before the old ones are free.
+// Sequential loads leave leaves half full; the branches for keys of 511 bytes are less than half of
+// that; and each transaction rewrites changed pages before the old ones are free.
 constexpr uint64_t kMargin = 4;
 constexpr uint64_t kLeastBytes = uint64_t{64} << 20;
 constexpr uint64_t kUnit = uint64_t{1} << 20;  // a multiple of every page size

@@ -1,4 +1,4 @@
-// The command that reads many records in.
+// The command that loads records.
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -13,7 +13,7 @@
 namespace cambium::tool {
 namespace {
 
-// Encoded bytes at which a batch is written.
+// Encoded size at which a batch is written.
 constexpr size_t kBatchBytes = size_t{256} << 10;
 
 // Writes records in batches. Confined to one thread.
@@ -21,7 +21,7 @@ class Loader {
  public:
   Loader(DB* db, WriteOptions options) : db_(db), options_(options) {}
 
-  // DataLoss if the record is over a limit of Cambium; `where` is its place in the input.
+  // Returns DataLoss if the record exceeds a limit of Cambium; `where` is its place in the input.
   absl::Status Add(const Record& record, const std::string& where) {
     one_.Clear();
     one_.Put(record.key, record.value);
@@ -33,14 +33,14 @@ class Loader {
     batch_.Append(one_);
     return batch_.ByteSize() < kBatchBytes ? absl::OkStatus() : Write();
   }
-  // Writes what has been added since the last batch.
+  // Writes the records added since the last batch.
   absl::Status Write() {
     absl::Status status = db_->Write(batch_, options_);
     if (status.ok()) count_ += batch_.Count();
     batch_.Clear();
     return status;
   }
-  // Records that are in the database.
+  // Returns the number of records that are in the database.
   uint64_t count() const { return count_; }
 
  private:
@@ -50,7 +50,8 @@ class Loader {
   uint64_t count_ = 0;
 };
 
-// Loads `record` and all that follow. After an error of the input, what came before it is written.
+// Loads `record` and all following records. After an error of the input, the records before it are
+// written.
 absl::Status CopyIn(Record record, RecordReader* reader, const LineReader& input, Loader* loader) {
   Progress progress("load");
   absl::Status status;
@@ -67,14 +68,14 @@ absl::Status CopyIn(Record record, RecordReader* reader, const LineReader& input
   return last.ok() ? status : last;
 }
 
-// Returns the format that the arguments name or that the input seems to have.
+// Returns the format in the arguments, or the detected format of the input.
 absl::StatusOr<Format> FormatOf(const Arguments& arguments, LineReader* input) {
   absl::StatusOr<std::string_view> first = input->Peek();
   if (!first.ok()) return first.status();
   const bool named_tsv = arguments.file.ends_with(".tsv");
   const Format format = FormatOr(arguments, named_tsv ? Format::kTsv : GuessFormat(*first));
   if (arguments.format.empty() && !named_tsv) {
-    // The other end of the pipe may have failed.
+    // The program at the other end of the pipe may have failed.
     if (first->empty()) {
       return absl::DataLossError(absl::StrCat(
           input->name(), ": the input is empty; with --format tsv, that is no records"));
@@ -99,7 +100,7 @@ int Load(const Arguments& arguments, Output*) {
   if (!format.ok()) return Fail(format.status());
   const std::unique_ptr<RecordReader> reader =
       NewRecordReader(*format, input->get(), arguments.database);
-  // An input that is refused at once makes no database.
+  // An input that is rejected at once creates no database.
   Record first;
   const absl::StatusOr<bool> any = reader->Next(&first);
   if (!any.ok()) return Fail(any.status());
@@ -111,7 +112,7 @@ int Load(const Arguments& arguments, Output*) {
   Loader loader(db.get(), options);
   absl::Status status;
   if (*any) status = CopyIn(std::move(first), reader.get(), **input, &loader);
-  // Synced by Close: what is told is durable.
+  // Close syncs the data: the reported records are durable.
   const absl::Status closed = db->Close();
   std::fprintf(stderr, "%llu records loaded\n", static_cast<unsigned long long>(loader.count()));
   if (!status.ok()) return Fail(status);

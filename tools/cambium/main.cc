@@ -71,12 +71,12 @@ void AddRange(CLI::App* app, Arguments* arguments) {
       ->each([arguments](const std::string&) { arguments->has_to = true; });
 }
 
-// A check of an option: a path that is empty comes from a variable that is not set.
+// A check of an option: an empty path is probably an unset variable.
 std::string NotEmpty(const std::string& path) {
   return path.empty() ? "expected a path, found nothing" : "";
 }
 
-// An option whose value is a number of things: decimal digits and nothing else.
+// Adds an option whose value is a count: decimal digits only.
 void AddCount(CLI::App* app, const std::string& name, const std::string& what, uint64_t* count) {
   const auto parse = [name, count](const std::string& text) {
     const char* const end = text.data() + text.size();
@@ -212,9 +212,9 @@ int Run(int argc, char** argv, Output* out) {
 
 int Main(int argc, char** argv) {
   process::ReserveStandardStreams();
-  // A reader that goes away shows as an error of write, which ends a dump quietly.
+  // A closed pipe causes a write error, which ends a dump without a message.
   std::signal(SIGPIPE, SIG_IGN);
-  // A write over the limit of file sizes shows as an error too.
+  // A write beyond the file size limit also causes an error.
   std::signal(SIGXFSZ, SIG_IGN);
   absl::StatusOr<std::unique_ptr<Output>> out = Output::Open("-");
   if (!out.ok()) return Fail(out.status());
@@ -224,7 +224,7 @@ int Main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     exit_code = Fail(kNoSpace, "out of memory");
   }
-  // The one place that flushes standard output: no command ends well if its output is lost.
+  // The only place that flushes standard output: no command succeeds if its output is lost.
   const absl::Status written = (*out)->Close();
   return exit_code == kOk && !written.ok() ? Fail(written) : exit_code;
 }

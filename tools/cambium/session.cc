@@ -21,7 +21,7 @@ double Seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
-// The first key behind all that begin with `prefix`; nullopt where there is none.
+// Returns the first key after all keys that begin with `prefix`; nullopt if there is none.
 std::optional<std::string> AfterPrefix(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
   if (prefix.empty()) return std::nullopt;
@@ -38,7 +38,7 @@ std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* e
   absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(options, arguments.db);
   if (db.ok()) return *std::move(db);
   if (absl::IsInvalidArgument(db.status())) {
-    // The one thing about the options that may not fit is the order of the keys.
+    // The only option that may not match is the order of the keys.
     *exit_code = Fail(kUnsupported, std::string(db.status().message()));
   } else {
     *exit_code = Fail(db.status());
@@ -55,7 +55,7 @@ int Finish(DB* db, const absl::Status& status) {
 Format FormatOr(const Arguments& arguments, Format otherwise) {
   if (arguments.format.empty()) return otherwise;
   const std::optional<Format> format = FormatByName(arguments.format);
-  assert(format.has_value());  // the parser lets no other through
+  assert(format.has_value());  // the parser rejects all others
   return *format;
 }
 

@@ -17,7 +17,7 @@ namespace cambium::tool {
 namespace {
 
 constexpr size_t kPeekBytes = 64;
-constexpr int kMaxNames = 100;  // that are tried for a file beside another
+constexpr int kMaxNames = 100;  // attempts to find a name for the temporary file
 
 absl::Status FromErrno(std::string_view what, const std::string& name, int error) {
   const std::string message =
@@ -69,7 +69,7 @@ absl::StatusOr<bool> LineReader::Next(std::string_view* line) {
   if (joined_.empty() || joined_.back() != '\n') {
     errno = 0;
     const ssize_t size = ::getline(&line_, &capacity_, file_);
-    // Without memory for the line, getline fails and sets neither flag of the stream.
+    // If there is no memory for the line, getline fails without setting a flag of the stream.
     if (size < 0 && std::feof(file_) == 0) {
       return FromErrno("read", Where(), errno != 0 ? errno : EIO);
     }
@@ -99,7 +99,7 @@ std::string LineReader::At(uint64_t line_number) const {
 }
 
 std::unique_ptr<Output> Output::OpenBeside(const std::string& path, bool exists, uint32_t mode) {
-  // A symbolic link stays one: what it leads to is replaced.
+  // A symbolic link is kept: its target is replaced.
   std::string target = path;
   if (exists) {
     char* const resolved = ::realpath(path.c_str(), nullptr);
@@ -139,7 +139,7 @@ absl::StatusOr<std::unique_ptr<Output>> Output::Open(const std::string& path) {
     std::unique_ptr<Output> output = OpenBeside(path, exists, info.st_mode);
     if (output != nullptr) return output;
   }
-  // A device, a pipe, or a file in a directory where no other can be made.
+  // A device, a pipe, or a file in a directory in which no other file can be created.
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return FromErrno("create", path, errno);
   return std::unique_ptr<Output>(new Output(path, file));

@@ -71,7 +71,7 @@ class Output {
   // Flushes; syncs a regular file and gives it its name. Also returns ok if the reader has closed
   // its end. Idempotent.
   absl::Status Close();
-  // Returns true if the output is a terminal, where a person reads it.
+  // Returns true if the output is a terminal, which a person reads.
   bool IsTerminal() const;
 
  private:

@@ -27,11 +27,11 @@ void AppendHexByte(char byte, std::string* out) {
 bool IsControl(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
-  // U+0080 to U+009F: a terminal may take them for control sequences.
+  // U+0080 to U+009F: a terminal may interpret them as control sequences.
   return character.size() == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
 }
 
-// What bounds the second byte of a character, by its first (RFC 3629, section 4).
+// The bounds of a character's second byte, by its first byte (RFC 3629, section 4).
 struct SecondByte {
   unsigned char low, high;
 };
@@ -108,7 +108,7 @@ std::optional<std::string> FromBase64(std::string_view text) {
   if (!absl::Base64Unescape(absl::string_view(text.data(), text.size()), &bytes)) {
     return std::nullopt;
   }
-  // Only the one spelling that ToBase64 gives: anything else is damage.
+  // Accepts only the encoding that ToBase64 returns: anything else is damage.
   if (ToBase64(bytes) != text) return std::nullopt;
   return bytes;
 }

@@ -16,7 +16,7 @@
 namespace cambium::tool {
 namespace {
 
-// How records become lines of output.
+// How records are printed.
 struct Printer {
   Format format = Format::kTsv;
   std::unique_ptr<RecordWriter> writer;
@@ -29,7 +29,7 @@ struct Printer {
         hex ? (parts == Parts::kKeys ? ToHex(key) : ToHex(key) + "\t" + ToHex(value)) + "\n"
             : writer->Line(key, value, parts);
     if (!terminal) return line;
-    // The separators are ours; everything else must not drive the terminal.
+    // The separators are trusted; all other bytes must not control the terminal.
     std::string safe;
     for (std::string_view rest = line; !rest.empty();) {
       const size_t stop = rest.find_first_of("\t\n");
@@ -43,7 +43,7 @@ struct Printer {
 };
 
 // Calls `visit` with the records of the range, in either direction, until `limit` or until it
-// returns false. Twice on one database opened for reading, that is the same records.
+// returns false. Two calls on a database opened read-only visit the same records.
 template <typename Visit>
 absl::Status ForEach(DB* db, const Arguments& arguments, const ReadOptions& options, Visit visit) {
   const std::unique_ptr<Iterator> iterator = db->NewIterator(options);
@@ -64,7 +64,7 @@ absl::Status ForEach(DB* db, const Arguments& arguments, const ReadOptions& opti
   return iterator->status();
 }
 
-// Returns the size that LMDB's map needs for what is printed.
+// Returns the size of LMDB's map for the printed records.
 absl::StatusOr<uint64_t> MapBytes(DB* db, const Arguments& arguments, const ReadOptions& options) {
   LmdbMap map;
   absl::Status refused;
@@ -77,7 +77,7 @@ absl::StatusOr<uint64_t> MapBytes(DB* db, const Arguments& arguments, const Read
   return map.Bytes();
 }
 
-// Prints the range's records as text of `format`.
+// Prints the range's records in `format`.
 absl::Status PrintRecords(DB* db, const Arguments& arguments, Printer printer, Output* output) {
   const absl::StatusOr<ReadOptions> options = Range(arguments);
   if (!options.ok()) return options.status();
@@ -97,7 +97,7 @@ absl::Status PrintRecords(DB* db, const Arguments& arguments, Printer printer, O
     progress.At(++count);
     return output->wanted();
   });
-  // A dump that stopped short must not look whole.
+  // An incomplete dump must not look complete.
   if (read.ok() && !printer.hex) output->Write(printer.writer->End());
   return read;
 }
@@ -113,7 +113,7 @@ int Scan(const Arguments& arguments, Output* out) {
     return Fail(kUsage,
                 "--keys-only goes with tsv and jsonl: a dump for other engines holds values");
   }
-  // Before anything is opened: a mistake of the command line is told as one.
+  // Checked before anything is opened, so that a usage error is reported as one.
   if (const absl::Status range = Range(arguments).status(); !range.ok()) return Fail(range);
   int exit_code = kOk;
   const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
@@ -127,7 +127,7 @@ int Scan(const Arguments& arguments, Output* out) {
 
 int Dump(const Arguments& arguments, Output* out) {
   const Format format = FormatOr(arguments, Format::kBdb);
-  // Writing it may replace a file of the database.
+  // Writing the output may replace a file of the database.
   if (IsIn(arguments.file, arguments.db)) {
     return Fail(kUsage, absl::StrCat(arguments.file, " is in the directory of the database"));
   }
@@ -142,7 +142,7 @@ int Dump(const Arguments& arguments, Output* out) {
   absl::StatusOr<std::unique_ptr<Output>> file = Output::Open(arguments.file);
   if (!file.ok()) return Fail(file.status());
   absl::Status status = PrintRecords(db.get(), arguments, std::move(printer), file->get());
-  // Without Close, the file that was there before stays.
+  // Without Close, the previous file stays.
   if (status.ok()) status = (*file)->Close();
   return Finish(db.get(), status);
 }

@@ -12,7 +12,8 @@ namespace cambium::process {
 void ReserveStandardStreams() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // open() returns the lowest free number, which is this one. Opened for the wrong direction.
+    // open() returns the lowest free number, which is this one. Opened for the wrong direction on
+    // purpose.
     const int opened = ::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
     if (opened != descriptor) _exit(3);
   }

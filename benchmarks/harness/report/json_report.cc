@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kNanosPerMicro = 1000;
 constexpr int kCurvePoints = 40;
-constexpr double kCurveEnd = 1e-5;  // of all operations, those slower than the last point
+constexpr double kCurveEnd = 1e-5;  // operations slower than the last point, of all
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {
@@ -36,7 +36,8 @@ std::string TimeNow() {
   return text;
 }
 
-// From the median to one operation in a hundred thousand, evenly on a logarithmic scale.
+// Returns points from the median to one operation in a hundred thousand, evenly spaced on a
+// logarithmic scale.
 Json Curve(const Histogram& nanos) {
   Json points = Json::array();
   for (int i = 0; i < kCurvePoints; ++i) {
@@ -65,7 +66,7 @@ Json Beside(const Result& result) {
           {"bytes", beside.totals.read + beside.totals.written}};
 }
 
-// Null where there is nothing to divide by.
+// Returns null if the divisor is missing or 0.
 Json Ratio(std::optional<uint64_t> part, std::optional<uint64_t> whole) {
   if (!part.has_value() || whole.value_or(0) == 0) return nullptr;
   return static_cast<double>(*part) / static_cast<double>(*whole);

@@ -1,4 +1,4 @@
-// The file of --json: everything that was measured.
+// Writes the file of --json: all measurements.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_REPORT_JSON_REPORT_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_REPORT_JSON_REPORT_H_
 
@@ -11,7 +11,7 @@
 
 namespace cambium::bench {
 
-// Writes it anew. `error` is what ended the run before its end; empty where all went well.
+// Replaces the file. `error` is the error that ended the run early; empty if there was none.
 absl::Status WriteJsonReport(const Settings& settings, const std::vector<Result>& results,
                              const std::string& error);
 

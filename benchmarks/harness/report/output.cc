@@ -25,8 +25,8 @@ double MegabytesPerSecond(const Measured& measured) {
   return static_cast<double>(MovedBytes(measured)) / kMegabyte / measured.ElapsedSeconds();
 }
 
-// The upper ends of db_bench's buckets in microseconds up to `most`: each half as much again as the
-// one before, cut to two digits.
+// Returns the upper ends of db_bench's buckets in microseconds up to `most`: each 1.5 times the
+// previous one, truncated to two digits.
 std::vector<double> BucketEnds(double most) {
   std::vector<double> ends = {1, 2};
   for (double end = 3; ends.back() < most; end *= 1.5) {
@@ -37,7 +37,7 @@ std::vector<double> BucketEnds(double most) {
   return ends;
 }
 
-// Mean, and how far off it is at most in 95 of 100 cases.
+// The mean, and its 95 % confidence interval.
 struct Confidence {
   double mean, margin;
 };

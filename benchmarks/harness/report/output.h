@@ -1,4 +1,4 @@
-// What goes to stdout, as db_bench prints it.
+// Prints results to stdout in db_bench's format.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_REPORT_OUTPUT_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_REPORT_OUTPUT_H_
 
@@ -12,29 +12,29 @@
 
 namespace cambium::bench {
 
-// Why figures of this build mean nothing; empty where they do.
+// Returns the reasons why numbers of this build are meaningless; empty if there are none.
 std::vector<std::string> BuildWarnings();
 
 void PrintBanner(const Settings& settings);
 
-// Name, microseconds an operation, operations a second, and so on.
+// Prints name, microseconds per operation, operations per second, and so on.
 void PrintLine(std::string_view name, const Measured& measured, std::string_view message);
-// A table for each kind of operation that was timed.
+// Prints a table per kind of operation that was timed.
 void PrintHistograms(const Measured& measured);
-// db_bench's table of one histogram of nanoseconds.
+// Returns db_bench's table of one histogram of nanoseconds.
 std::string HistogramText(const Histogram& nanos);
 
 // The rates of a benchmark that is repeated. Confined to the main thread.
 class RepeatedRates {
  public:
   void Add(const Measured& measured);
-  // Mean and 95 % confidence, after each run but the first.
+  // Prints mean and 95 % confidence interval, after each run except the first.
   void PrintSoFar(std::string_view name) const;
-  // The same for all runs, and their median.
+  // Prints the same for all runs, and their median.
   void PrintAll(std::string_view name) const;
 
  private:
-  std::vector<double> operations_, megabytes_;  // a second; no megabytes where nothing moved
+  std::vector<double> operations_, megabytes_;  // per second; megabytes may be empty
 };
 
 }  // namespace cambium::bench

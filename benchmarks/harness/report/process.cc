@@ -14,8 +14,8 @@
 namespace cambium::bench {
 namespace {
 
-// The rest of the first line of `file` that begins with `name`, behind its colon; empty where there
-// is none.
+// Returns the text after the colon in the first line of `file` that begins with `name`; empty if
+// there is none.
 std::string Field(const char* file, const std::string& name) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
@@ -36,7 +36,7 @@ double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
-// The type of the mount with the longest path above `path`.
+// Returns the type of the mount with the longest path above `path`.
 std::string FileSystemOf(const std::string& path) {
   std::error_code error;
   const std::string whole = std::filesystem::weakly_canonical(path, error).string() + "/";
@@ -87,7 +87,7 @@ uint64_t AllocatedBytes(const std::string& path) {
   std::filesystem::recursive_directory_iterator entry(path, error), end;
   for (; !error && entry != end; entry.increment(error)) {
     struct stat status {};
-    // A file that the engine removed meanwhile counts as nothing.
+    // A file that the engine removed in the meantime is not counted.
     if (lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     bytes += static_cast<uint64_t>(status.st_blocks) * 512;
   }

@@ -1,4 +1,4 @@
-// What the operating system knows of this process, and of the machine.
+// The operating system's data about this process and the machine.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_REPORT_PROCESS_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_REPORT_PROCESS_H_
 
@@ -7,7 +7,7 @@
 
 namespace cambium::bench {
 
-// Since the process began. Plain data.
+// Usage since the process began. Plain data.
 struct ProcessUsage {
   double user_seconds = 0, system_seconds = 0;
   uint64_t bytes_written = 0;  // by system calls
@@ -15,16 +15,16 @@ struct ProcessUsage {
   uint64_t bytes_read = 0;  // by system calls
 };
 ProcessUsage UsageNow();
-// What the calling thread has used, user and system together.
+// Returns the CPU time of the calling thread, user and system together.
 double ThreadCpuSeconds();
 
-// Forgets the peak so far, where that is allowed; otherwise the peak is that of the whole run.
+// Resets the peak, if the system allows it; otherwise the peak is that of the whole run.
 void ResetPeakMemory();
 uint64_t PeakMemoryBytes();
-// What is resident, without the pages of files and shared memory.
+// Returns the resident memory, without the pages of files and shared memory.
 uint64_t PrivateMemoryBytes();
 
-// What the files under `path` take on their device.
+// Returns the space that the files under `path` use on their device.
 uint64_t AllocatedBytes(const std::string& path);
 
 // Plain data.

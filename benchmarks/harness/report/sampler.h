@@ -1,4 +1,4 @@
-// Sampler: looks at the counts of running threads, every so many seconds.
+// Sampler: reads the counts of running threads at regular intervals.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_REPORT_SAMPLER_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_REPORT_SAMPLER_H_
 
@@ -16,17 +16,17 @@
 
 namespace cambium::bench {
 
-// The file of --report_file: a line for each interval of the whole run, all benchmarks. Confined to
-// one thread at a time.
+// The file of --report_file: one line per interval of the whole run, for all benchmarks. Confined
+// to one thread at a time.
 class IntervalFile {
  public:
-  // Where nothing is asked for, nothing is written.
+  // Writes nothing if it was not requested.
   explicit IntervalFile(const Reporting& report);
   ~IntervalFile();
   IntervalFile(const IntervalFile&) = delete;
   IntervalFile& operator=(const IntervalFile&) = delete;
 
-  // Not ok if the file cannot be made, or if a line could not be written.
+  // Returns an error if the file could not be created, or if a line could not be written.
   absl::Status status() const;
   void Add(double operations_per_second);
 
@@ -36,7 +36,8 @@ class IntervalFile {
   int64_t elapsed_seconds_ = 0;
 };
 
-// Works from its making to its end, on a thread of its own. Confined to its maker's thread.
+// Runs from its construction to its destruction, on its own thread. Confined to the thread that
+// created it.
 class Sampler {
  public:
   Sampler(const Reporting& report, IntervalFile* file,
@@ -53,8 +54,8 @@ class Sampler {
   const Reporting& report_;
   IntervalFile* const file_;
   const std::vector<std::unique_ptr<Worker>>* const workers_;
-  std::vector<int64_t> printed_;  // operations of each thread
-  int64_t reported_ = 0;          // of all
+  std::vector<int64_t> printed_;  // operations per thread
+  int64_t reported_ = 0;          // operations of all threads
   std::mutex mutex_;
   std::condition_variable ended_;
   bool over_ = false;  // guarded by mutex_

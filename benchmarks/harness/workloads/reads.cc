@@ -1,4 +1,4 @@
-// Benchmarks of point reads, alone and beside writes.
+// Benchmarks of point reads, alone and in parallel with writes.
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -23,13 +23,13 @@ void ReadRandom(Worker* worker) {
   ReadKeys(worker, [worker] { return worker->RandomNumber(); });
 }
 
-// One key in a hundred.
+// Reads one key in a hundred.
 void ReadHot(Worker* worker) {
   const uint64_t hot = (static_cast<uint64_t>(worker->work().num) + 99) / 100;
   ReadKeys(worker, [worker, hot] { return worker->random.Uniform(hot); });
 }
 
-// Between keys that are there: each is one of them and a byte more.
+// Reads keys between the existing ones: each is an existing key and one more byte.
 void ReadMissing(Worker* worker) {
   Repeat(worker, ReadBounds(worker->work()), [worker] {
     worker->MakeKeyOf(worker->RandomNumber());
@@ -39,7 +39,7 @@ void ReadMissing(Worker* worker) {
   });
 }
 
-// The keys of one MultiGet, and what it finds. Confined to its thread.
+// The keys of one MultiGet, and its results. Confined to its thread.
 class MultiReader {
  public:
   MultiReader(Worker* worker, int keys)
@@ -85,7 +85,7 @@ void MultiReadRandom(Worker* worker) {
   Repeat(worker, ReadBounds(worker->work()), [&reader] { return reader.Read(); });
 }
 
-// In each hundred operations the reads come first, as db_bench has it.
+// In each hundred operations the reads come first, as in db_bench.
 void ReadRandomWriteRandom(Worker* worker) {
   int turn = 0;
   Repeat(worker, ReadBounds(worker->work()), [&] {

@@ -1,4 +1,4 @@
-// The benchmarks by their names: a table a topic.
+// The benchmarks by name: one table per topic.
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_WORKLOADS_REGISTRY_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_WORKLOADS_REGISTRY_H_
 
@@ -12,17 +12,17 @@
 
 namespace cambium::bench {
 
-// What a benchmark begins with.
+// The initial state of a benchmark.
 enum class Start {
   kFresh,   // an empty database
-  kAsItIs,  // what the benchmarks before have left
+  kAsItIs,  // the state that earlier benchmarks have left
 };
 
-// Who runs it.
+// The threads that run it.
 enum class Crew {
-  kThreads,  // --threads, each with a session
-  kOne,      // one thread, without a session: it works on the whole engine
-  kPrinter,  // as kOne, and nothing is measured
+  kThreads,  // --threads threads, each with a session
+  kOne,      // one thread, without a session: it uses the whole engine
+  kPrinter,  // like kOne, without measurements
 };
 
 // Plain data.
@@ -31,9 +31,9 @@ struct Workload {
   Start start;
   Crew crew;
   void (*run)(Worker* worker);
-  // One thread more, which runs this until the others have ended.
+  // One more thread, which runs this until the others have ended.
   void (*beside)(Worker* worker, const std::atomic<bool>& over) = nullptr;
-  // What stands at the end of the line; null: how many keys were found, where any were looked up.
+  // The end of the output line; null: the number of keys found, if any were looked up.
   std::string (*message)(const Measured& measured) = nullptr;
 };
 
@@ -43,11 +43,11 @@ std::span<const Workload> ScanWorkloads();
 std::span<const Workload> YcsbWorkloads();
 std::span<const Workload> UpkeepWorkloads();
 
-// Null where there is none.
+// Returns null if there is none.
 const Workload* FindWorkload(std::string_view name);
 std::vector<std::string> WorkloadNames();
 
-// For the thread beside: overwrites random keys; goes over all entries, again and again.
+// For the parallel thread: overwrites random keys; scans all entries repeatedly.
 void WriteBeside(Worker* worker, const std::atomic<bool>& over);
 void ScanBeside(Worker* worker, const std::atomic<bool>& over);
 

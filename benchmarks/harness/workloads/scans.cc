@@ -1,4 +1,4 @@
-// Benchmarks that go over entries in order.
+// Benchmarks that scan entries in order.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -8,7 +8,7 @@
 namespace cambium::bench {
 namespace {
 
-// Entries of a scan that are read, and timed, at once; each alone where histograms are printed.
+// The number of entries of a scan that are read and timed together; one if histograms are printed.
 constexpr int64_t kChunk = 1000;
 
 Outcome ReadChunk(Cursor* cursor, int64_t limit, Direction direction, const EntryCheck& check) {
@@ -42,7 +42,7 @@ void Scan(Worker* worker, Direction direction) {
 void ReadSeq(Worker* worker) { Scan(worker, Direction::kForward); }
 void ReadReverse(Worker* worker) { Scan(worker, Direction::kReverse); }
 
-// Seeks to the keys that `next` draws and reads --seek_nexts entries there, each time with a new
+// Seeks to the keys that `next` returns and reads --seek_nexts entries there, each time with a new
 // cursor.
 template <typename NextNumber>
 void SeekKeys(Worker* worker, NextNumber next) {
@@ -71,7 +71,7 @@ void SeekRandom(Worker* worker) {
   SeekKeys(worker, [worker] { return worker->RandomNumber(); });
 }
 
-// Each key a little behind the one before.
+// Each key is slightly after the previous one.
 void SeekOrdered(Worker* worker) {
   const auto num = static_cast<uint64_t>(worker->work().num);
   uint64_t number = 0;

@@ -1,4 +1,4 @@
-// Benchmarks of the engine as a whole, and of what it is made of.
+// Benchmarks of the engine as a whole, and of its components.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -38,8 +38,8 @@ void Print(Worker* worker, std::string_view what) {
 void PrintStats(Worker* worker) { Print(worker, "stats"); }
 void PrintLevels(Worker* worker) { Print(worker, "levelstats"); }
 
-// Opens the database as the benchmarks before have left it, a few times; closing it is not part of
-// that.
+// Opens the database in the state that earlier benchmarks have left, a few times; does not measure
+// closing it.
 void Open(Worker* worker) {
   Database* const database = worker->shared->database;
   const int64_t reads = worker->work().reads;
@@ -61,9 +61,9 @@ void Crash(Worker*) {
   std::raise(SIGKILL);
 }
 
-// --- What engines are made of: Cambium's own, whatever engine is linked -------------------------
+// --- Components: Cambium's own, even if another engine is linked ---------------------------------
 
-// Blocks of values, one after the other.
+// Returns a block of consecutive values.
 std::string_view BlockOf(Worker* worker, uint64_t number) {
   return worker->shared->values->LongValueOf(number).substr(0, kBlockBytes);
 }

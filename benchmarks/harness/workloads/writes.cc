@@ -11,7 +11,7 @@ namespace cambium::bench {
 namespace {
 
 constexpr int kFillBatch = 1000;
-// fillsync and fill100K write that many times less than the others.
+// fillsync and fill100K write this many times less than the others.
 constexpr int64_t kDearWrites = 1000;
 
 // Keys and values of one batch. Confined to its thread.
@@ -44,7 +44,7 @@ class BatchMaker {
   std::vector<Entry> entries_;
 };
 
-// Puts the keys that `next` draws, in batches of `batch_size`.
+// Puts the keys that `next` returns, in batches of `batch_size`.
 template <typename NextNumber>
 void Fill(Worker* worker, const Bounds& bounds, int batch_size, NextNumber next) {
   if (batch_size == 1) {

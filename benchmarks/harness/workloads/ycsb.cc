@@ -1,4 +1,4 @@
-// YCSB's core workloads (Cooper et al., SoCC 2010), each record one value.
+// YCSB's core workloads (Cooper et al., SoCC 2010); each record is one value.
 #include <array>
 #include <atomic>
 #include <memory>
@@ -11,10 +11,10 @@ namespace {
 
 constexpr uint64_t kLongestScan = 100;
 
-// Operations in a hundred; the rest are reads.
+// Operations per hundred; the rest are reads.
 struct Mix {
   uint64_t updates = 0, inserts = 0, scans = 0, read_modify_writes = 0;
-  bool reads_latest = false;  // else scrambled zipfian
+  bool reads_latest = false;  // otherwise scrambled zipfian
 };
 
 Outcome PutRecord(Worker* worker, uint64_t record) {
@@ -26,7 +26,7 @@ Outcome PutRecord(Worker* worker, uint64_t record) {
   return put;
 }
 
-// One thread's draws and operations. Confined to it.
+// One thread's random numbers and operations. Confined to it.
 class Client {
  public:
   Client(Worker* worker, const Mix& mix) : worker_(worker), mix_(mix), latest_(1) {
@@ -39,7 +39,7 @@ class Client {
     uint64_t draw = worker_->random.Uniform(100);
     const auto falls_in = [&draw](uint64_t part) {
       const bool falls = draw < part;
-      draw -= part;  // wraps once it has fallen; nobody asks then
+      draw -= part;  // may wrap; it is not used afterwards
       return falls;
     };
     if (falls_in(mix_.updates)) return PutRecord(worker_, Record());
@@ -104,7 +104,7 @@ void Load(Worker* worker) {
 
 void Run(Worker* worker, const Mix& mix) {
   Client client(worker, mix);
-  worker->measured.Start();  // adding up the weights took its time
+  worker->measured.Start();  // computing the sum of the weights took time
   Repeat(worker, ReadBounds(worker->work()), [&client] { return client.Next(); });
 }
 

@@ -6,7 +6,7 @@
 namespace cambium::bench {
 namespace {
 
-// What YCSB draws from, and the sum of its weights, which takes minutes to add up.
+// The number of ranks in YCSB, and the sum of their weights, which takes minutes to compute.
 constexpr uint64_t kManyRanks = 10'000'000'000;
 constexpr double kSumOfManyWeights = 26.46902820178302;
 

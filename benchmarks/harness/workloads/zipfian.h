@@ -1,4 +1,4 @@
-// Zipfian numbers, as YCSB draws them (Gray et al., "Quickly generating billion-record synthetic
+// Zipfian numbers, as in YCSB (Gray et al., "Quickly generating billion-record synthetic
 // databases", SIGMOD 1994).
 #ifndef CAMBIUM_BENCHMARKS_HARNESS_WORKLOADS_ZIPFIAN_H_
 #define CAMBIUM_BENCHMARKS_HARNESS_WORKLOADS_ZIPFIAN_H_
@@ -15,12 +15,12 @@ class Zipfian {
  public:
   static constexpr double kTheta = 0.99;
 
-  // Requires: size > 0. Takes a step for each rank.
+  // size must be > 0. Takes one step per rank.
   explicit Zipfian(uint64_t size);
-  // For a size whose sum of weights is known.
+  // For a size with a known sum of weights.
   Zipfian(uint64_t size, double sum_of_weights);
 
-  // Takes a step for each rank more. Requires: size is no smaller than it was.
+  // Takes one step per new rank. size must not be smaller than before.
   void Grow(uint64_t size);
   uint64_t Next(Random* random) const;
 
@@ -33,12 +33,12 @@ class Zipfian {
   double eta_ = 0;
 };
 
-// Numbers in [0, size) of which some are far more frequent than others, and lie anywhere: ranks out
-// of ten thousand million, hashed. Thread-compatible.
+// Numbers in [0, size) of which some are far more frequent than others, at scattered places: ranks
+// out of ten billion, hashed. Thread-compatible.
 class ScrambledZipfian {
  public:
   ScrambledZipfian();
-  // Requires: size > 0.
+  // size must be > 0.
   uint64_t Next(uint64_t size, Random* random) const;
 
  private:

@@ -313,8 +313,8 @@ TEST_F(TreesTest, ResumeLeavesOutFailedCommitsOfAllTrees) {
   ExpectFailedIsNeverSeen();
 }
 
-// The same if the log is sound, so that the record lies where recovery reads, and one tree has no
-// other write that a flush would tell of: the commit fails on its way into the memtables.
+// The same if the log is intact, so that recovery reads the record, and one tree has no other write
+// that a flush would record: the commit fails on its way into the memtables.
 TEST_F(TreesTest, ResumeLeavesOutCommitsThatFailedInTheMemTables) {
   Create(1);
   CAMBIUM_ASSERT_OK(PutInto({0, 1}, "before", "value"));

@@ -233,7 +233,7 @@ TEST(WriteController, SleepersQueueUpSoThatTheRateHoldsForAll) {
   for (int writer = 1; writer < 4; ++writer) {
     EXPECT_NEAR(static_cast<double>(delays[static_cast<size_t>(writer)]), 625.0 * (writer + 1), 5);
   }
-  // Time in which nobody wrote is not saved up for a burst.
+  // Time without writes does not accumulate for a burst.
   clock.Advance(10'000'000);
   const WriteController::Ticket late = controller.Admit(64 << 10).value();
   EXPECT_NEAR(static_cast<double>(controller.MicrosLeft(late)), 625, 2);

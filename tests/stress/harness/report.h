@@ -1,4 +1,4 @@
-// Reporter: the first failure, the line that repeats it, and what each thread is doing.
+// Reporter: the first failure, the line that repeats it, and the activity of each thread.
 #ifndef CAMBIUM_TESTS_STRESS_HARNESS_REPORT_H_
 #define CAMBIUM_TESTS_STRESS_HARNESS_REPORT_H_
 
@@ -12,10 +12,10 @@
 
 namespace cambium::stress {
 
-// What the program counts, for its last line.
+// The counters of the program's last line.
 enum class Count {
   kOperations,
-  kRefused,  // writes that an injected fault refused or left unknown
+  kRefused,  // writes that an injected fault rejected or left unknown
   kFlushes,
   kCompactions,
   kFaults,
@@ -27,10 +27,10 @@ enum class Count {
 };
 inline constexpr size_t kCounts = 10;
 
-// What one thread does now, for the watchdog. Thread-safe.
+// The current activity of one thread, for the watchdog. Thread-safe.
 class Activity {
  public:
-  // `what` lives as long as the process.
+  // `what` must live as long as the process.
   void Start(const char* what) {
     what_.store(what, std::memory_order_relaxed);
     steps_.fetch_add(1, std::memory_order_relaxed);
@@ -49,7 +49,7 @@ inline constexpr size_t kCrashActivity = 33;
 inline constexpr size_t kMainActivity = 34;
 inline constexpr size_t kMaxActivities = 35;
 
-// How much slower this build is than a plain one, about.
+// Approximately how much slower this build is than a plain one.
 #if defined(__SANITIZE_THREAD__)
 inline constexpr uint64_t kSlowness = 8;
 #elif defined(__SANITIZE_ADDRESS__)
@@ -63,10 +63,10 @@ class Reporter {
  public:
   explicit Reporter(std::string program);
 
-  // The line that repeats the running round.
+  // Sets the line that repeats the current round.
   void SetRepeatLine(std::string arguments, std::string settings);
   std::string RepeatLine() const;
-  // Prints and remembers; the threads end as soon as they see it.
+  // Prints and stores the failure; the threads end when they see it.
   void Fail(const std::string& message);
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
@@ -76,7 +76,7 @@ class Reporter {
   uint64_t Get(Count count) const {
     return counts_[static_cast<size_t>(count)].load(std::memory_order_relaxed);
   }
-  // "operations=… refused=… …"
+  // Returns "operations=… refused=… …".
   std::string CountsLine() const;
 
   Activity* activity(size_t index) { return &activities_[index]; }

@@ -1,4 +1,4 @@
-// The stacks of all threads of this process, for a hang or a crash.
+// Prints the stacks of all threads of this process, after a hang or a crash.
 #ifndef CAMBIUM_TESTS_STRESS_HARNESS_STACKS_H_
 #define CAMBIUM_TESTS_STRESS_HARNESS_STACKS_H_
 
@@ -6,10 +6,10 @@
 
 namespace cambium::stress {
 
-// Has gdb print the stacks of all threads of this process, where there is a gdb.
+// Prints the stacks of all threads of this process with gdb, if it is installed.
 void DumpStacks();
 
-// From here on, a fatal signal prints the line that repeats the round, and the stacks.
+// From now on, a fatal signal prints the line that repeats the round, and the stacks.
 void DumpOnFatalSignals(const Reporter* reporter);
 
 }  // namespace cambium::stress

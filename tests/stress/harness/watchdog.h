@@ -1,4 +1,4 @@
-// Watchdog: ends the process when a thread has made no step for a minute.
+// Watchdog: ends the process if a thread has made no step for a minute.
 #ifndef CAMBIUM_TESTS_STRESS_HARNESS_WATCHDOG_H_
 #define CAMBIUM_TESTS_STRESS_HARNESS_WATCHDOG_H_
 
@@ -10,7 +10,7 @@
 
 namespace cambium::stress {
 
-// Has a thread of its own. Confined to the thread that makes it.
+// Has its own thread. Confined to the thread that creates it.
 class Watchdog {
  public:
   explicit Watchdog(const Reporter* reporter);
@@ -20,7 +20,7 @@ class Watchdog {
 
  private:
   void Watch();
-  // Prints what every thread does, and the stacks, and ends the process with status 3.
+  // Prints the activity of every thread, and the stacks, and ends the process with status 3.
   [[noreturn]] void Bark(size_t stuck);
 
   const Reporter* const reporter_;

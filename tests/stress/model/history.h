@@ -1,10 +1,10 @@
-// What the workers wrote, and when: VersionTable for every key's newest versions, OwnerLog for the
-// sequence of one worker's writes in a session.
+// The times and versions of the workers' writes: VersionTable has every key's newest versions, and
+// OwnerLog the sequence of one worker's writes in a session.
 //
-// Each key belongs to one worker (key mod workers), who alone writes it, with versions 1, 2, 3, …
-// Moments are nanoseconds of the machine's monotonic clock. They order the writes of different
-// threads without making the threads wait for each other: a shared counter or lock here would hide
-// missing synchronization in the engine from ThreadSanitizer.
+// Each key belongs to one worker (key mod workers), and only this worker writes it, with versions
+// 1, 2, 3, … Times are nanoseconds of the machine's monotonic clock. They order the writes of
+// different threads without making the threads wait for each other: a shared counter or lock here
+// would hide missing synchronization in the engine from ThreadSanitizer.
 #ifndef CAMBIUM_TESTS_STRESS_MODEL_HISTORY_H_
 #define CAMBIUM_TESTS_STRESS_MODEL_HISTORY_H_
 
@@ -17,11 +17,11 @@
 
 namespace cambium::stress {
 
-// Now, never 0.
+// Returns the current time; never 0.
 uint64_t NowNanos();
 
 #if defined(__SANITIZE_THREAD__)
-// On x86 the hardware keeps the order; the sanitizer must not take it for a synchronization.
+// On x86 the hardware preserves the order; the sanitizer must not treat it as synchronization.
 inline constexpr std::memory_order kPublish = std::memory_order_relaxed;
 inline constexpr std::memory_order kObserve = std::memory_order_relaxed;
 #else
@@ -29,10 +29,9 @@ inline constexpr std::memory_order kPublish = std::memory_order_release;
 inline constexpr std::memory_order kObserve = std::memory_order_acquire;
 #endif
 
-// Of each key, the version that was acknowledged last and the one that was issued last. A reader
-// that loads `acked`, reads the database, and loads `issued` must have seen a version in between.
-// Versions above `acked` at rest are those with an unknown outcome. Thread-safe; one writer per
-// key.
+// For each key, the last acknowledged version and the last issued one. A reader that loads `acked`,
+// reads the database, and loads `issued` must have seen a version in between. When no writes run,
+// versions above `acked` have an unknown outcome. Thread-safe; one writer per key.
 class VersionTable {
  public:
   explicit VersionTable(uint32_t keys) : cells_(keys) {}
@@ -75,12 +74,12 @@ struct OwnerHistory {
   size_t EndOfEdits(size_t write) const {
     return write + 1 < writes.size() ? writes[write + 1].first_edit : edits.size();
   }
-  // How many writes a reader sees at least who began after `moment`: through the last one that was
-  // acknowledged before it.
+  // Returns the minimum number of writes that a reader sees that began after `moment`: through the
+  // last write that was acknowledged before it.
   size_t AckedBefore(uint64_t moment) const;
 };
 
-// Thread-safe; Begin and what ends a write are the owner's to call.
+// Thread-safe; only the owner may call Begin and the functions that end a write.
 class OwnerLog {
  public:
   void Begin(const std::vector<LoggedEdit>& edits, bool synced);

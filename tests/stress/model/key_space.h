@@ -1,7 +1,7 @@
-// KeySpace: the names of the keys and the accounts of a round, and the order they have.
+// KeySpace: the names of the keys and the accounts of a round, and their order.
 //
-// Key i is "k", six hexadecimal digits and padding; account i is "a" and six digits. Neighbours
-// belong to different workers, so that every block and every file holds the keys of many.
+// Key i is "k", six hexadecimal digits, and padding; account i is "a" and six digits. Adjacent keys
+// belong to different workers, so that every block and every file contains keys of many workers.
 #ifndef CAMBIUM_TESTS_STRESS_MODEL_KEY_SPACE_H_
 #define CAMBIUM_TESTS_STRESS_MODEL_KEY_SPACE_H_
 
@@ -17,7 +17,7 @@
 
 namespace cambium::stress {
 
-// The comparator of that order. Never destroyed. All but kBytewise make schedule noise.
+// Returns the comparator of that order. Never destroyed. All except kBytewise make schedule noise.
 const Comparator* ComparatorOf(Order order);
 
 // Immutable after construction.
@@ -27,22 +27,22 @@ class KeySpace {
 
   uint32_t size() const { return static_cast<uint32_t>(names_.size()); }
   const std::string& name(uint32_t key) const { return names_[key]; }
-  // One spelling of the name: with a folding order letters have either case.
+  // Returns one spelling of the name: with a folding order letters may have either case.
   std::string Spell(uint32_t key, Random* random) const;
   std::string AccountName(uint32_t account) const;
 
-  // The key or the account of that name.
+  // Return the key or the account with that name.
   std::optional<uint32_t> FindKey(std::string_view name) const { return Find('k', name); }
   std::optional<uint32_t> FindAccount(std::string_view name) const { return Find('a', name); }
 
-  // Keys in their order: position p of [0, size()).
+  // Returns a key by its position in the order, in [0, size()).
   uint32_t AtPosition(uint32_t position) const {
     return order_ == Order::kReverse ? size() - 1 - position : position;
   }
   uint32_t PositionOf(uint32_t key) const { return AtPosition(key); }
-  // A bound that is below the key at `position` and above the one before it.
+  // Returns a bound that is below the key at `position` and above the previous one.
   std::string Bound(uint32_t position) const;
-  // Bounds of all accounts.
+  // Return the bounds of all accounts.
   std::string AccountsBegin() const { return order_ == Order::kReverse ? "b" : "a"; }
   std::string AccountsEnd() const { return order_ == Order::kReverse ? "a" : "b"; }
 

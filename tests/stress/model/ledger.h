@@ -1,7 +1,7 @@
-// Ledger: groups of accounts between which money is moved, and never made or lost.
+// Ledger: groups of accounts between which money is moved, but never created or lost.
 //
-// The transfers of one group follow each other; different groups write at once. Whatever a reader
-// sees at one moment, the balances of a group have the same sum.
+// The transfers of one group are sequential; different groups write in parallel. At any point in
+// time that a reader sees, the balances of a group have the same sum.
 #ifndef CAMBIUM_TESTS_STRESS_MODEL_LEDGER_H_
 #define CAMBIUM_TESTS_STRESS_MODEL_LEDGER_H_
 
@@ -31,19 +31,19 @@ class Ledger {
 
   // Writes every account of every group, synced.
   absl::Status OpenAccounts(DB* db);
-  // Moves money inside a random group. After a write with unknown outcome the next one writes the
-  // whole group, so that it does not matter which of the unknown ones happened.
+  // Transfers money within a random group. After a write with unknown outcome the next transfer
+  // writes the whole group, so that the outcome does not matter.
   absl::Status Transfer(DB* db, const WriteOptions& options, Random* random);
-  // Reads one group while no transfer is in it: must be what was acknowledged last. Empty, or what
-  // is wrong; a read that failed is in *status.
+  // Reads one group while no transfer runs in it: it must match the last acknowledged transfer.
+  // Returns an empty string, or the problem; the error of a failed read is in *status.
   std::string CheckExact(DB* db, Random* random, absl::Status* status);
-  // Acknowledged transfers may be lost: the next one of each group writes the whole group.
+  // Acknowledged transfers may be lost: the next transfer of each group writes the whole group.
   void DoubtAll();
 
   uint32_t accounts() const { return static_cast<uint32_t>(groups_.size()) * kGroupSize; }
-  // The balance in an account's value, or nothing where it was never written there.
+  // Returns the balance in an account's value, or nothing if no write has that value.
   std::optional<int64_t> Decode(uint32_t account, std::string_view value) const;
-  // Empty, or what is wrong with the balances of all accounts, seen at one moment.
+  // Returns an empty string, or the problem with the balances of all accounts at one point in time.
   std::string CheckSums(const std::vector<std::optional<int64_t>>& balances) const;
 
  private:

@@ -1,4 +1,4 @@
-// What an error says about the write that it answers.
+// Determines the outcome of a write from its error.
 #ifndef CAMBIUM_TESTS_STRESS_MODEL_OUTCOME_H_
 #define CAMBIUM_TESTS_STRESS_MODEL_OUTCOME_H_
 

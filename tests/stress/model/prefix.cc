@@ -8,7 +8,7 @@
 namespace cambium::stress {
 namespace {
 
-// One version of a key, in the order of the writes. Write 0 stands for what was there before.
+// One version of a key, in the order of the writes. Write 0 is the state before the first write.
 struct Step {
   uint32_t version = 0;
   size_t write = 0;

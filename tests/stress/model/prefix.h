@@ -1,9 +1,9 @@
-// Finds which prefix of each worker's writes a state of the database shows.
+// Finds the prefix of each worker's writes that a state of the database contains.
 //
-// Every state that a reader can see, through a snapshot or after a crash, is a prefix of the order
-// of commits. Of one worker, that is a prefix of its own sequence of writes: the state must be
-// exactly what that many writes make. Between workers, a write that was acknowledged before another
-// began comes before it: who sees the later one sees the earlier one too.
+// Every state that a reader can see, through a snapshot or after a crash, is a prefix of the commit
+// order. For one worker, that is a prefix of its own sequence of writes: the state must be exactly
+// the result of that many writes. Between workers, a write that was acknowledged before another one
+// began comes before it: a reader that sees the later one sees the earlier one, too.
 //
 // A write with an unknown outcome may be missing from the middle of a sequence.
 #ifndef CAMBIUM_TESTS_STRESS_MODEL_PREFIX_H_
@@ -23,30 +23,31 @@ namespace cambium::stress {
 // One worker's part of a state.
 struct OwnerState {
   OwnerHistory history;
-  std::vector<uint32_t> keys;           // in ascending order
+  std::vector<uint32_t> keys;           // ascending
   std::vector<uint32_t> base_versions;  // of `keys`, at the session's start
   std::vector<Seen> seen;               // of `keys`
 };
 
-// Which prefixes of one worker's writes explain what was seen. Immutable after construction.
+// Finds the prefixes of one worker's writes that explain a state. Immutable after construction.
 class PrefixFinder {
  public:
   PrefixFinder(const Contents& contents, const OwnerState& state);
 
-  // The shortest prefix of at least `least` writes that explains every key.
+  // Returns the length of the shortest prefix of at least `least` writes that explains every key.
   std::optional<size_t> Shortest(size_t least) const;
-  // When the last write of that prefix with a known outcome was issued; 0 where there is none.
+  // Returns when the last write of that prefix with a known outcome was issued; 0 if there is none.
   uint64_t LastIssue(size_t prefix) const;
-  // For a message: why `least` can't be had.
+  // Explains, for a message, why `least` is impossible.
   std::string Explain(const Contents& contents, const OwnerState& state, size_t least) const;
 
  private:
   std::vector<LoggedWrite> writes_;
-  std::vector<uint32_t> explained_;  // [p]: how many keys a prefix of p writes explains
+  std::vector<uint32_t> explained_;  // [p]: the number of keys that a prefix of p writes explains
   size_t keys_;
 };
 
-// Empty, or what is wrong with a state. `least[i]` is how many of owner i's writes must be there.
+// Returns an empty string, or the problem of a state. At least `least[i]` writes of owner i must be
+// in it.
 std::string CheckPrefixes(const Contents& contents, const std::vector<OwnerState>& owners,
                           std::vector<size_t> least);
 
