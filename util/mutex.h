@@ -22,6 +22,7 @@ namespace cambium {
 // The place of a mutex in the lock order: a thread that holds a mutex may take only mutexes of
 // greater ranks. docs/threading.md lists what each rank protects.
 enum class LockRank : uint8_t {
+  kCaller,
   kClose,
   kResume,
   kManifest,
@@ -38,6 +39,8 @@ enum class LockRank : uint8_t {
   kPool,
   kLeaf,
 };
+static_assert(static_cast<size_t>(LockRank::kLeaf) <
+              std::tuple_size_v<decltype(thread_internal::ThreadState::locks)>);
 
 // Thread-safe. If asserts are on, taking a mutex out of order, or twice in one thread, aborts the
 // program before it waits.

@@ -49,7 +49,7 @@ class Ledger {
  private:
   using Balances = std::array<int64_t, kGroupSize>;
   struct Group {
-    Mutex mu{LockRank::kClose};  // held during calls of the database: before all its locks
+    Mutex mu{LockRank::kCaller};  // held during calls of the database
     Balances balances ABSL_GUARDED_BY(mu) = {};
     bool in_doubt ABSL_GUARDED_BY(mu) = false;
   };
