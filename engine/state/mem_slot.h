@@ -37,8 +37,9 @@ struct MemSlot {
   const size_t capacity;  // intended capacity in bytes
   const size_t overhead;  // bytes used while empty
 
-  // Bytes reserved for writes so far. Guarded by the commit lock.
-  size_t reserved = 0;
+  // Bytes reserved for writes so far. Guarded by the commit lock. On its own cache line, because
+  // every commit writes it while other threads insert.
+  alignas(64) size_t reserved = 0;
   // The last sequence number that was allocated when this memtable was frozen. Written once, under
   // the commit lock, before it is frozen in a view.
   SequenceNumber last = 0;

@@ -181,7 +181,9 @@ class CommitPipeline {
   CommitTarget* const target_;
   const std::unique_ptr<Ticket[]> ring_;
 
-  Mutex commit_mu_{LockRank::kCommit};
+  // Each group on cache lines of its own: the first is written by the thread that holds the lock,
+  // and by each that tries to take it; the second at each publication.
+  alignas(64) Mutex commit_mu_{LockRank::kCommit};
   SequenceNumber last_allocated_ ABSL_GUARDED_BY(commit_mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
 

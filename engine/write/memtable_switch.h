@@ -99,10 +99,11 @@ class MemTableSwitch {
   Mutex switch_mu_{LockRank::kSwitch};  // one replacement at a time
   CondVar resumed_;
   bool paused_ ABSL_GUARDED_BY(switch_mu_) = false;
-  // State of the active memtables of all trees. Guarded by the commit lock.
-  size_t reserved_ = 0;          // bytes reserved for writes
-  size_t charged_ = 0;           // reserved_ and the overhead of the memtables
-  std::vector<Tree*> writable_;  // the trees whose active memtable accepts writes
+  // State of the active memtables of all trees. Guarded by the commit lock. On its own cache line,
+  // because every commit writes it while other threads read the members around it.
+  alignas(64) size_t reserved_ = 0;  // bytes reserved for writes
+  size_t charged_ = 0;               // reserved_ and the overhead of the memtables
+  std::vector<Tree*> writable_;      // the trees whose active memtable accepts writes
 };
 
 }  // namespace cambium::engine
