@@ -216,6 +216,7 @@ absl::Status DB::WaitForIdle() {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->open_state.Check());
     if (database_->context.options.read_only) return absl::OkStatus();
+    database_->writes->FinishPreparation();
     RETURN_IF_ERROR(database_->jobs.AwaitIdle());
     database_->context.epochs.Drain();
     database_->context.storage.reaper.Reap();

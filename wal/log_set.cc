@@ -192,6 +192,8 @@ absl::Status LogSet::MakeRoom(size_t payload_size) {
   return preparer_->MakeReady(needed, active->number());
 }
 
+void LogSet::FinishPreparation() { preparer_->FinishScheduled(); }
+
 absl::Status LogSet::Fill(const LogReservation& reservation, uint64_t first_sequence,
                           std::span<const std::string_view> pieces, Durability durability) {
   RunChores(reservation);

@@ -125,6 +125,9 @@ class LogSet {
   // the sticky error of a failed segment; InvalidArgument for a payload that no segment can hold.
   [[nodiscard]] absl::Status MakeRoom(size_t payload_size);
 
+  // Returns when no segment is being created in the background. The caller must hold no lock.
+  void FinishPreparation();
+
   // Writes the record: the concatenation of `pieces` is the payload, `payload_size` bytes in total.
   // Call it once per reservation, in parallel, under no lock. After an error it is unknown whether
   // the record is in the log.
@@ -210,13 +213,14 @@ class LogSet {
   const std::shared_ptr<SegmentPreparer> preparer_;
   SyncQueue sync_queue_;
 
-  // Serialized by the caller's commit mutex.
-  Segment* active_ = nullptr;
+  // Serialized by the caller's commit mutex. On their own cache line, because every commit writes
+  // them while other threads fill.
+  alignas(64) Segment* active_ = nullptr;
   uint64_t tail_ = 0;           // in the active segment
   uint64_t populate_at_ = 0;    // the tail at which to prefault more of it
   bool prepare_asked_ = false;  // for the segment after the active one
 
-  mutable Mutex mu_{LockRank::kLog};  // no I/O under it
+  alignas(64) mutable Mutex mu_{LockRank::kLog};  // no I/O under it
   // Live segments of an earlier process, oldest first, and whether all of them are synced.
   std::vector<uint64_t> previous_ ABSL_GUARDED_BY(mu_);
   bool previous_synced_ ABSL_GUARDED_BY(mu_) = false;

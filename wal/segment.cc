@@ -187,6 +187,12 @@ void SegmentPreparer::RunScheduled() {
   Keep(std::move(made)).IgnoreError();  // MakeReady meets it again
 }
 
+void SegmentPreparer::FinishScheduled() {
+  RunScheduled();
+  MutexLock lock(&mu_);
+  while (state_ == State::kMaking) changed_.Wait(&mu_);
+}
+
 absl::Status SegmentPreparer::Keep(absl::StatusOr<std::shared_ptr<Segment>> made) {
   MutexLock lock(&mu_);
   assert(state_ == State::kMaking && ready_ == nullptr);

@@ -149,6 +149,9 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   // Does the same for a segment that the registry does not name.
   [[nodiscard]] absl::Status Remove(Segment* segment) const;
 
+  // Returns when no creation is scheduled or in progress; creates a scheduled one itself.
+  void FinishScheduled();
+
   // Stops creating segments, and returns the segment that was ready, or null. Waits for a creation
   // in progress.
   [[nodiscard]] std::shared_ptr<Segment> Shutdown();

@@ -40,6 +40,8 @@ class WritePath {
 
   // Returns when every earlier write to these trees is in tables.
   absl::Status Flush(std::span<Tree* const> trees);
+  // Returns when no log segment is being created in the background.
+  void FinishPreparation() { log_->FinishPreparation(); }
   // See Resumption.
   absl::Status Resume() { return resumption_.Resume(); }
   absl::Status Close() { return resumption_.Close(); }

@@ -94,7 +94,8 @@ class CAMBIUM_EXPORT DB {
   // bound is unbounded.
   absl::Status CompactRange(std::optional<std::string_view> begin = {},
                             std::optional<std::string_view> end = {});
-  // Waits until no flush or compaction is due or running.
+  // Waits until no background work is due or running: no flush, no compaction, and no preparation
+  // of the next log segment. Returns the error if one of them has stopped writes.
   absl::Status WaitForIdle();
   // Reads every live byte on disk and checks every checksum. Returns DataLoss that names the first
   // damage.

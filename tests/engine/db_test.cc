@@ -603,6 +603,21 @@ TEST_F(DBTest, ReplacedTablesGoWithoutWaitingForOthers) {
   EXPECT_EQ(static_cast<uint64_t>(tables), live);
 }
 
+// An error that the preparation meets would otherwise stop writes after WaitForIdle() has returned.
+TEST_F(DBTest, WaitForIdleAlsoWaitsForThePreparationOfTheNextLogSegment) {
+  options_.memtable_size = size_t{1} << 20;
+  Open();
+  const auto log_files = [this] {
+    const std::map<std::string, std::string> image = Image();
+    return std::count_if(image.begin(), image.end(),
+                         [](const auto& file) { return file.first.ends_with(".log"); });
+  };
+  CAMBIUM_ASSERT_OK(db_->Put("k", Noise(200 << 10, 1)));  // the first segment has 256 KiB
+  EXPECT_EQ(log_files(), 1);
+  CAMBIUM_ASSERT_OK(db_->WaitForIdle());
+  EXPECT_EQ(log_files(), 2);
+}
+
 TEST_F(DBTest, CompactRangeDropsTombstonesAndOldVersions) {
   Open();
   for (int round = 0; round < 3; ++round) {

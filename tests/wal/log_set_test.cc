@@ -137,6 +137,17 @@ TEST_P(LogSetTest, NextSegmentIsPreparedWhenTheActiveOneIsHalfFull) {
   EXPECT_THAT(log->LiveSegments(), ElementsAre(1, 2));
 }
 
+TEST_P(LogSetTest, FinishPreparationCreatesTheSegmentThatNoThreadHasCreatedYet) {
+  auto log = MakeLog(place_);
+  log->FinishPreparation();
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1));
+  ASSERT_OK(AppendRecord(*log, 1, std::string(kSegmentSize / 2, 'x')));
+  log->FinishPreparation();
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1, 2));
+  while (executor_.RunOne()) continue;
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1, 2));
+}
+
 TEST_P(LogSetTest, PreparedSegmentTooSmallForABatchIsReplaced) {
   auto log = MakeLog(place_);
   ASSERT_OK(AppendRecord(*log, 1, std::string(kSegmentSize / 2, 'x')));
