@@ -1,5 +1,6 @@
 #include "cambium/write_batch.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/batch_codec.h"
@@ -10,7 +11,7 @@ namespace cambium {
 namespace {
 
 // Resets to an empty batch. A moved-from WriteBatch has fewer bytes: every method treats that as
-// empty.
+// empty, and the next operation clears it.
 void Reinitialise(std::string* rep) { rep->assign(kBatchHeaderSize, '\0'); }
 
 void AddToCount(std::string* rep, size_t count) {
@@ -18,38 +19,72 @@ void AddToCount(std::string* rep, size_t count) {
   StoreFixed32(rep->data(), LoadFixed32(rep->data()) + static_cast<uint32_t>(count));
 }
 
-// Returns false if a limit is exceeded: of one entry, which is then omitted, or of the batch.
-bool AppendOp(BatchOpTag tag, std::string_view key, std::string_view value, std::string* rep) {
-  if (rep->size() < kBatchHeaderSize) Reinitialise(rep);
-  if (!EntryWithinLimits(key, value)) return false;
-  const SingleOp op(tag, key, value);
-  rep->append(op.pieces()[0].substr(kBatchHeaderSize));
-  for (const std::string_view piece : op.pieces().subspan(1)) rep->append(piece);
-  AddToCount(rep, 1);
-  return rep->size() <= kMaxBatchSize;
-}
+constexpr uint64_t kNoDatabase = 0, kSeveralDatabases = UINT64_MAX;
+
+constexpr uint8_t ToByte(BatchOpTag tag) { return static_cast<uint8_t>(tag); }
 
 }  // namespace
 
 WriteBatch::WriteBatch() { Reinitialise(&rep_); }
 
 void WriteBatch::Put(std::string_view key, std::string_view value) {
-  if (!AppendOp(BatchOpTag::kPut, key, value, &rep_)) within_limits_ = false;
+  Add(ToByte(BatchOpTag::kPut), nullptr, key, value);
 }
-
+void WriteBatch::Put(const ColumnFamily& family, std::string_view key, std::string_view value) {
+  Add(ToByte(BatchOpTag::kPut), &family, key, value);
+}
 void WriteBatch::Delete(std::string_view key) {
-  if (!AppendOp(BatchOpTag::kDelete, key, {}, &rep_)) within_limits_ = false;
+  Add(ToByte(BatchOpTag::kDelete), nullptr, key, {});
+}
+void WriteBatch::Delete(const ColumnFamily& family, std::string_view key) {
+  Add(ToByte(BatchOpTag::kDelete), &family, key, {});
+}
+void WriteBatch::Merge(std::string_view key, std::string_view operand) {
+  Add(ToByte(BatchOpTag::kMerge), nullptr, key, operand);
+}
+void WriteBatch::Merge(const ColumnFamily& family, std::string_view key, std::string_view operand) {
+  Add(ToByte(BatchOpTag::kMerge), &family, key, operand);
 }
 
-void WriteBatch::Merge(std::string_view key, std::string_view operand) {
-  if (!AppendOp(BatchOpTag::kMerge, key, operand, &rep_)) within_limits_ = false;
-  has_merges_ = true;
+void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view key,
+                     std::string_view value) {
+  if (rep_.size() < kBatchHeaderSize) Clear();
+  if (!EntryWithinLimits(key, value)) {
+    within_limits_ = false;
+    return;
+  }
+  const ColumnFamilyId id = family == nullptr ? 0 : family->id();
+  const SingleOp op(BatchOpTag{tag}, key, value, id);
+  rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
+  for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
+  AddToCount(&rep_, 1);
+  within_limits_ = within_limits_ && rep_.size() <= kMaxBatchSize;
+  AddPart({id, 1, op.ByteSize() - kBatchHeaderSize, BatchOpTag{tag} == BatchOpTag::kMerge});
+  if (family != nullptr) NoteDatabase(family->database());
+}
+
+void WriteBatch::AddPart(const Part& added) {
+  auto part =
+      std::lower_bound(parts_.begin(), parts_.end(), added.family,
+                       [](const Part& one, uint32_t family) { return one.family < family; });
+  if (part == parts_.end() || part->family != added.family) {
+    part = parts_.insert(part, {added.family});
+  }
+  part->count += added.count;
+  part->bytes += added.bytes;
+  part->has_merges = part->has_merges || added.has_merges;
+}
+
+void WriteBatch::NoteDatabase(uint64_t database) {
+  if (database == kNoDatabase || database == database_) return;
+  database_ = database_ == kNoDatabase ? database : kSeveralDatabases;
 }
 
 void WriteBatch::Clear() {
   Reinitialise(&rep_);
   within_limits_ = true;
-  has_merges_ = false;
+  parts_.clear();
+  database_ = kNoDatabase;
 }
 
 size_t WriteBatch::Count() const {
@@ -57,7 +92,7 @@ size_t WriteBatch::Count() const {
 }
 
 void WriteBatch::Append(const WriteBatch& other) {
-  if (rep_.size() < kBatchHeaderSize) Reinitialise(&rep_);
+  if (rep_.size() < kBatchHeaderSize) Clear();
   // Counted first: `other` may be this batch.
   const size_t count = other.Count();
   const size_t size = other.rep_.size();
@@ -65,7 +100,8 @@ void WriteBatch::Append(const WriteBatch& other) {
     rep_.append(other.rep_, kBatchHeaderSize, size - kBatchHeaderSize);
     AddToCount(&rep_, count);
   }
-  has_merges_ = has_merges_ || other.has_merges_;
+  for (const Part& part : std::vector(other.parts_)) AddPart(part);
+  NoteDatabase(other.database_);
   within_limits_ = within_limits_ && other.within_limits_ && rep_.size() <= kMaxBatchSize;
 }
 

@@ -20,6 +20,13 @@ int ChosenThreads() {
 }
 
 Options Resolve(Options options) {
+  if (const auto given = options.families.find("default"); given != options.families.end()) {
+    options.comparator = given->second.comparator;
+    options.merge_operator = given->second.merge_operator;
+    options.compression = given->second.compression;
+    options.compression_level = given->second.compression_level;
+    options.filter_bits_per_key = given->second.filter_bits_per_key;
+  }
   options.memory_budget = std::max(options.memory_budget, kMinMemoryBudget);
   if (options.background_threads <= 0) options.background_threads = ChosenThreads();
   if (options.file_system == nullptr) options.file_system = DefaultFileSystem();

@@ -2,12 +2,14 @@
 #include "engine/database.h"
 
 #include <algorithm>
+#include <atomic>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_names.h"
+#include "engine/tree/family_options.h"
 #include "env/thread_pool.h"
 #include "util/out_of_memory.h"
 #include "util/status_copy.h"
@@ -15,9 +17,6 @@
 
 namespace cambium::engine {
 namespace {
-
-// The column family of calls that do not name one.
-constexpr ColumnFamilyId kDefaultFamily = 0;
 
 // Returns "a/b" for "a/b/c", "." for "c", "/" for "/c".
 std::string ParentOf(std::string_view path) {
@@ -47,6 +46,11 @@ absl::Status NoDatabase(const std::string& path) {
   return absl::NotFoundError(absl::StrCat("there is no database at ", path));
 }
 
+uint64_t NextSerial() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 bool MayCreate(const Options& options) { return options.create_if_missing && !options.read_only; }
 
 // Creates the directory of a database that may be created; returns NotFound if there is no database
@@ -62,16 +66,19 @@ absl::Status PrepareDirectory(const Options& options, const std::string& path) {
 }  // namespace
 
 Database::Database(const Options& options, const std::string& path)
-    : context(options, path),
+    : serial(NextSerial()),
+      context(options, path),
       open_state(path),
       trees({&context.storage, &context.memory, &context.epochs, &context.errors}),
-      versions(&context.storage, &context.errors, &trees, KeyOrder(context.options.comparator)),
+      versions(&context.storage, &context.errors, &trees, KeyOrdersOf(context.options)),
       jobs(MakeJobWorld()),
+      families({&context, &trees, &versions, &jobs, &writes}),
       own_threads_(options.executor == nullptr) {}
 
 Database::~Database() {
   // Close() reports the status; a caller that only destroys the object did not ask for it.
   Close().IgnoreError();
+  context.snapshots->ReleaseKept();
 }
 
 JobWorld Database::MakeJobWorld() {
@@ -128,7 +135,7 @@ absl::StatusOr<Recovered> Database::RecoverOrCreate() {
     return absl::AlreadyExistsError(absl::StrCat("there is a database at ", storage.path));
   }
   if (absl::IsNotFound(recovered.status()) && MayCreate(options)) {
-    recovered = Create(&context, &trees, {kDefaultFamily, "default"});
+    recovered = Create(&context, &trees);
   }
   return recovered;
 }
@@ -141,9 +148,11 @@ absl::Status Database::Start(Recovered recovered) {
     ASSIGN_OR_RETURN(log, StartWriting(&context, &versions, &recovered));
   }
   for (const auto& [id, memtables] : recovered.memtables) {
-    trees.Find(id)->Start(memtables, recovered.state.families.at(id).version);
+    const TreeRef tree = trees.Find(id);
+    tree->Start(memtables, recovered.state.families.at(id).version);
+    if (recovered.held.contains(id)) tree->HoldLog(ToInteger(recovered.state.log_number));
   }
-  default_tree = trees.Find(kDefaultFamily);
+  default_tree = trees.Find(kDefaultFamily).get();
   WriteWorld world;
   world.storage = &context.storage;
   world.memory = &context.memory;
@@ -197,11 +206,25 @@ absl::StatusOr<ReadMoment> Database::BeginRead(const Tree& tree,
                                                const ReadOptions& read_options) const {
   ReadMoment moment;
   moment.view = &tree.Current([this] { return writes->visible(); }, &moment.sequence);
+  if ((*moment.view)->refusal != nullptr) [[unlikely]]
+    return BeginRefusedRead(**moment.view, read_options);
   if (read_options.snapshot == nullptr) return moment;
   if (!context.snapshots->Owns(*read_options.snapshot)) {
     return absl::InvalidArgumentError("the snapshot is of another database");
   }
   // The snapshot was taken before the view was loaded, so every later view matches it.
+  moment.sequence = read_options.snapshot->sequence();
+  return moment;
+}
+
+absl::StatusOr<ReadMoment> Database::BeginRefusedRead(const ReadView& view,
+                                                      const ReadOptions& read_options) const {
+  ReadMoment moment;
+  moment.pinned = view.before_drop.lock();
+  if (read_options.snapshot == nullptr || moment.pinned == nullptr) return *view.refusal;
+  if (!context.snapshots->Owns(*read_options.snapshot)) {
+    return absl::InvalidArgumentError("the snapshot is of another database");
+  }
   moment.sequence = read_options.snapshot->sequence();
   return moment;
 }

@@ -8,6 +8,7 @@
 
 #include "cambium/db.h"
 #include "engine/context.h"
+#include "engine/family_catalog.h"
 #include "engine/jobs/scheduler.h"
 #include "engine/recovery.h"
 #include "engine/state/open_state.h"
@@ -20,7 +21,10 @@ namespace cambium::engine {
 
 // The view and the sequence number that one read uses. Plain data.
 struct ReadMoment {
+  const std::shared_ptr<const ReadView>& shared() const { return pinned ? pinned : *view; }
+
   const std::shared_ptr<const ReadView>* view = nullptr;
+  std::shared_ptr<const ReadView> pinned;  // set instead of `view` if the family was dropped
   SequenceNumber sequence = 0;
 };
 
@@ -43,9 +47,11 @@ class Database {
   absl::Status CheckWritable() const;
   // Returns the view and the sequence number for a read of `tree` that starts now. The caller must
   // hold an EpochGuard as long as it uses the view, or copy the view. Returns InvalidArgument if
-  // the snapshot belongs to another database.
+  // the snapshot belongs to another database, and FailedPrecondition if the family cannot be used,
+  // or was dropped and the snapshot is not older.
   absl::StatusOr<ReadMoment> BeginRead(const Tree& tree, const ReadOptions& read_options) const;
 
+  const uint64_t serial;  // of this open database in this process; above 0
   Context context;
   OpenState open_state;
   std::unique_ptr<FileLock> lock;
@@ -53,9 +59,13 @@ class Database {
   VersionStore versions;
   JobScheduler jobs;
   std::unique_ptr<WritePath> writes;
+  FamilyCatalog families;
   Tree* default_tree = nullptr;  // used by calls of the public API without a column family
 
  private:
+  // The same for a view that refuses reads, except by snapshots from before a drop.
+  absl::StatusOr<ReadMoment> BeginRefusedRead(const ReadView& view,
+                                              const ReadOptions& read_options) const;
   absl::StatusOr<Recovered> RecoverOrCreate();
   absl::Status Start(Recovered recovered);
   JobWorld MakeJobWorld();

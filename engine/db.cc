@@ -33,12 +33,16 @@ absl::Status TooLarge(std::string_view key, std::string_view value) {
 
 absl::Status CheckMergeable(const Tree& tree) {
   if (tree.options().merge_operator != nullptr) return absl::OkStatus();
-  return absl::FailedPreconditionError("merge: Options::merge_operator is not set");
+  RETURN_IF_ERROR(tree.Check());
+  return absl::FailedPreconditionError("merge: the column family has no merge_operator");
 }
 
-absl::Status WriteOne(Database* database, const SingleOp& op, const WriteOptions& options) {
+// Writes one operation to one tree.
+absl::Status WriteOne(Database* database, Tree* tree, const SingleOp& op,
+                      const WriteOptions& options) {
   if (!EntryWithinLimits(op.key(), op.value())) return TooLarge(op.key(), op.value());
-  engine::TreeShare share{database->default_tree, engine::MemTableBytes(op.ByteSize(), 1)};
+  if (op.tag() == BatchOpTag::kMerge) RETURN_IF_ERROR(CheckMergeable(*tree));
+  engine::TreeShare share{tree, engine::MemTableBytes(op.ByteSize(), 1)};
   engine::CommitRequest request;
   request.pieces = op.pieces();
   request.payload_size = op.ByteSize();
@@ -46,6 +50,119 @@ absl::Status WriteOne(Database* database, const SingleOp& op, const WriteOptions
   request.single = &op;
   request.shares = {&share, 1};
   return database->writes->Write(request, options);
+}
+
+absl::Status CheckBatch(const WriteBatch& batch) {
+  if (!batch.WithinLimits()) {
+    return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
+                                                   " bytes or a value over ", kMaxValueSize));
+  }
+  if (batch.ByteSize() > kMaxBatchSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
+  }
+  return absl::OkStatus();
+}
+
+// Returns the tree of a part of a batch, which `*trees` keeps alive.
+absl::StatusOr<Tree*> TreeOfPart(Database* database, const WriteBatch::Part& part,
+                                 std::vector<engine::TreeRef>* trees) {
+  Tree* tree = database->default_tree;
+  if (part.family != tree->id()) {
+    trees->push_back(database->trees.Find(part.family));
+    tree = trees->back().get();
+  }
+  if (tree == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the batch writes to column family ", part.family, ", which was dropped"));
+  }
+  if (part.has_merges) RETURN_IF_ERROR(CheckMergeable(*tree));
+  return tree;
+}
+
+compaction::KeyRange RangeOf(std::optional<std::string_view> begin,
+                             std::optional<std::string_view> end) {
+  compaction::KeyRange range;
+  if (begin.has_value()) range.begin = std::string(*begin);
+  if (end.has_value()) range.end = std::string(*end);
+  return range;
+}
+
+absl::Status OtherDatabase() {
+  return absl::InvalidArgumentError("the column family is of another database");
+}
+
+absl::Status ReadOne(Database* database, const Tree& tree, std::string_view key, PinnedValue* value,
+                     const ReadOptions& options) {
+  engine::Context& context = database->context;
+  context.stats.Add(engine::Counter::kGets, 1);
+  EpochGuard guard(&context.epochs);
+  ASSIGN_OR_RETURN(const ReadMoment at, database->BeginRead(tree, options));
+  absl::Status status = engine::PointRead(
+      {&tree.options(), &guard, at.shared().get(), at.sequence, engine::FillOf(options)}, key,
+      value);
+  if (status.ok()) {
+    context.stats.Add(engine::Counter::kGetsFound, 1);
+    return status;
+  }
+  return database->open_state.Outcome(std::move(status));
+}
+
+// The arguments of a MultiGet.
+struct ManyReads {
+  std::span<const std::string_view> keys;
+  std::span<PinnedValue> values;
+  std::span<absl::Status> statuses;
+};
+
+void ReadMany(Database* database, const absl::StatusOr<Tree*>& tree, const ManyReads& reads,
+              const ReadOptions& options) {
+  const auto& [keys, values, statuses] = reads;
+  for (PinnedValue& value : values) value.Reset();
+  const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database->open_state.Check());
+    RETURN_IF_ERROR(tree.status());
+    if (keys.size() != values.size() || keys.size() != statuses.size()) {
+      return absl::InvalidArgumentError("keys, values and statuses differ in size");
+    }
+    EpochGuard guard(&database->context.epochs);
+    ASSIGN_OR_RETURN(const ReadMoment at, database->BeginRead(**tree, options));
+    std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
+    engine::MultiPointRead(
+        {&(*tree)->options(), &guard, at.shared().get(), at.sequence, engine::FillOf(options)},
+        keys, values, statuses);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    for (PinnedValue& value : values) value.Reset();
+    std::fill(statuses.begin(), statuses.end(), status);
+    return;
+  }
+  for (absl::Status& one : statuses) one = database->open_state.Outcome(std::move(one));
+  database->context.stats.Add(engine::Counter::kGets, keys.size());
+  database->context.stats.Add(
+      engine::Counter::kGetsFound,
+      static_cast<uint64_t>(std::count_if(statuses.begin(), statuses.end(),
+                                          [](const absl::Status& one) { return one.ok(); })));
+}
+
+std::unique_ptr<Iterator> MakeIterator(Database* database, const absl::StatusOr<Tree*>& tree,
+                                       const ReadOptions& options) {
+  if (absl::Status open = database->open_state.Check(); !open.ok()) {
+    return engine::NewErrorIterator(std::move(open));
+  }
+  if (!tree.ok()) return engine::NewErrorIterator(tree.status());
+  engine::Context* const context = &database->context;
+  std::shared_ptr<const engine::ReadView> view;
+  absl::StatusOr<ReadMoment> at;
+  {
+    const EpochGuard guard(&context->epochs);
+    at = database->BeginRead(**tree, options);
+    if (at.ok()) view = at->shared();
+  }
+  if (!at.ok()) return engine::NewErrorIterator(at.status());
+  return engine::NewViewIterator({&(*tree)->options(), &context->stats, &database->open_state},
+                                 (*tree)->KeepAlive(std::move(view)), at->sequence, options);
 }
 
 }  // namespace
@@ -56,9 +173,9 @@ DB::~DB() {
 }
 
 absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
-  if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
-  RETURN_IF_ERROR(engine::ValidateOptions(options));
   return CatchBadAlloc([&]() -> absl::StatusOr<std::unique_ptr<DB>> {
+    if (path.empty()) return absl::InvalidArgumentError("the path of a database is empty");
+    RETURN_IF_ERROR(engine::ValidateOptions(options));
     ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options, path));
     return std::unique_ptr<DB>(new DB(std::move(database)));
   });
@@ -66,17 +183,44 @@ absl::StatusOr<std::unique_ptr<DB>> DB::Open(const Options& options, const std::
 
 absl::Status DB::Close() { return database_->Close(); }
 
+absl::StatusOr<engine::Tree*> DB::TreeOf(const ColumnFamily& family) const {
+  if (family.database() != database_->serial) return OtherDatabase();
+  return family.tree().get();
+}
+
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kPut, key, value), options);
+    return WriteOne(database_.get(), database_->default_tree,
+                    SingleOp(BatchOpTag::kPut, key, value), options);
+  });
+}
+
+absl::Status DB::Put(const ColumnFamily& family, std::string_view key, std::string_view value,
+                     const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kPut, key, value, family.id()),
+                    options);
   });
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
+    return WriteOne(database_.get(), database_->default_tree,
+                    SingleOp(BatchOpTag::kDelete, key, {}), options);
+  });
+}
+
+absl::Status DB::Delete(const ColumnFamily& family, std::string_view key,
+                        const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kDelete, key, {}, family.id()),
+                    options);
   });
 }
 
@@ -84,31 +228,43 @@ absl::Status DB::Merge(std::string_view key, std::string_view operand,
                        const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    RETURN_IF_ERROR(CheckMergeable(*database_->default_tree));
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kMerge, key, operand), options);
+    return WriteOne(database_.get(), database_->default_tree,
+                    SingleOp(BatchOpTag::kMerge, key, operand), options);
+  });
+}
+
+absl::Status DB::Merge(const ColumnFamily& family, std::string_view key, std::string_view operand,
+                       const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kMerge, key, operand, family.id()),
+                    options);
   });
 }
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    if (batch.HasMerges()) RETURN_IF_ERROR(CheckMergeable(*database_->default_tree));
-    if (!batch.WithinLimits()) {
-      return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
-                                                     " bytes or a value over ", kMaxValueSize));
-    }
-    if (batch.ByteSize() > kMaxBatchSize) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
+    RETURN_IF_ERROR(CheckBatch(batch));
+    if (batch.Count() == 0) return absl::OkStatus();
+    if (batch.Database() != 0 && batch.Database() != database_->serial) return OtherDatabase();
+    const std::span<const WriteBatch::Part> parts = batch.Parts();
+    engine::TreeShare one;
+    std::vector<engine::TreeShare> several(parts.size() > 1 ? parts.size() : 0);
+    const std::span<engine::TreeShare> shares =
+        several.empty() ? std::span(&one, 1) : std::span(several);
+    std::vector<engine::TreeRef> trees;  // keeps them alive
+    for (size_t i = 0; i < parts.size(); ++i) {
+      ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database_.get(), parts[i], &trees));
+      shares[i] = {tree, engine::MemTableBytes(parts[i].bytes, parts[i].count)};
     }
     const std::string_view encoded = batch.Encoded();
     engine::CommitRequest request;
     request.pieces = {&encoded, 1};
     request.payload_size = encoded.size();
     request.count = static_cast<uint32_t>(batch.Count());
-    engine::TreeShare share{database_->default_tree,
-                            engine::MemTableBytes(encoded.size(), batch.Count())};
-    request.shares = {&share, 1};
+    request.shares = shares;
     return database_->writes->Write(request, options);
   });
 }
@@ -119,74 +275,48 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
   return CatchBadAlloc([&]() -> absl::StatusOr<std::string> { return value.ToString(); });
 }
 
+absl::StatusOr<std::string> DB::Get(const ColumnFamily& family, std::string_view key,
+                                    const ReadOptions& options) {
+  PinnedValue value;
+  RETURN_IF_ERROR(Get(family, key, &value, options));
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> { return value.ToString(); });
+}
+
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     value->Reset();
     RETURN_IF_ERROR(database_->open_state.Check());
-    database_->context.stats.Add(engine::Counter::kGets, 1);
-    EpochGuard guard(&database_->context.epochs);
-    const Tree& tree = *database_->default_tree;
-    ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
-    absl::Status status = engine::PointRead(
-        {&tree.options(), &guard, at.view->get(), at.sequence, engine::FillOf(options)}, key,
-        value);
-    if (status.ok()) {
-      database_->context.stats.Add(engine::Counter::kGetsFound, 1);
-      return status;
-    }
-    return database_->open_state.Outcome(std::move(status));
+    return ReadOne(database_.get(), *database_->default_tree, key, value, options);
+  });
+}
+
+absl::Status DB::Get(const ColumnFamily& family, std::string_view key, PinnedValue* value,
+                     const ReadOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    value->Reset();
+    RETURN_IF_ERROR(database_->open_state.Check());
+    ASSIGN_OR_RETURN(const Tree* const tree, TreeOf(family));
+    return ReadOne(database_.get(), *tree, key, value, options);
   });
 }
 
 void DB::MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
                   std::span<absl::Status> statuses, const ReadOptions& options) {
-  for (PinnedValue& value : values) value.Reset();
-  if (const absl::Status open = database_->open_state.Check(); !open.ok()) {
-    std::fill(statuses.begin(), statuses.end(), open);
-    return;
-  }
-  const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
-    if (keys.size() != values.size() || keys.size() != statuses.size()) {
-      return absl::InvalidArgumentError("keys, values and statuses differ in size");
-    }
-    EpochGuard guard(&database_->context.epochs);
-    const Tree& tree = *database_->default_tree;
-    ASSIGN_OR_RETURN(const ReadMoment at, database_->BeginRead(tree, options));
-    std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
-    engine::MultiPointRead(
-        {&tree.options(), &guard, at.view->get(), at.sequence, engine::FillOf(options)}, keys,
-        values, statuses);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) {
-    for (PinnedValue& value : values) value.Reset();
-    std::fill(statuses.begin(), statuses.end(), status);
-    return;
-  }
-  for (absl::Status& one : statuses) one = database_->open_state.Outcome(std::move(one));
-  database_->context.stats.Add(engine::Counter::kGets, keys.size());
-  database_->context.stats.Add(
-      engine::Counter::kGetsFound,
-      static_cast<uint64_t>(std::count_if(statuses.begin(), statuses.end(),
-                                          [](const absl::Status& one) { return one.ok(); })));
+  ReadMany(database_.get(), database_->default_tree, {keys, values, statuses}, options);
+}
+
+void DB::MultiGet(const ColumnFamily& family, std::span<const std::string_view> keys,
+                  std::span<PinnedValue> values, std::span<absl::Status> statuses,
+                  const ReadOptions& options) {
+  ReadMany(database_.get(), TreeOf(family), {keys, values, statuses}, options);
 }
 
 std::unique_ptr<Iterator> DB::NewIterator(const ReadOptions& options) {
-  if (absl::Status open = database_->open_state.Check(); !open.ok()) {
-    return engine::NewErrorIterator(std::move(open));
-  }
-  engine::Context* const context = &database_->context;
-  const Tree& tree = *database_->default_tree;
-  std::shared_ptr<const engine::ReadView> view;
-  absl::StatusOr<ReadMoment> at;
-  {
-    const EpochGuard guard(&context->epochs);
-    at = database_->BeginRead(tree, options);
-    if (at.ok()) view = *at->view;
-  }
-  if (!at.ok()) return engine::NewErrorIterator(at.status());
-  return engine::NewViewIterator({&tree.options(), &context->stats, &database_->open_state},
-                                 std::move(view), at->sequence, options);
+  return MakeIterator(database_.get(), database_->default_tree, options);
+}
+
+std::unique_ptr<Iterator> DB::NewIterator(const ColumnFamily& family, const ReadOptions& options) {
+  return MakeIterator(database_.get(), TreeOf(family), options);
 }
 
 std::shared_ptr<const Snapshot> DB::GetSnapshot() {
@@ -201,14 +331,30 @@ absl::Status DB::Flush() {
   });
 }
 
+absl::Status DB::Flush(const ColumnFamily& family) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    RETURN_IF_ERROR(tree->Check());
+    const engine::TreeRef one = tree->shared_from_this();
+    return database_->writes->Flush({&one, 1});
+  });
+}
+
 absl::Status DB::CompactRange(std::optional<std::string_view> begin,
                               std::optional<std::string_view> end) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(Flush());
-    compaction::KeyRange range;
-    if (begin.has_value()) range.begin = std::string(*begin);
-    if (end.has_value()) range.end = std::string(*end);
-    return database_->jobs.CompactRange(*database_->default_tree, range);
+    return database_->jobs.CompactRange(database_->default_tree->shared_from_this(),
+                                        RangeOf(begin, end));
+  });
+}
+
+absl::Status DB::CompactRange(const ColumnFamily& family, std::optional<std::string_view> begin,
+                              std::optional<std::string_view> end) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(Flush(family));
+    return database_->jobs.CompactRange(family.tree(), RangeOf(begin, end));
   });
 }
 

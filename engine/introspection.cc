@@ -98,6 +98,27 @@ std::optional<uint64_t> OffsetIn(const KeyOrder& order, const RunView& run,
   return std::nullopt;
 }
 
+uint64_t SizeOf(const Tree& tree, std::string_view begin, std::string_view end) {
+  if (!tree.usable()) return 0;
+  const std::shared_ptr<const ReadView> view = tree.Pin();
+  const KeyOrder& order = tree.order();
+  if (order.Compare(begin, end) >= 0) return 0;
+  uint64_t bytes = 0;
+  for (const RunView& run : view->tables->runs) {
+    const size_t first = manifest::FindFileIndex(*run.run, begin, order.Abbreviate(begin), order);
+    const size_t last = manifest::FindFileIndex(*run.run, end, order.Abbreviate(end), order);
+    // A file that cannot be opened still has its size.
+    const uint64_t before = OffsetIn(order, run, {first, begin}).value_or(0);
+    const uint64_t up_to =
+        OffsetIn(order, run, {last, end})
+            .value_or(last < run.tables.size() ? run.run->files[last]->file_size : 0);
+    const uint64_t whole =
+        manifest::TotalBytes(std::span(run.run->files).subspan(first, last - first));
+    bytes += whole + up_to - std::min(before, whole + up_to);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Stats DB::GetStats() const {
@@ -113,7 +134,7 @@ Stats DB::GetStats() const {
   stats.block_cache_bytes_now = cache.resident;
   stats.table_memory_bytes_now = cache.table_memory;
   stats.levels.resize(kLevelCount);
-  for (const Tree* tree : database_->trees.All()) AddTree(*tree->Pin(), &stats);
+  for (const engine::TreeRef& tree : database_->trees.All()) AddTree(*tree->Pin(), &stats);
   stats.compaction_debt_bytes_now = database_->jobs.CountBacklog().bytes;
   stats.snapshots_now = context.snapshots->Count();
   stats.last_sequence = database_->writes->visible();
@@ -141,24 +162,14 @@ std::optional<std::string> DB::GetProperty(std::string_view name) const {
 
 uint64_t DB::ApproximateSize(std::string_view begin, std::string_view end) const {
   if (!database_->open_state.Check().ok()) return 0;
-  const Tree& tree = *database_->default_tree;
-  const std::shared_ptr<const ReadView> view = tree.Pin();
-  const KeyOrder& order = tree.order();
-  if (order.Compare(begin, end) >= 0) return 0;
-  uint64_t bytes = 0;
-  for (const RunView& run : view->tables->runs) {
-    const size_t first = manifest::FindFileIndex(*run.run, begin, order.Abbreviate(begin), order);
-    const size_t last = manifest::FindFileIndex(*run.run, end, order.Abbreviate(end), order);
-    // A file that cannot be opened still has its size.
-    const uint64_t before = OffsetIn(order, run, {first, begin}).value_or(0);
-    const uint64_t up_to =
-        OffsetIn(order, run, {last, end})
-            .value_or(last < run.tables.size() ? run.run->files[last]->file_size : 0);
-    const uint64_t whole =
-        manifest::TotalBytes(std::span(run.run->files).subspan(first, last - first));
-    bytes += whole + up_to - std::min(before, whole + up_to);
-  }
-  return bytes;
+  return SizeOf(*database_->default_tree, begin, end);
+}
+
+uint64_t DB::ApproximateSize(const ColumnFamily& family, std::string_view begin,
+                             std::string_view end) const {
+  if (!database_->open_state.Check().ok()) return 0;
+  const absl::StatusOr<Tree*> tree = TreeOf(family);
+  return tree.ok() ? SizeOf(**tree, begin, end) : 0;
 }
 
 }  // namespace cambium

@@ -9,6 +9,7 @@
 #include "base/file_names.h"
 #include "base/limits.h"
 #include "engine/file_identity.h"
+#include "engine/tree/family_options.h"
 #include "env/entropy.h"
 #include "manifest/manifest_log.h"
 #include "util/byte_reader.h"
@@ -108,16 +109,21 @@ class MemTableFiller {
     BatchOp op;
     bool is_new = false;  // to some tree
     for (SequenceNumber sequence = first; reader.Next(&op); ++sequence) {
-      const Tree* const tree = trees_->Find(op.column_family);
-      if (tree == nullptr) {
-        return absl::UnimplementedError(
-            absl::StrCat("a write to column family ", op.column_family, " of a newer release"));
-      }
       recovered_->last_sequence = std::max(recovered_->last_sequence, sequence);
-      if (sequence <= recovered_->state.families.at(tree->id()).flushed_sequence) continue;
+      const auto family = recovered_->state.families.find(op.column_family);
+      if (family == recovered_->state.families.end()) {
+        RETURN_IF_ERROR(CheckDropped(op.column_family));
+        continue;
+      }
+      if (sequence <= family->second.flushed_sequence) continue;
+      is_new = true;
+      const TreeRef tree = trees_->Find(op.column_family);
+      if (!tree->usable()) {
+        recovered_->held.insert(op.column_family);
+        continue;
+      }
       MemTableFor(*tree, sequence, MemTableBytes(op.key.size() + op.value.size(), 1))
           .Insert(op, sequence);
-      is_new = true;
     }
     RETURN_IF_ERROR(reader.status());
     if (is_new) Keep(first, payload);
@@ -125,6 +131,13 @@ class MemTableFiller {
   }
 
  private:
+  // A family without a tree was dropped, if it ever existed.
+  absl::Status CheckDropped(ColumnFamilyId id) const {
+    if (id < recovered_->state.next_family) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat(
+        "a write to column family ", id, ", expected one below ", recovered_->state.next_family));
+  }
+
   // Reserves `bytes` in the tree's newest memtable, or in a new one if it is full.
   MemSlot& MemTableFor(const Tree& tree, SequenceNumber sequence, size_t bytes) {
     MemTables& memtables = recovered_->memtables.at(tree.id());
@@ -258,21 +271,15 @@ absl::StatusOr<std::unique_ptr<wal::LogSet>> ContinueLog(Context* context, Versi
   return log;
 }
 
-// Creates the tree of a family, with the merge operator that it had, or will have from now on.
-absl::Status AddTree(Context* context, Trees* trees, ColumnFamilyId id,
-                     manifest::FamilyState* family) {
-  const TreeOptions options(context->options);
-  if (options.merge_operator != nullptr) {
-    const char* const name = options.merge_operator->Name();
-    if (family->merge_operator_name.empty()) family->merge_operator_name = name;
-    if (family->merge_operator_name != name) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("open ", context->storage.path,
-                       ": the operands of the database are for the merge operator ",
-                       family->merge_operator_name, ", not for ", name));
-    }
+absl::Status AddTree(Context* context, const manifest::KeyOrders& orders, Trees* trees,
+                     ColumnFamilyId id, manifest::FamilyState* family) {
+  TreeOptions options;
+  if (id == kDefaultFamily) {
+    ASSIGN_OR_RETURN(options, DefaultTreeOptions(context->options, context->storage.path, family));
+  } else {
+    options = ExistingTreeOptions(context->options, orders, family);
   }
-  trees->Add(id, options);
+  trees->Add(id, family->name, std::move(options));
   return absl::OkStatus();
 }
 
@@ -292,14 +299,14 @@ wal::LogReadOptions LogReadOptionsFor(Storage* storage, const manifest::Manifest
 
 absl::StatusOr<Recovered> Recover(Context* context, Trees* trees) {
   Storage* const storage = &context->storage;
+  const manifest::KeyOrders orders = KeyOrdersOf(context->options);
   ASSIGN_OR_RETURN(manifest::RecoveredManifest found,
-                   manifest::RecoverManifest(storage->fs(), storage->path,
-                                             KeyOrder(context->options.comparator)));
+                   manifest::RecoverManifest(storage->fs(), storage->path, orders));
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
   for (auto& [id, family] : recovered.state.families) {
-    RETURN_IF_ERROR(AddTree(context, trees, id, &family));
+    RETURN_IF_ERROR(AddTree(context, orders, trees, id, &family));
     recovered.memtables[id] = {context->memory.no_memtable};
   }
   const KnownDatabase known{recovered.state.database_id,
@@ -345,7 +352,7 @@ absl::Status CheckNothingLost(const Context& context) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFamily& first) {
+absl::StatusOr<Recovered> Create(Context* context, Trees* trees) {
   RETURN_IF_ERROR(CheckNothingLost(*context));
   const KnownDatabase known;
   RecoveryFiles files;
@@ -355,10 +362,12 @@ absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFami
   created.state.comparator_name = context->options.comparator->Name();
   env::FillRandom(created.state.database_id);
   created.state.log_number = FileNumber{context->storage.next_file_number.load()};
-  manifest::FamilyState* const family = &created.state.families[first.id];
-  *family = {first.name, 0, std::make_shared<const manifest::Version>()};
-  RETURN_IF_ERROR(AddTree(context, trees, first.id, family));
-  created.memtables[first.id] = {context->memory.no_memtable};
+  created.state.next_family = kDefaultFamily + 1;
+  manifest::FamilyState* const family = &created.state.families[kDefaultFamily];
+  *family = {kDefaultFamilyName, created.state.comparator_name};
+  family->version = std::make_shared<const manifest::Version>();
+  RETURN_IF_ERROR(AddTree(context, KeyOrdersOf(context->options), trees, kDefaultFamily, family));
+  created.memtables[kDefaultFamily] = {context->memory.no_memtable};
   created.state.session_start = 1;
   FindLeftovers(context->storage, files, known, &created);
   return created;

@@ -15,6 +15,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ using MemTables = std::vector<std::shared_ptr<MemSlot>>;
 struct Recovered {
   manifest::ManifestState state;
   std::map<ColumnFamilyId, MemTables> memtables;  // of all trees, at least one per tree
+  // Families whose operations stay in the log, because nothing can be done with them now.
+  std::set<ColumnFamilyId> held;
   SequenceNumber last_sequence = 0;
   wal::LogReplay log;
   std::vector<std::string> leftovers;  // paths of obsolete files
@@ -48,12 +51,6 @@ struct Recovered {
   std::vector<wal::LogRecord> records;
 };
 
-// The column family of a new database.
-struct FirstFamily {
-  ColumnFamilyId id = 0;
-  std::string name;
-};
-
 // Reads the database; changes nothing on disk. Creates the trees without starting them, and sets
 // storage.next_file_number. Returns NotFound if there is no database.
 absl::StatusOr<Recovered> Recover(Context* context, Trees* trees);
@@ -62,9 +59,9 @@ absl::StatusOr<Recovered> Recover(Context* context, Trees* trees);
 // lost.
 absl::Status CheckNothingLost(const Context& context);
 
-// Returns an empty database that is not on disk yet. Returns DataLoss if the directory contains
-// tables or logs: then CURRENT was lost.
-absl::StatusOr<Recovered> Create(Context* context, Trees* trees, const FirstFamily& first);
+// Returns an empty database, with the default family, that is not on disk yet. Returns DataLoss if
+// the directory contains tables or logs: then CURRENT was lost.
+absl::StatusOr<Recovered> Create(Context* context, Trees* trees);
 
 // Starts the log and the manifest of a database that was recovered or created, and removes the
 // files that they do not refer to. Afterwards, all memtables of `recovered` except the last one of

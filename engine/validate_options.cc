@@ -25,37 +25,57 @@ constexpr double kMaxFilterBits = 64;
 
 // NaN is out of all bounds.
 template <typename T>
-absl::Status CheckBounds(std::string_view name, T value, T lowest, T highest) {
+absl::Status CheckBounds(std::string_view owner, std::string_view name, T value, T lowest,
+                         T highest) {
   if (value >= lowest && value <= highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("Options::", ToAbsl(name), " is ", value,
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(owner), "::", ToAbsl(name), " is ", value,
                                                  ", expected ", lowest, " to ", highest));
 }
 
-}  // namespace
-
-absl::Status ValidateOptions(const Options& options) {
+// Checks the options that a column family has, too.
+template <typename AnyOptions>
+absl::Status CheckTreeOptions(const AnyOptions& options, std::string_view owner) {
   if (options.merge_operator != nullptr && options.merge_operator->Name() == nullptr) {
-    return absl::InvalidArgumentError("Options::merge_operator has no name");
+    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(owner), "::merge_operator has no name"));
   }
   if (options.comparator == nullptr || options.comparator->Name() == nullptr) {
-    return absl::InvalidArgumentError("Options::comparator is null or has no name");
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(owner), "::comparator is null or has no name"));
   }
-  RETURN_IF_ERROR(CheckBounds<uint64_t>("memory_budget", options.memory_budget, 0, kMaxMemory));
-  RETURN_IF_ERROR(CheckBounds<uint64_t>("memtable_size", options.memtable_size, 0, kMaxMemTable));
-  RETURN_IF_ERROR(
-      CheckBounds<uint64_t>("block_cache_size", options.block_cache_size, 0, kMaxMemory));
-  RETURN_IF_ERROR(CheckBounds("background_threads", options.background_threads, 0, kMaxThreads));
-  RETURN_IF_ERROR(CheckBounds("max_open_files", options.max_open_files, 0, kMaxOpenFiles));
   if (options.compression != Compression::kNone && options.compression != Compression::kZstd) {
-    return absl::InvalidArgumentError(absl::StrCat("Options::compression is ",
+    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(owner), "::compression is ",
                                                    static_cast<int>(options.compression),
                                                    ", expected kNone or kZstd"));
   }
   RETURN_IF_ERROR(
-      CheckBounds("compression_level", options.compression_level, kMinLevel, kMaxLevel));
+      CheckBounds(owner, "compression_level", options.compression_level, kMinLevel, kMaxLevel));
+  return CheckBounds(owner, "filter_bits_per_key", options.filter_bits_per_key, 0.0,
+                     kMaxFilterBits);
+}
+
+}  // namespace
+
+absl::Status ValidateFamilyOptions(const ColumnFamilyOptions& options, std::string_view owner) {
+  return CheckTreeOptions(options, owner);
+}
+
+absl::Status ValidateOptions(const Options& options) {
+  RETURN_IF_ERROR(CheckTreeOptions(options, "Options"));
+  for (const auto& [name, family] : options.families) {
+    RETURN_IF_ERROR(ValidateFamilyOptions(family, absl::StrCat("Options::families[", name, "]")));
+  }
   RETURN_IF_ERROR(
-      CheckBounds("filter_bits_per_key", options.filter_bits_per_key, 0.0, kMaxFilterBits));
-  return CheckBounds("target_file_size", options.target_file_size, kMinTargetFile, kMaxTargetFile);
+      CheckBounds<uint64_t>("Options", "memory_budget", options.memory_budget, 0, kMaxMemory));
+  RETURN_IF_ERROR(
+      CheckBounds<uint64_t>("Options", "memtable_size", options.memtable_size, 0, kMaxMemTable));
+  RETURN_IF_ERROR(CheckBounds<uint64_t>("Options", "block_cache_size", options.block_cache_size, 0,
+                                        kMaxMemory));
+  RETURN_IF_ERROR(
+      CheckBounds("Options", "background_threads", options.background_threads, 0, kMaxThreads));
+  RETURN_IF_ERROR(
+      CheckBounds("Options", "max_open_files", options.max_open_files, 0, kMaxOpenFiles));
+  return CheckBounds("Options", "target_file_size", options.target_file_size, kMinTargetFile,
+                     kMaxTargetFile);
 }
 
 }  // namespace cambium::engine

@@ -43,7 +43,12 @@ absl::Status VerifyLog(Storage* storage, const VersionStore& versions, WritePath
 
 absl::Status VerifyAll(Storage* storage, const Trees& trees, const VersionStore& versions,
                        WritePath* writes) {
-  for (const Tree* tree : trees.All()) {
+  absl::Status unusable;
+  for (const TreeRef& tree : trees.All()) {
+    if (!tree->usable()) {
+      if (unusable.ok()) unusable = tree->Check();
+      continue;
+    }
     const std::shared_ptr<const ReadView> view = tree->Pin();
     for (const RunView& run : view->tables->runs) {
       for (const LiveTableRef& table : run.tables) RETURN_IF_ERROR(table->Verify());
@@ -51,7 +56,8 @@ absl::Status VerifyAll(Storage* storage, const Trees& trees, const VersionStore&
   }
   // A missing CURRENT is also an error: the database is open, so it is damage.
   RETURN_IF_ERROR(ReadError(versions.Verify()));
-  return VerifyLog(storage, versions, writes);
+  RETURN_IF_ERROR(VerifyLog(storage, versions, writes));
+  return unusable;
 }
 
 }  // namespace cambium::engine

@@ -10,9 +10,10 @@
 
 namespace cambium::engine {
 
-// Reads every live byte on disk and checks every checksum. Returns ok, or the first damage. Other
-// threads may read and write during the call. Uses the memory of one block at a time. `writes` is
-// null in a read-only database.
+// Reads every live byte on disk and checks every checksum. Returns ok, or the first damage; then
+// FailedPrecondition if there is a family that cannot be used, and is not verified. Other threads
+// may read and write during the call. Uses the memory of one block at a time. `writes` is null in a
+// read-only database.
 absl::Status VerifyAll(Storage* storage, const Trees& trees, const VersionStore& versions,
                        WritePath* writes);
 

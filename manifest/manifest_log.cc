@@ -225,12 +225,12 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem* file_system, const std::st
 // Reads the records of one manifest. Confined to RecoverManifest.
 class Replay {
  public:
-  Replay(std::string path, FileNumber number, std::string_view file, const KeyOrder& order)
+  Replay(std::string path, FileNumber number, std::string_view file, const KeyOrders& orders)
       : path_(std::move(path)),
         number_(number),
         file_(file),
-        order_(order),
-        builder_(ManifestState(), order) {}
+        order_(orders.database()),
+        builder_(ManifestState(), orders) {}
 
   absl::StatusOr<RecoveredManifest> Run() {
     RETURN_IF_ERROR(CheckManifestHeader(file_, number_, path_));
@@ -436,7 +436,7 @@ absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::strin
 
 absl::StatusOr<RecoveredManifest> RecoverManifest(FileSystem* file_system,
                                                   const std::string& directory,
-                                                  const KeyOrder& order) {
+                                                  const KeyOrders& orders) {
   ASSIGN_OR_RETURN(const FileNumber number, ReadCurrent(file_system, directory));
   const std::string path = ManifestPath(directory, number);
   const absl::StatusOr<std::string> file = ReadWholeFile(file_system, path, wal::kMaxSegmentSize);
@@ -445,7 +445,7 @@ absl::StatusOr<RecoveredManifest> RecoverManifest(FileSystem* file_system,
         absl::StrCat("read ", path, ": CURRENT names it, and it is missing"));
   }
   RETURN_IF_ERROR(file.status());
-  return Replay(path, number, *file, order).Run();
+  return Replay(path, number, *file, orders).Run();
 }
 
 }  // namespace cambium::manifest

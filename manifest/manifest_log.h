@@ -100,17 +100,17 @@ bool HasManifestHeader(std::string_view start, FileNumber number);
 absl::StatusOr<FileNumber> ReadCurrent(FileSystem* file_system, const std::string& directory);
 
 // Reads the current manifest. Returns NotFound only if there is no CURRENT; InvalidArgument if the
-// database is sorted by a different comparator than `order`'s; Unimplemented if a newer release
-// wrote a field that must not be skipped; DataLoss with file, offset, found and expected values if
-// the manifest is missing, damaged, or inconsistent. Drops an append that was never acknowledged.
-// The state contains at least the last acknowledged edit.
+// database is sorted by a different comparator than `orders.database()`'s; Unimplemented if a newer
+// release wrote a field that must not be skipped; DataLoss with file, offset, found and expected
+// values if the manifest is missing, damaged, or inconsistent. Drops an append that was never
+// acknowledged. The state contains at least the last acknowledged edit.
 //
 // A table or log segment of the state may still be missing: the caller must check. It must also
 // allocate file numbers above those of every file in the directory, not only from next_file_number
 // on.
 absl::StatusOr<RecoveredManifest> RecoverManifest(FileSystem* file_system,
                                                   const std::string& directory,
-                                                  const KeyOrder& order);
+                                                  const KeyOrders& orders);
 
 }  // namespace cambium::manifest
 

@@ -44,10 +44,19 @@ absl::Status CheckAdded(const FileMetadata& file, const ManifestState& state) {
 
 }  // namespace
 
-StateBuilder::StateBuilder(ManifestState base, const KeyOrder& order)
-    : state_(std::move(base)), order_(order) {
+void StateChange::ApplyTo(ManifestState* state) && {
+  static_cast<ManifestNumbers&>(*state) = std::move(numbers);
+  for (const ColumnFamilyId id : dropped) state->families.erase(id);
+  while (!changed.empty()) {
+    auto added = state->families.insert(changed.extract(changed.begin()));
+    if (!added.inserted) std::swap(added.position->second, added.node.mapped());
+  }
+}
+
+StateBuilder::StateBuilder(ManifestState base, const KeyOrders& orders)
+    : state_(std::move(base)), orders_(orders) {
   for (const auto& [id, family] : state_.families) {
-    builders_.try_emplace(id, family.version, order_);
+    builders_.try_emplace(id, family.version, orders_.Find(family.comparator_name));
   }
 }
 
@@ -59,19 +68,24 @@ absl::Status StateBuilder::Apply(const VersionEdit& edit) {
   RETURN_IF_ERROR(Advance("log number", edit.log_number, &state_.log_number));
   if (edit.log_reach) state_.log_reach = *edit.log_reach;
   if (edit.session_start) state_.session_start = *edit.session_start;
+  RETURN_IF_ERROR(Advance("next family", edit.next_family, &state_.next_family));
   for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
   return absl::OkStatus();
 }
 
 absl::Status StateBuilder::ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit) {
   if (edit.change == FamilyChange::kAdd) {
-    const bool fresh = state_.families.try_emplace(id, FamilyState{edit.name, 0, nullptr}).second;
+    FamilyState added{edit.name, edit.comparator_name.value_or(state_.comparator_name)};
+    builders_.try_emplace(id, nullptr, orders_.Find(added.comparator_name));
+    const bool fresh = state_.families.try_emplace(id, std::move(added)).second;
     if (!fresh) return FamilyError(id, "it exists already");
-    builders_.try_emplace(id, nullptr, order_);
+    state_.next_family = std::max(state_.next_family, uint64_t{id} + 1);
   }
   const auto position = state_.families.find(id);
   if (position == state_.families.end()) return FamilyError(id, "it does not exist");
   FamilyState& family = position->second;
+  if (edit.new_name) family.name = *edit.new_name;
+  if (edit.settings) family.settings = edit.settings;
   if (edit.merge_operator_name) family.merge_operator_name = *edit.merge_operator_name;
   RETURN_IF_ERROR(
       Advance("flushed sequence number", edit.flushed_sequence, &family.flushed_sequence));
@@ -93,11 +107,24 @@ absl::StatusOr<ManifestState> StateBuilder::Build() {
   return state_;
 }
 
-absl::StatusOr<ManifestState> ApplyEdit(const ManifestState& state, const VersionEdit& edit,
-                                        const KeyOrder& order) {
-  StateBuilder builder(state, order);
+absl::StatusOr<StateChange> ChangeOf(const ManifestState& state, const VersionEdit& edit,
+                                     const KeyOrders& orders) {
+  ManifestState touched;
+  static_cast<ManifestNumbers&>(touched) = state;
+  for (const auto& [id, family] : edit.families) {
+    const auto place = state.families.find(id);
+    if (place != state.families.end()) touched.families.insert(*place);
+  }
+  StateBuilder builder(std::move(touched), orders);
   RETURN_IF_ERROR(builder.Apply(edit));
-  return builder.Build();
+  ASSIGN_OR_RETURN(ManifestState next, builder.Build());
+  StateChange change;
+  for (const auto& [id, family] : edit.families) {
+    if (!next.families.contains(id)) change.dropped.push_back(id);
+  }
+  change.changed = std::move(next.families);
+  change.numbers = std::move(next);
+  return change;
 }
 
 VersionEdit SnapshotEdit(const ManifestState& state) {
@@ -109,11 +136,19 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
   edit.log_number = state.log_number;
   if (state.log_reach.segment != 0) edit.log_reach = state.log_reach;
   if (state.session_start != 0) edit.session_start = state.session_start;
+  // The greatest id implies it, unless that family was dropped.
+  const uint64_t implied =
+      state.families.empty() ? 0 : uint64_t{state.families.rbegin()->first} + 1;
+  if (state.next_family > implied) edit.next_family = state.next_family;
   for (const auto& [id, family] : state.families) {
     FamilyEdit& family_edit = edit.Family(id);
     family_edit.change = FamilyChange::kAdd;
     family_edit.name = family.name;
+    family_edit.settings = family.settings;
     family_edit.flushed_sequence = family.flushed_sequence;
+    if (family.comparator_name != state.comparator_name) {
+      family_edit.comparator_name = family.comparator_name;
+    }
     if (!family.merge_operator_name.empty()) {
       family_edit.merge_operator_name = family.merge_operator_name;
     }

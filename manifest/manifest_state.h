@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,18 +22,47 @@
 
 namespace cambium::manifest {
 
+// The key orders that the program gave, by the name of their comparator, which must outlive it. A
+// copyable value. Thread-compatible.
+class KeyOrders {
+ public:
+  // `database` is the order of the database: of the default family, and of families without a
+  // comparator of their own. The bytewise order is always known.
+  explicit KeyOrders(const KeyOrder& database) : database_(database) {
+    Add(BytewiseComparator());
+    Add(database.comparator());
+  }
+  void Add(const Comparator* comparator) {
+    by_name_.insert_or_assign(comparator->Name(), KeyOrder(comparator));
+  }
+
+  const KeyOrder& database() const { return database_; }
+  // Returns nullopt if no comparator of that name is known.
+  std::optional<KeyOrder> Find(const std::string& comparator_name) const {
+    const auto place = by_name_.find(comparator_name);
+    return place == by_name_.end() ? std::nullopt : std::optional(place->second);
+  }
+
+ private:
+  KeyOrder database_;
+  std::map<std::string, KeyOrder> by_name_;
+};
+
 // The current state of one column family. Plain data.
 struct FamilyState {
   std::string name;
-  // All operations of the family up to this sequence number are in its tables.
-  SequenceNumber flushed_sequence = 0;
-  std::shared_ptr<const Version> version;  // never null
+  std::string comparator_name;
   // The name of the merge operator of its operands; empty: it may have none.
   std::string merge_operator_name = {};
+  std::optional<FamilySettings> settings = {};
+  // All operations of the family up to this sequence number are in its tables.
+  SequenceNumber flushed_sequence = 0;
+  // Never null. Its files are unordered if the comparator is not known (VersionBuilder).
+  std::shared_ptr<const Version> version = {};
 };
 
-// Plain data: copies share their versions.
-struct ManifestState {
+// The state of the database apart from its families. Plain data.
+struct ManifestNumbers {
   std::string comparator_name;
   DatabaseId database_id{};
   // No file with this number or a greater one was ever created.
@@ -45,13 +76,30 @@ struct ManifestState {
   // A torn file, whose creation was interrupted by a crash, has this number or a greater one; 0:
   // unknown.
   uint64_t session_start = 0;
+  // No family with this id or a greater one was ever created.
+  uint64_t next_family = 0;
+};
+
+// Plain data: copies share their versions.
+struct ManifestState : ManifestNumbers {
   std::map<ColumnFamilyId, FamilyState> families;
 };
 
-// Applies edits in turn to a state; cheaper than ApplyEdit() for many edits. Thread-compatible.
+// The difference between a state and the state after one edit: as large as the edit, for any number
+// of families. Plain data.
+struct StateChange {
+  ManifestNumbers numbers;
+  std::map<ColumnFamilyId, FamilyState> changed;  // families that the edit adds or changes
+  std::vector<ColumnFamilyId> dropped;
+
+  // Applies the change to the state from which it was computed. Allocates nothing.
+  void ApplyTo(ManifestState* state) &&;
+};
+
+// Applies edits in turn to a state; cheaper than ChangeOf() for many edits. Thread-compatible.
 class StateBuilder {
  public:
-  StateBuilder(ManifestState base, const KeyOrder& order);
+  StateBuilder(ManifestState base, const KeyOrders& orders);
 
   // Applies an edit. Returns DataLoss if the edit contradicts the state: a family that does not
   // exist, a number that decreases, a missing file; then the builder must not be used again.
@@ -64,13 +112,13 @@ class StateBuilder {
   absl::Status ApplyFamily(ColumnFamilyId id, const FamilyEdit& edit);
 
   ManifestState state_;
-  const KeyOrder order_;
+  const KeyOrders orders_;
   std::map<ColumnFamilyId, VersionBuilder> builders_;
 };
 
-// Returns the state after `edit`.
-absl::StatusOr<ManifestState> ApplyEdit(const ManifestState& state, const VersionEdit& edit,
-                                        const KeyOrder& order);
+// Returns the effect of `edit` on `state`. Returns DataLoss if it contradicts the state.
+absl::StatusOr<StateChange> ChangeOf(const ManifestState& state, const VersionEdit& edit,
+                                     const KeyOrders& orders);
 
 // Returns the edit that creates `state` from the empty state: the first record of a new manifest.
 VersionEdit SnapshotEdit(const ManifestState& state);

@@ -145,7 +145,8 @@ absl::Status Version::CheckConsistency(const KeyOrder& order) const {
   return twice == numbers.end() ? absl::OkStatus() : StandsTwice(*twice);
 }
 
-VersionBuilder::VersionBuilder(std::shared_ptr<const Version> base, const KeyOrder& order)
+VersionBuilder::VersionBuilder(std::shared_ptr<const Version> base,
+                               const std::optional<KeyOrder>& order)
     : base_(base != nullptr ? std::move(base) : std::make_shared<const Version>()), order_(order) {}
 
 const FileRef* VersionBuilder::Find(int level, FileNumber number) const {
@@ -237,8 +238,8 @@ struct VersionBuilder::RunParts {
     copy(base.largest_abbreviated, &largest_abbreviated);
     copy(base.numbers, &numbers);
   }
-  void Add(FileRef file, const KeyOrder& order) {
-    largest_abbreviated.push_back(order.Abbreviate(file->largest_key));
+  void Add(FileRef file, const std::optional<KeyOrder>& order) {
+    largest_abbreviated.push_back(order ? order->Abbreviate(file->largest_key) : 0);
     numbers.push_back(file->number);
     files.push_back(std::move(file));
   }
@@ -248,9 +249,11 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
                                              std::vector<size_t> removed,
                                              std::vector<FileRef> added) const {
   std::sort(removed.begin(), removed.end());
-  std::sort(added.begin(), added.end(), [this](const FileRef& a, const FileRef& b) {
-    return order_.Less(a->smallest_key, b->smallest_key);
-  });
+  // Without an order, the base comes first.
+  const auto before = [this](const FileRef& a, const FileRef& b) {
+    return !order_ || order_->Less(a->smallest_key, b->smallest_key);
+  };
+  if (order_) std::sort(added.begin(), added.end(), before);
   Run run;
   run.id = base.id;
   run.bytes = base.bytes + manifest::TotalBytes(added);
@@ -273,12 +276,10 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   };
   std::vector<size_t> fresh;  // indexes of added files
   for (FileRef& file : added) {
-    take_up_to(static_cast<size_t>(std::partition_point(base.files.begin() + next, base.files.end(),
-                                                        [&](const FileRef& other) {
-                                                          return order_.Less(other->smallest_key,
-                                                                             file->smallest_key);
-                                                        }) -
-                                   base.files.begin()));
+    const auto place =
+        std::partition_point(base.files.begin() + next, base.files.end(),
+                             [&](const FileRef& other) { return before(other, file); });
+    take_up_to(static_cast<size_t>(place - base.files.begin()));
     fresh.push_back(parts.files.size());
     parts.Add(std::move(file), order_);
   }
@@ -289,7 +290,8 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
   // The files of the base are already in order.
-  for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, order_));
+  if (!order_) return run;
+  for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, *order_));
   return run;
 }
 

@@ -100,8 +100,9 @@ class Version {
 // Thread-compatible.
 class VersionBuilder {
  public:
-  // A null base is the empty version.
-  VersionBuilder(std::shared_ptr<const Version> base, const KeyOrder& order);
+  // A null base is the empty version. If the order is not known, the files of a run are in no
+  // particular order, and their keys are not checked: such a version can only be stored.
+  VersionBuilder(std::shared_ptr<const Version> base, const std::optional<KeyOrder>& order);
 
   // Applies one family's part of an edit, except `change` and `flushed_sequence`, which the caller
   // handles. Its levels must exist in the tree. Returns DataLoss if it contradicts the current
@@ -148,7 +149,7 @@ class VersionBuilder {
   absl::Status CheckNumbers() const;
 
   const std::shared_ptr<const Version> base_;
-  const KeyOrder order_;
+  const std::optional<KeyOrder> order_;
   std::map<int, LevelChange> changes_;
   std::map<FileNumber, BasePlace> known_;  // files of the base that edits referred to
 };

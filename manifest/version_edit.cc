@@ -1,6 +1,7 @@
 #include "manifest/version_edit.h"
 
 #include <algorithm>
+#include <bit>
 #include <initializer_list>
 
 #include "absl/strings/escaping.h"
@@ -23,6 +24,7 @@ enum class FieldTag : uint64_t {
   kLogNumber = 5,
   kLogReach = 6,
   kSessionStart = 7,
+  kNextFamily = 8,
   kAddFamily = 16,
   kDropFamily = 17,
   kFlushedSequence = 18,
@@ -30,16 +32,18 @@ enum class FieldTag : uint64_t {
   kAddFile = 20,
   kQuarantineFile = 21,
   kMergeOperator = 22,
+  kFamilyComparator = 23,
+  kRenameFamily = 24,
+  kFamilySettings = 25,
 };
 
 constexpr uint64_t kMustUnderstand = 1;
 
-// Limits the memory that a malicious record can use; far above what a program needs.
-constexpr ColumnFamilyId kFamilyLimit = 65'536;
-
-// Older releases can open a database with it and lose only the check that it enables.
+// Older releases can open a database with it and lose only the check that it enables, or a choice
+// that any reader understands in files.
 bool MayBeSkipped(FieldTag tag) {
-  return tag == FieldTag::kLogReach || tag == FieldTag::kSessionStart;
+  return tag == FieldTag::kLogReach || tag == FieldTag::kSessionStart ||
+         tag == FieldTag::kFamilySettings;
 }
 
 void AppendField(std::string* out, FieldTag tag, std::string_view value) {
@@ -65,17 +69,29 @@ void AppendFile(std::string* out, const FileMetadata& file) {
   AppendFixed64(out, file.digest);
 }
 
+void AppendName(std::string* out, FieldTag tag, ColumnFamilyId family, std::string_view name) {
+  std::string value = Varints({family});
+  AppendLengthPrefixed(&value, name);
+  AppendField(out, tag, value);
+}
+
+void AppendSettings(std::string* out, ColumnFamilyId family, const FamilySettings& settings) {
+  std::string value = Varints({family, static_cast<uint64_t>(settings.compression)});
+  AppendFixed32(&value, static_cast<uint32_t>(settings.compression_level));
+  AppendFixed64(&value, std::bit_cast<uint64_t>(settings.filter_bits_per_key));
+  AppendField(out, FieldTag::kFamilySettings, value);
+}
+
 void AppendFamily(std::string* out, ColumnFamilyId family, const FamilyEdit& edit) {
-  if (edit.change == FamilyChange::kAdd) {
-    std::string value = Varints({family});
-    AppendLengthPrefixed(&value, edit.name);
-    AppendField(out, FieldTag::kAddFamily, value);
+  if (edit.change == FamilyChange::kAdd) AppendName(out, FieldTag::kAddFamily, family, edit.name);
+  if (edit.new_name) AppendName(out, FieldTag::kRenameFamily, family, *edit.new_name);
+  if (edit.comparator_name) {
+    AppendName(out, FieldTag::kFamilyComparator, family, *edit.comparator_name);
   }
   if (edit.merge_operator_name) {
-    std::string value = Varints({family});
-    AppendLengthPrefixed(&value, *edit.merge_operator_name);
-    AppendField(out, FieldTag::kMergeOperator, value);
+    AppendName(out, FieldTag::kMergeOperator, family, *edit.merge_operator_name);
   }
+  if (edit.settings) AppendSettings(out, family, *edit.settings);
   if (edit.flushed_sequence) {
     AppendField(out, FieldTag::kFlushedSequence, Varints({family, *edit.flushed_sequence}));
   }
@@ -154,8 +170,17 @@ absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
 // Returns the part of `edit` for the family of a field; null if the family is invalid.
 FamilyEdit* ReadFamily(ByteReader* reader, VersionEdit* edit) {
   const ColumnFamilyId id = reader->ReadVarint32();
-  if (id >= kFamilyLimit) reader->Fail();
   return reader->ok() ? &edit->Family(id) : nullptr;
+}
+
+// Later releases may add fields.
+absl::Status ReadSettings(ByteReader* reader, FamilySettings* settings) {
+  settings->compression = static_cast<Compression>(reader->ReadFixed8());
+  settings->compression_level = static_cast<int32_t>(reader->ReadFixed32());
+  settings->filter_bits_per_key = std::bit_cast<double>(reader->ReadFixed64());
+  // Other values are of a newer release; any choice is valid.
+  if (settings->compression > Compression::kZstd) settings->compression = Compression::kZstd;
+  return SkipFields(reader);
 }
 
 absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* family) {
@@ -166,6 +191,12 @@ absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* famil
     family->change = FamilyChange::kDrop;
   } else if (tag == FieldTag::kMergeOperator) {
     family->merge_operator_name = reader->ReadLengthPrefixed();
+  } else if (tag == FieldTag::kFamilyComparator) {
+    family->comparator_name = reader->ReadLengthPrefixed();
+  } else if (tag == FieldTag::kRenameFamily) {
+    family->new_name = reader->ReadLengthPrefixed();
+  } else if (tag == FieldTag::kFamilySettings) {
+    return ReadSettings(reader, &family->settings.emplace());
   } else if (tag == FieldTag::kFlushedSequence) {
     family->flushed_sequence = ReadSequence(reader);
   } else if (tag == FieldTag::kAddFile) {
@@ -215,13 +246,19 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
     case FieldTag::kSessionStart:
       edit->session_start = reader->ReadVarint64();
       return absl::OkStatus();
+    case FieldTag::kNextFamily:
+      edit->next_family = reader->ReadVarint64();
+      return absl::OkStatus();
     case FieldTag::kAddFamily:
     case FieldTag::kDropFamily:
     case FieldTag::kFlushedSequence:
     case FieldTag::kDeleteFile:
     case FieldTag::kAddFile:
     case FieldTag::kQuarantineFile:
-    case FieldTag::kMergeOperator: {
+    case FieldTag::kMergeOperator:
+    case FieldTag::kFamilyComparator:
+    case FieldTag::kRenameFamily:
+    case FieldTag::kFamilySettings: {
       FamilyEdit* const family = ReadFamily(reader, edit);
       return family == nullptr ? absl::OkStatus() : ReadFamilyField(field, reader, family);
     }
@@ -250,6 +287,7 @@ std::string VersionEdit::Encode() const {
     AppendField(&out, FieldTag::kLogReach, Varints({log_reach->segment, log_reach->offset}));
   }
   if (session_start) AppendField(&out, FieldTag::kSessionStart, Varints({*session_start}));
+  if (next_family) AppendField(&out, FieldTag::kNextFamily, Varints({*next_family}));
   for (const auto& [id, family] : families) AppendFamily(&out, id, family);
   return out;
 }

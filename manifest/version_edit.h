@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/keys.h"
+#include "cambium/options.h"
 #include "wal/log_format.h"
 
 namespace cambium::manifest {
@@ -82,6 +83,15 @@ struct QuarantinedFile {
   friend bool operator==(const QuarantinedFile&, const QuarantinedFile&) = default;
 };
 
+// The stored options of a family, which apply if the program gives none. Plain data.
+struct FamilySettings {
+  Compression compression = Compression::kZstd;
+  int compression_level = 1;
+  double filter_bits_per_key = 10;
+
+  friend bool operator==(const FamilySettings&, const FamilySettings&) = default;
+};
+
 // Whether the edit adds or drops the family.
 enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
 
@@ -89,7 +99,10 @@ enum class FamilyChange : uint8_t { kNone, kAdd, kDrop };
 struct FamilyEdit {
   FamilyChange change = FamilyChange::kNone;
   std::string name;  // with kAdd
+  std::optional<std::string> new_name;
+  std::optional<std::string> comparator_name;  // with kAdd; absent: that of the database
   std::optional<std::string> merge_operator_name;
+  std::optional<FamilySettings> settings;
   std::optional<SequenceNumber> flushed_sequence;
   std::vector<DeletedFile> deleted;
   std::vector<AddedFile> added;
@@ -107,6 +120,7 @@ struct VersionEdit {
   std::optional<FileNumber> log_number;
   std::optional<wal::LogPosition> log_reach;
   std::optional<uint64_t> session_start;
+  std::optional<uint64_t> next_family;
   std::map<ColumnFamilyId, FamilyEdit> families;
 
   // Returns the part for `family`; creates it if it does not exist.

@@ -24,6 +24,7 @@ namespace cambium {
 enum class LockRank : uint8_t {
   kCaller,
   kClose,
+  kFamilies,
   kResume,
   kManifest,
   kScheduler,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -64,9 +65,9 @@ void JobScheduler::StartDue() {
 
 void JobScheduler::StartFlush() {
   if (flush_running_) return;
-  Tree* due = nullptr;
+  TreeRef due;
   SequenceNumber oldest = kMaxSequenceNumber;
-  for (Tree* const tree : world_.trees->All()) {
+  for (const TreeRef& tree : world_.trees->All()) {
     const std::shared_ptr<const ReadView> view = tree->Pin();
     if (view->frozen.empty() || view->frozen.back()->last >= oldest) continue;
     due = tree;
@@ -77,7 +78,7 @@ void JobScheduler::StartFlush() {
   world_.storage->executor->Schedule(Lane::kFlush, [this, due] {
     // Errors are recorded in `errors`; threads that wait for the flush read them there.
     const absl::Status outcome = CatchBadAlloc([this, due] {
-      return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_, due);
+      return stopping_.load() ? absl::CancelledError("stopping") : RunFlush(world_, due.get());
     });
     CleanUp();
     MutexLock lock(&mutex_);
@@ -94,11 +95,23 @@ JobScheduler::Situation JobScheduler::Now(const TreeJobs& jobs) const {
   return {jobs.tree->Pin()->tables->version, jobs.changes, world_.snapshots->Oldest()};
 }
 
-JobScheduler::TreeJobs& JobScheduler::JobsOf(const Tree& tree) {
-  TreeJobs& jobs = trees_[tree.id()];
-  if (jobs.tree == nullptr) jobs.tree = world_.trees->Find(tree.id());
-  assert(jobs.tree == &tree);
+JobScheduler::TreeJobs& JobScheduler::JobsOf(const TreeRef& tree) {
+  TreeJobs& jobs = trees_[tree->id()];
+  if (jobs.tree == nullptr) jobs.tree = tree;
+  assert(jobs.tree == tree);
   return jobs;
+}
+
+void JobScheduler::ForgetDropped() {
+  for (auto entry = trees_.begin(); entry != trees_.end();) {
+    TreeJobs& jobs = entry->second;
+    const bool dropped = jobs.tree->usable() && jobs.tree->Pin()->refusal != nullptr;
+    if (dropped) {
+      for (const ManualRef& manual : jobs.manual) manual->done = true;
+    }
+    const bool unused = jobs.unfinished == 0 && jobs.manual.empty();
+    entry = dropped && unused ? trees_.erase(entry) : std::next(entry);
+  }
 }
 
 bool JobScheduler::CanStartCompaction() const {
@@ -107,15 +120,17 @@ bool JobScheduler::CanStartCompaction() const {
 }
 
 void JobScheduler::StartCompactions() {
-  std::vector<Tree*> trees = world_.trees->All();
+  ForgetDropped();
+  std::vector<TreeRef> trees = world_.trees->All();
   // Starts with the tree whose turn it is, so that a busy tree does not block the others.
-  const auto first = std::find_if(trees.begin(), trees.end(), [this](const Tree* tree) {
+  const auto first = std::find_if(trees.begin(), trees.end(), [this](const TreeRef& tree) {
     mutex_.AssertHeld();
     return tree->id() >= next_turn_;
   });
   std::rotate(trees.begin(), first, trees.end());
-  for (const Tree* tree : trees) {
-    TreeJobs& jobs = JobsOf(*tree);
+  for (const TreeRef& tree : trees) {
+    if (!tree->usable()) continue;
+    TreeJobs& jobs = JobsOf(tree);
     if (jobs.examined != Now(jobs)) StartCompactionsOf(&jobs);
   }
 }
@@ -175,6 +190,7 @@ void JobScheduler::Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs
                                                          jobs] { RunPlan(plan, manual, jobs); });
   jobs->running.push_back(std::move(running));
   ++compactions_running_;
+  ++jobs->unfinished;
   ++jobs->changes;
   if (manual != nullptr) manual->step_runs = true;
 }
@@ -195,7 +211,7 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
     control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
     control.publish = publish_and_leave;
     return control.cancelled() ? absl::CancelledError("stopping")
-                               : RunCompaction(world_, jobs->tree, plan, control);
+                               : RunCompaction(world_, jobs->tree.get(), plan, control);
   });
   CleanUp();
   MutexLock lock(&mutex_);
@@ -203,6 +219,7 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
   assert(compactions_running_ > 0 && jobs->running.size() < compactions_running_);
   if (manual != nullptr) manual->step_runs = false;
   --compactions_running_;
+  --jobs->unfinished;
   ++jobs->changes;
   compaction_backoff_.Note(outcome, world_.storage->clock->NowMicros());
   StartDue();
@@ -267,20 +284,20 @@ absl::Status JobScheduler::AwaitIdle() {
   return Await([this] {
     mutex_.AssertHeld();
     if (!NoJobRuns()) return false;
-    const std::vector<Tree*> trees = world_.trees->All();
-    return std::all_of(trees.begin(), trees.end(), [this](const Tree* tree) {
+    const std::vector<TreeRef> trees = world_.trees->All();
+    return std::all_of(trees.begin(), trees.end(), [this](const TreeRef& tree) {
       mutex_.AssertHeld();
-      const TreeJobs& jobs = JobsOf(*tree);
+      if (!tree->usable()) return true;
+      const TreeJobs& jobs = JobsOf(tree);
       return tree->Pin()->frozen.empty() && jobs.examined == Now(jobs);
     });
   });
 }
 
-absl::Status JobScheduler::CompactRange(const Tree& tree, const compaction::KeyRange& range) {
+absl::Status JobScheduler::CompactRange(const TreeRef& tree, const compaction::KeyRange& range) {
   const auto manual = std::make_shared<Manual>();
   manual->request.range = range;
-  manual->request.newest_sequence =
-      world_.versions->state().families.at(tree.id()).flushed_sequence;
+  manual->request.newest_sequence = world_.versions->FlushedSequence(tree->id());
   manual->request.first_new_file = FileNumber{world_.storage->next_file_number.load()};
   {
     MutexLock lock(&mutex_);
@@ -297,7 +314,7 @@ absl::Status JobScheduler::CompactRange(const Tree& tree, const compaction::KeyR
     ++jobs.changes;
   }
   Schedule();
-  return status.ok() ? DamageIn(tree, range) : status;
+  return status.ok() ? DamageIn(*tree, range) : status;
 }
 
 absl::Status JobScheduler::DamageIn(const Tree& tree, const compaction::KeyRange& range) const {
@@ -313,9 +330,11 @@ absl::Status JobScheduler::DamageIn(const Tree& tree, const compaction::KeyRange
 
 JobScheduler::Backlog JobScheduler::CountBacklog() const {
   Backlog all;
-  const std::vector<Tree*> trees = world_.trees->All();
+  const std::vector<TreeRef> trees = world_.trees->All();
   MutexLock lock(&backlog_mutex_);
-  for (const Tree* tree : trees) {
+  if (backlogs_.size() > 2 * trees.size()) backlogs_.clear();  // most are of dropped families
+  for (const TreeRef& tree : trees) {
+    if (!tree->usable()) continue;
     const std::shared_ptr<const manifest::Version> version = tree->Pin()->tables->version;
     CountedBacklog& counted = backlogs_[tree->id()];
     if (counted.version != version) {

@@ -80,7 +80,7 @@ class JobScheduler {
   absl::Status AwaitIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Merges the files of the tree that overlap `range` into the last level, in parallel with the
   // policy's plans. Returns DataLoss if a damaged file of that range had to stay in place.
-  absl::Status CompactRange(const Tree& tree, const compaction::KeyRange& range)
+  absl::Status CompactRange(const TreeRef& tree, const compaction::KeyRange& range)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets failed jobs start again at once, because the cause of the failures was removed.
   void ForgetFailures() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -113,13 +113,14 @@ class JobScheduler {
 
   // The scheduler's state of one tree.
   struct TreeJobs {
-    Tree* tree = nullptr;
+    TreeRef tree;
     std::vector<ManualRef> manual;
     // If true, a step of a CompactRange waited for the policy's plans and goes next.
     bool manual_turn = false;
     std::vector<compaction::Plan> running;
-    uint64_t changes = 0;  // of `running` and `manual`
-    Situation examined;    // no more jobs can be started in this situation
+    size_t unfinished = 0;  // compactions that have not ended completely
+    uint64_t changes = 0;   // of `running` and `manual`
+    Situation examined;     // no more jobs can be started in this situation
   };
   struct CountedBacklog {
     std::shared_ptr<const manifest::Version> version;  // the backlog belongs to it
@@ -128,7 +129,9 @@ class JobScheduler {
 
   compaction::PolicyOptions Policy(const Tree& tree) const;
   Situation Now(const TreeJobs& jobs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  TreeJobs& JobsOf(const Tree& tree) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  TreeJobs& JobsOf(const TreeRef& tree) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the CompactRange calls of trees that were dropped, and forgets these trees.
+  void ForgetDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartCompactions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -80,7 +80,12 @@ class TableOutput {
       absl::Status synced = storage_->fs()->SyncDirectory(storage_->path);
       if (!synced.ok()) result = std::move(synced);
     }
-    if (result.ok()) return result;
+    if (!result.ok()) Discard();
+    return result;
+  }
+
+  // Removes the files, which no manifest refers to.
+  void Discard() {
     std::vector<std::string> paths;
     {
       MutexLock lock(&mutex_);
@@ -91,7 +96,6 @@ class TableOutput {
       if (path.empty()) continue;
       CatchBadAlloc([&] { return storage_->fs()->Remove(path); }).IgnoreError();
     }
-    return result;
   }
 
  private:
@@ -158,6 +162,12 @@ absl::StatusOr<PlanTables> TablesOf(const compaction::Plan& plan, const TablesVi
     }
   }
   return found;
+}
+
+// Returns the tables of the newest view, or null if the family was dropped.
+std::shared_ptr<const TablesView> TablesFor(const Tree& tree) {
+  const std::shared_ptr<const ReadView> view = tree.Pin();
+  return view->refusal == nullptr ? view->tables : nullptr;
 }
 
 // A running plan. Plain data.
@@ -274,7 +284,9 @@ absl::Status RunFlush(const JobWorld& world, Tree* tree, SequenceNumber newest) 
     world.errors->NoteWriteError(result.status(), epoch);
     return result.status();
   }
-  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), view->frozen.size()));
+  const absl::Status committed = world.versions->Commit(std::move(edit), view->frozen.size());
+  if (absl::IsCancelled(committed)) output.Discard();
+  RETURN_IF_ERROR(committed);
   uint64_t memtable_bytes = 0;
   for (const auto& slot : view->frozen) memtable_bytes += slot->table.MemoryUsage();
   world.stats->AddFlush(*result, memtable_bytes, world.storage->clock->NowMicros() - started);
@@ -293,7 +305,9 @@ absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::
     return absl::OkStatus();
   }
   // Keeps the input files on disk until the end, without keeping a memtable in memory.
-  const absl::StatusOr<PlanTables> tables = TablesOf(plan, *tree->Pin()->tables, tree->order());
+  const std::shared_ptr<const TablesView> view = TablesFor(*tree);
+  if (view == nullptr) return absl::CancelledError("the column family was dropped");
+  const absl::StatusOr<PlanTables> tables = TablesOf(plan, *view, tree->order());
   if (!tables.ok()) {
     world.errors->NoteWriteError(tables.status(), epoch);
     return tables.status();
@@ -312,7 +326,9 @@ absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::
     if (!status.ok() && !absl::IsCancelled(status)) world.errors->NoteWriteError(status, epoch);
     return status;
   }
-  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
+  const absl::Status committed = world.versions->Commit(std::move(edit), 0, control.publish);
+  if (absl::IsCancelled(committed)) output.Discard();
+  RETURN_IF_ERROR(committed);
   world.stats->AddCompaction(*result, plan.InputBytes(),
                              world.storage->clock->NowMicros() - started);
   return absl::OkStatus();

@@ -45,7 +45,8 @@ struct JobWorld {
 // Writes all memtables of the tree that are frozen at the start of the call to one run of level 0.
 // Returns ok if there are none. At most one flush per tree may run at a time. Writes newer than
 // `newest` belong to failed commits and are dropped. After an error the memtables are unchanged,
-// and the error is recorded in `errors` if writes must stop.
+// and the error is recorded in `errors` if writes must stop. Returns Cancelled if the family was
+// dropped in the meantime.
 absl::Status RunFlush(const JobWorld& world, Tree* tree,
                       SequenceNumber newest = kMaxSequenceNumber);
 
@@ -62,8 +63,8 @@ struct CompactionControl {
 //
 // If an input is damaged, returns ok, too: the file is quarantined and the rest of the tree is
 // unchanged, so the policy picks another plan and writes continue (D15). After an error the tree is
-// unchanged. The error is Cancelled if control.cancelled returned true; any other error is recorded
-// in `errors`.
+// unchanged. The error is Cancelled if control.cancelled returned true, or if the family was
+// dropped; any other error is recorded in `errors`.
 absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::Plan& plan,
                            const CompactionControl& control);
 

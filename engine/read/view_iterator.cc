@@ -31,7 +31,9 @@ std::unique_ptr<Iterator> NewViewIterator(const IteratorWorld& world,
 }
 
 std::unique_ptr<Iterator> NewErrorIterator(absl::Status error) {
-  return NewDBIterator({.input = NewEmptyIterator(std::move(error))});
+  std::unique_ptr<Iterator> iterator = NewDBIterator({.input = NewEmptyIterator(std::move(error))});
+  iterator->SeekToFirst();  // sets its status
+  return iterator;
 }
 
 }  // namespace cambium::engine

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "base/keys.h"
 #include "engine/state/live_table.h"
 #include "engine/state/mem_slot.h"
@@ -55,6 +56,11 @@ struct ReadView {
   std::shared_ptr<MemSlot> active;               // Memory::no_memtable if the tree has no memtable
   std::vector<std::shared_ptr<MemSlot>> frozen;  // newest first
   std::shared_ptr<const TablesView> tables;
+  // Null, or the error of every read and write: of a family that was dropped, or that cannot be
+  // used. The tree owns it.
+  const absl::Status* refusal = nullptr;
+  // Of a dropped family: its last view, as long as older snapshots may read it.
+  std::weak_ptr<const ReadView> before_drop = {};
 };
 
 }  // namespace cambium::engine

@@ -7,6 +7,7 @@
 #define CAMBIUM_ENGINE_STATE_SNAPSHOT_LIST_H_
 
 #include <cassert>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -50,6 +51,18 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     return live_.size();
   }
 
+  // Keeps `state` until no snapshot at `sequence` or before is live; not at all if none is.
+  void Keep(SequenceNumber sequence, std::shared_ptr<const void> state) {
+    MutexLock lock(&mutex_);
+    if (!live_.empty() && *live_.begin() <= sequence) kept_.emplace(sequence, std::move(state));
+  }
+  // Releases everything that is kept, because the database ends. No snapshot is read afterwards.
+  void ReleaseKept() {
+    Kept released;
+    MutexLock lock(&mutex_);
+    released.swap(kept_);
+  }
+
   // Returns true if `snapshot` was taken from this list.
   bool Owns(const Snapshot& snapshot) const {
     const auto* entry = dynamic_cast<const Entry*>(&snapshot);
@@ -58,6 +71,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
 
  private:
   using Live = std::multiset<SequenceNumber>;
+  using Kept = std::multimap<SequenceNumber, std::shared_ptr<const void>>;
 
   // Immutable after construction.
   class Entry final : public Snapshot {
@@ -66,9 +80,7 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
         : list_(std::move(list)), place_(place) {}
     ~Entry() override {
       if (list_->made_in_ != ProcessGeneration()) return;  // it belongs to the parent
-      MutexLock lock(&list_->mutex_);
-      assert(!list_->live_.empty());
-      list_->live_.erase(place_);
+      list_->Remove(place_);
     }
 
     uint64_t sequence() const override { return *place_; }
@@ -79,9 +91,22 @@ class SnapshotList : public std::enable_shared_from_this<SnapshotList> {
     const Live::const_iterator place_;
   };
 
+  void Remove(Live::const_iterator place) {
+    Kept released;  // destroyed after the lock is released; allocates nothing
+    MutexLock lock(&mutex_);
+    assert(!live_.empty());
+    live_.erase(place);
+    const SequenceNumber oldest = live_.empty() ? kMaxSequenceNumber : *live_.begin();
+    while (!kept_.empty() && kept_.begin()->first < oldest) {
+      released.insert(kept_.extract(kept_.begin()));
+    }
+  }
+
   const uint32_t made_in_ = ProcessGeneration();
   mutable Mutex mutex_;
   Live live_ ABSL_GUARDED_BY(mutex_);
+  // States of dropped families that older snapshots may read, by the time of the drop.
+  Kept kept_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace cambium::engine

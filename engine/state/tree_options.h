@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "base/keys.h"
 #include "cambium/merge_operator.h"
 #include "cambium/options.h"
@@ -13,7 +14,7 @@ namespace cambium::engine {
 // Plain data.
 struct TreeOptions {
   TreeOptions() = default;
-  // Sets the options of a tree that has no options of its own.
+  // Sets the options of the default family.
   explicit TreeOptions(const Options& options)
       : order(options.comparator),
         merge_operator(options.merge_operator),
@@ -26,6 +27,9 @@ struct TreeOptions {
   Compression compression = Compression::kZstd;
   int compression_level = 1;
   double filter_bits_per_key = 10;
+  // Not ok if the family cannot be used, because the program did not give what it needs. Nothing
+  // reads or changes its files then, and `order` is not valid.
+  absl::Status refusal;
 };
 
 }  // namespace cambium::engine

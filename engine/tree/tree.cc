@@ -1,5 +1,6 @@
 #include "engine/tree/tree.h"
 
+#include <algorithm>
 #include <cassert>
 #include <functional>
 #include <map>
@@ -66,6 +67,7 @@ void Tree::Start(const std::vector<std::shared_ptr<MemSlot>>& memtables,
   NextVersion next = Prepare(std::move(version));
   next.view->active = memtables.back();
   next.view->frozen.assign(memtables.rbegin() + 1, memtables.rend());
+  if (!usable()) next.view->refusal = &options_.refusal;
   active_ = next.view->active.get();
   for (const auto& slot : next.view->frozen) world_.memory->frozen_bytes += slot->charge();
   MutexLock lock(&tree_mu_);
@@ -95,13 +97,54 @@ ReplacedView Tree::ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber l
   return Publish(std::move(published));
 }
 
+Tree::Ending Tree::PrepareToDrop(absl::Status refusal) {
+  assert(!refusal.ok());
+  drop_refusal_ = std::move(refusal);  // no view refers to it yet
+  NextVersion next = Prepare(std::make_shared<const manifest::Version>());
+  next.view->refusal = &drop_refusal_;
+  next.view->active = world_.memory->no_memtable;
+  Ending ending;
+  ending.empty = std::move(next.published);
+  ending.view = std::move(next.view);
+  ending.last = std::make_shared<KeptView>();
+  ending.last->tree = shared_from_this();
+  return ending;
+}
+
+std::shared_ptr<const ReadView> Tree::Drop(Ending ending, const PublishBracket& bracket) {
+  ReplacedView replaced;
+  std::shared_ptr<const ReadView> last;
+  const auto publish = [&] {
+    MutexLock lock(&tree_mu_);
+    ending.last->view = current_.load(std::memory_order_relaxed)->view;
+    last = {ending.last, ending.last->view.get()};
+    ending.view->before_drop = last;
+    for (const auto& slot : last->frozen) world_.memory->frozen_bytes -= slot->charge();
+    active_ = ending.view->active.get();
+    replaced = Publish(std::move(ending.empty));
+  };
+  bracket(std::ref(publish));
+  assert(last != nullptr && replaced != nullptr);
+  for (const RunView& run : last->tables->runs) {
+    for (const LiveTableRef& table : run.tables) table->MarkObsolete();
+  }
+  return last;
+}
+
+std::shared_ptr<const ReadView> Tree::KeepAlive(std::shared_ptr<const ReadView> view) const {
+  const auto kept = std::make_shared<KeptView>();
+  kept->tree = shared_from_this();
+  kept->view = std::move(view);
+  return {kept, kept->view.get()};
+}
+
 uint64_t Tree::OldestSegment(const ReadView* flushed) const {
   const std::shared_ptr<const ReadView> view = Pin();
   const size_t gone = flushed == nullptr ? 0 : flushed->frozen.size();
   assert(gone <= view->frozen.size());  // one flush per tree at a time
   const size_t left = view->frozen.size() - gone;
-  return left > 0 ? view->frozen[left - 1]->oldest_segment.load(std::memory_order_acquire)
-                  : view->active->oldest_segment.load(std::memory_order_acquire);
+  const MemSlot& oldest = left > 0 ? *view->frozen[left - 1] : *view->active;
+  return std::min(held_segment_, oldest.oldest_segment.load(std::memory_order_acquire));
 }
 
 Tree::NextVersion Tree::Prepare(std::shared_ptr<const manifest::Version> version) const {

@@ -53,7 +53,7 @@ struct TreeWorld {
 };
 
 // Thread-safe.
-class Tree {
+class Tree : public std::enable_shared_from_this<Tree> {
  public:
   // Creates a tree without a view; Start() publishes the first one.
   Tree(ColumnFamilyId id, TreeOptions options, const TreeWorld& world);
@@ -64,6 +64,8 @@ class Tree {
   ColumnFamilyId id() const { return id_; }
   const TreeOptions& options() const { return options_; }
   const KeyOrder& order() const { return options_.order; }
+  // Returns false if nothing may read or change the files of the tree, now or ever in this session.
+  bool usable() const { return options_.refusal.ok(); }
 
   // Returns the newest view, and sets *sequence to a value that `visible()` returned while this
   // view was the newest. The caller must hold an EpochGuard as long as it uses the reference.
@@ -92,10 +94,46 @@ class Tree {
     return current_.load(std::memory_order_acquire)->view;
   }
 
+  // Returns `view`, one of this tree, with a reference that also keeps the tree alive: for every
+  // use that may outlive the call and the caller's handle.
+  std::shared_ptr<const ReadView> KeepAlive(std::shared_ptr<const ReadView> view) const;
+
   // Publishes the first view. `memtables` were recovered, oldest first; the last one continues to
   // accept writes. It may be Memory::no_memtable.
   void Start(const std::vector<std::shared_ptr<MemSlot>>& memtables,
              std::shared_ptr<const manifest::Version> version);
+  // Returns ok if the newest view can be read and written; FailedPrecondition if the family was
+  // dropped or cannot be used.
+  absl::Status Check() const {
+    const std::shared_ptr<const ReadView> view = Pin();
+    return view->refusal == nullptr ? absl::OkStatus() : *view->refusal;
+  }
+  // Makes OldestSegment() return at most `segment`, for log records that cannot be applied in this
+  // session. Call it before other threads use the tree.
+  void HoldLog(uint64_t segment) { held_segment_ = segment; }
+  uint64_t held_segment() const { return held_segment_; }
+
+  // A view and its tree, which its tables refer to. The view is destroyed first.
+  struct KeptView {
+    std::shared_ptr<const Tree> tree;
+    std::shared_ptr<const ReadView> view;
+  };
+  // The memory that Drop() needs.
+  struct Ending {
+    std::unique_ptr<PublishedView> empty;
+    std::shared_ptr<ReadView> view;  // of `empty`
+    std::shared_ptr<KeptView> last;
+  };
+  // Prepares for Drop(); `refusal`, which must not be ok, is the error of every later call.
+  Ending PrepareToDrop(absl::Status refusal);
+  // Ends the tree, whose family is no longer in the manifest: every write, and every read without
+  // an older snapshot, is refused. Returns the last view, whose tables are removed when the last
+  // reference to it is released. The caller must hold the commit lock while `bracket` calls its
+  // argument. Allocates nothing.
+  std::shared_ptr<const ReadView> Drop(Ending ending, const PublishBracket& bracket);
+  // Releases the views when the database ends. No call may run.
+  void Release() { delete current_.exchange(nullptr); }
+
   // Returns the memtable that accepts writes. The caller must hold the commit lock.
   MemSlot* active() const { return active_; }
   // Makes `next` the active memtable. Freezes the previous one if it contains a write; `last` is
@@ -134,6 +172,8 @@ class Tree {
   const TreeWorld world_;
   const TableHome home_;
   MemSlot* active_ = nullptr;  // of the newest view; guarded by the commit lock
+  uint64_t held_segment_ = MemSlot::kNoSegment;
+  absl::Status drop_refusal_;  // written before the view that refers to it is published
   mutable Mutex tree_mu_{LockRank::kTree};
   std::atomic<PublishedView*> current_{nullptr};
 };

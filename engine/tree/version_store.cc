@@ -28,6 +28,11 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   [[maybe_unused]] const bool one_tree = edit.families.size() == 1;
   assert(one_tree || (!edit.families.empty() && flushed == 0 && !bracket));
   MutexLock lock(&manifest_mu_);
+  std::erase_if(edit.families, [this](const auto& family) {
+    manifest_mu_.AssertHeld();
+    return !state_.families.contains(family.first);
+  });
+  if (edit.families.empty()) return absl::CancelledError("the column family was dropped");
   SequenceNumber last_sequence = state_.last_sequence;
   for (const auto& [id, family] : edit.families) {
     last_sequence = std::max(last_sequence, family.flushed_sequence.value_or(0));
@@ -36,10 +41,10 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   edit.last_sequence = last_sequence;
   edit.next_file_number = storage_->next_file_number.load(std::memory_order_relaxed);
   const WriteEpoch epoch = errors_->epoch();
-  manifest::ManifestState next;
+  manifest::StateChange change;
   auto versions = CatchBadAlloc([&] {
     manifest_mu_.AssertHeld();
-    return Prepare(edit, &next);
+    return Prepare(edit, &change);
   });
   if (!versions.ok()) {
     // The edit contradicts the state: repeating its job would not help.
@@ -47,44 +52,59 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
     errors_->NoteWriteError(versions.status(), epoch);
     return versions.status();
   }
-  RETURN_IF_ERROR(WriteEdit(edit, std::move(next)));
+  RETURN_IF_ERROR(WriteEdit(edit, std::move(change)));
   for (auto& [tree, version] : *versions) tree->Install(std::move(version), flushed, bracket);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::pair<Tree*, Tree::NextVersion>>> VersionStore::Prepare(
-    const manifest::VersionEdit& edit, manifest::ManifestState* next) const {
-  ASSIGN_OR_RETURN(*next, manifest::ApplyEdit(state_, edit, order_));
-  std::vector<std::pair<Tree*, Tree::NextVersion>> versions;
-  for (const auto& [id, family] : edit.families) {
-    Tree* const tree = trees_->Find(id);
+absl::StatusOr<std::vector<std::pair<TreeRef, Tree::NextVersion>>> VersionStore::Prepare(
+    const manifest::VersionEdit& edit, manifest::StateChange* change) const {
+  ASSIGN_OR_RETURN(*change, manifest::ChangeOf(state_, edit, orders_));
+  std::vector<std::pair<TreeRef, Tree::NextVersion>> versions;
+  for (const auto& [id, family] : change->changed) {
+    TreeRef tree = trees_->Find(id);
     assert(tree != nullptr);
-    versions.emplace_back(tree, tree->Prepare(next->families.at(id).version));
+    Tree::NextVersion next = tree->Prepare(family.version);
+    versions.emplace_back(std::move(tree), std::move(next));
   }
   return versions;
 }
 
+absl::Status VersionStore::CommitFamily(const manifest::VersionEdit& edit,
+                                        const Comparator* comparator) {
+  MutexLock lock(&manifest_mu_);
+  if (comparator != nullptr) orders_.Add(comparator);
+  absl::StatusOr<manifest::StateChange> change = manifest::ChangeOf(state_, edit, orders_);
+  RETURN_IF_ERROR(change.status());
+  return WriteEdit(edit, *std::move(change));
+}
+
 absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
-                                     manifest::ManifestState next) {
+                                     manifest::StateChange change) {
   const WriteEpoch epoch = errors_->epoch();
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
   const absl::Status written = CatchBadAlloc([&] {
     manifest_mu_.AssertHeld();
-    return fresh ? WriteFresh(&next) : log_->Append(edit);
+    if (!fresh) return log_->Append(edit);
+    manifest::ManifestState next = state_;
+    std::move(change).ApplyTo(&next);
+    RETURN_IF_ERROR(WriteFresh(&next));
+    state_ = std::move(next);
+    return absl::OkStatus();
   });
   if (!written.ok()) {
     Abandon(edit);
     errors_->NoteWriteError(written, epoch);
     return written;
   }
-  state_ = std::move(next);
+  if (!fresh) std::move(change).ApplyTo(&state_);
   return absl::OkStatus();
 }
 
 absl::Status VersionStore::Verify() const {
   MutexLock lock(&manifest_mu_);
   ASSIGN_OR_RETURN(const manifest::RecoveredManifest found,
-                   manifest::RecoverManifest(storage_->fs(), storage_->path, order_));
+                   manifest::RecoverManifest(storage_->fs(), storage_->path, orders_));
   if (log_ == nullptr || (found.manifest_number == log_->number() && found.size == log_->size())) {
     return absl::OkStatus();
   }
@@ -98,9 +118,9 @@ absl::Status VersionStore::RecordReach(wal::LogPosition reach) {
   if (state_.families.empty()) return absl::OkStatus();
   manifest::VersionEdit edit;
   edit.log_reach = reach;
-  manifest::ManifestState next = state_;
-  next.log_reach = reach;
-  return WriteEdit(edit, std::move(next));
+  manifest::StateChange change{state_, {}, {}};
+  change.numbers.log_reach = reach;
+  return WriteEdit(edit, std::move(change));
 }
 
 std::string VersionStore::EndPayload() {
@@ -120,6 +140,17 @@ absl::Status VersionStore::Recover() {
 void VersionStore::Close() {
   MutexLock lock(&manifest_mu_);
   log_.reset();
+}
+
+uint64_t VersionStore::NextFamily() const {
+  MutexLock lock(&manifest_mu_);
+  return state_.next_family;
+}
+
+SequenceNumber VersionStore::FlushedSequence(ColumnFamilyId id) const {
+  MutexLock lock(&manifest_mu_);
+  const auto place = state_.families.find(id);
+  return place == state_.families.end() ? 0 : place->second.flushed_sequence;
 }
 
 manifest::ManifestState VersionStore::state() const {

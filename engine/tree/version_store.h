@@ -32,9 +32,9 @@ namespace cambium::engine {
 // Thread-safe.
 class VersionStore final : public wal::LogRegistry {
  public:
-  // All arguments outlive the store. `order` is the order of the manifest's comparator.
-  VersionStore(Storage* storage, ErrorState* errors, const Trees* trees, const KeyOrder& order)
-      : storage_(storage), errors_(errors), trees_(trees), order_(order) {}
+  // All pointers outlive the store.
+  VersionStore(Storage* storage, ErrorState* errors, const Trees* trees, manifest::KeyOrders orders)
+      : storage_(storage), errors_(errors), trees_(trees), orders_(std::move(orders)) {}
   VersionStore(const VersionStore&) = delete;
   VersionStore& operator=(const VersionStore&) = delete;
   ~VersionStore() override = default;
@@ -48,9 +48,20 @@ class VersionStore final : public wal::LogRegistry {
   // oldest frozen memtables of its one tree. After an error nothing has changed for readers, and
   // the files that the edit adds must stay on disk, because the manifest on disk may refer to them.
   // The versions are published inside of `bracket`, if there is one; after that Commit() cannot
-  // fail. Every tree of the edit must exist.
+  // fail. Ignores families that were dropped in the meantime; returns Cancelled if no other is
+  // left: then the files that the edit adds are not needed.
   absl::Status Commit(manifest::VersionEdit edit, size_t flushed,
                       const PublishBracket& bracket = nullptr);
+
+  // Makes `edit` durable, which adds, drops, or renames one family and changes no other. The state
+  // after it is durable before the trees follow it, so that no job or write precedes it.
+  // `comparator` is that of the added family, otherwise null.
+  absl::Status CommitFamily(const manifest::VersionEdit& edit, const Comparator* comparator);
+  // Returns the id of the next family, which is above every id ever used.
+  uint64_t NextFamily() const;
+  // Returns the sequence number up to which all operations of the family are in tables; 0 if the
+  // family was dropped.
+  SequenceNumber FlushedSequence(ColumnFamilyId id) const;
 
   // After an error: writes the current state to a new manifest and allows deletions again.
   absl::Status Recover();
@@ -69,24 +80,24 @@ class VersionStore final : public wal::LogRegistry {
   std::string EndPayload() override;
 
  private:
-  // Makes `next`, the state after `edit`, durable and current.
-  absl::Status WriteEdit(const manifest::VersionEdit& edit, manifest::ManifestState next)
+  // Makes `change`, the effect of `edit`, durable and current.
+  absl::Status WriteEdit(const manifest::VersionEdit& edit, manifest::StateChange change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   // Abandons the manifest after a failed commit of `edit`.
   void Abandon(const manifest::VersionEdit& edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
-  // Returns the versions that `edit` makes, ready to be published, and sets *next to the new state.
-  absl::StatusOr<std::vector<std::pair<Tree*, Tree::NextVersion>>> Prepare(
-      const manifest::VersionEdit& edit, manifest::ManifestState* next) const
+  // Returns the versions that `edit` makes, ready to be published, and sets *change to its effect.
+  absl::StatusOr<std::vector<std::pair<TreeRef, Tree::NextVersion>>> Prepare(
+      const manifest::VersionEdit& edit, manifest::StateChange* change) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
   Storage* const storage_;
   ErrorState* const errors_;
   const Trees* const trees_;
-  const KeyOrder order_;
   mutable Mutex manifest_mu_{LockRank::kManifest};
+  manifest::KeyOrders orders_ ABSL_GUARDED_BY(manifest_mu_);
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
   // Null after an error and before Start().
   std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);

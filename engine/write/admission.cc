@@ -49,7 +49,7 @@ void Admission::UpdateLoad() {
     load.compaction_bytes_per_second = speeds.compaction;
     // The number for the tree with the most, but at least the equivalent of all trees' bytes.
     size_t frozen = world_.memory->frozen_bytes / world_.memory->plan.memtable_bytes;
-    for (const Tree* tree : world_.trees->All()) {
+    for (const TreeRef& tree : world_.trees->All()) {
       frozen = std::max(frozen, tree->Pin()->frozen.size());
     }
     load.frozen_memtables = static_cast<int>(frozen);

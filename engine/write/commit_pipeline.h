@@ -77,7 +77,7 @@ struct CommitRequest {
   uint32_t count = 0;
   // Set if the batch is a single operation on the stack; then no decoding is needed.
   const SingleOp* single = nullptr;
-  std::span<TreeShare> shares;  // one per tree that the batch writes to
+  std::span<TreeShare> shares;  // one per tree that the batch writes to, sorted by its id
   Logging logging = Logging::kLogged;
   wal::Durability durability = wal::Durability::kProcess;
 };

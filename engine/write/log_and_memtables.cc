@@ -20,13 +20,16 @@ absl::Status LogError(absl::Status status) {
 absl::Status InsertBatch(const CommitRequest& request, SequenceNumber sequence) {
   BatchReader reader(request.pieces.front());
   BatchOp op;
+  auto share = request.shares.begin();  // of the operation before
   for (; reader.Next(&op); ++sequence) {
-    const auto share =
-        std::find_if(request.shares.begin(), request.shares.end(),
-                     [&op](const TreeShare& one) { return one.tree->id() == op.column_family; });
-    if (share == request.shares.end()) {
-      return absl::InternalError(
-          "write: the batch writes to a column family that was not announced");
+    if (share->tree->id() != op.column_family) {
+      share = std::lower_bound(
+          request.shares.begin(), request.shares.end(), op.column_family,
+          [](const TreeShare& one, ColumnFamilyId id) { return one.tree->id() < id; });
+      if (share == request.shares.end() || share->tree->id() != op.column_family) {
+        return absl::InternalError(
+            "write: the batch writes to a column family that was not announced");
+      }
     }
     share->memtable->Insert(op, sequence);
   }
@@ -48,6 +51,7 @@ bool LogAndMemTables::Reserve(const CommitRequest& request, CommitSlot* slot) {
 absl::Status LogAndMemTables::MakeRoom(const CommitRequest& request) {
   const WriteEpoch epoch = world_.errors->epoch();
   RETURN_IF_ERROR(world_.errors->WriteStatus());
+  for (const TreeShare& share : request.shares) RETURN_IF_ERROR(share.tree->Check());
   bool made = false;
   RETURN_IF_ERROR(memtables_->MakeRoom(request.shares, &made));
   if (made || request.logging == Logging::kUnlogged) return absl::OkStatus();

@@ -16,10 +16,10 @@ constexpr size_t kLeastCapacity = size_t{64} << 10;
 }  // namespace
 
 MemTableSwitch::MemTableSwitch(const WriteWorld& world) : world_(world) {
-  for (Tree* const tree : world.trees->All()) {
+  for (const TreeRef& tree : world.trees->All()) {
     const MemSlot* const active = tree->active();
     if (!active->takes_writes()) continue;
-    writable_.push_back(tree);
+    writable_.push_back(tree.get());
     reserved_ += active->reserved;
     charged_ += active->charge();
   }
@@ -30,9 +30,9 @@ absl::Status MemTableSwitch::MakeRoom(std::span<const TreeShare> shares, bool* m
   *made = obstacle.tree != nullptr;
   if (!*made) return absl::OkStatus();
   const bool wanted = std::any_of(shares.begin(), shares.end(), [&](const TreeShare& share) {
-    return share.tree == obstacle.tree;
+    return share.tree == obstacle.tree.get();
   });
-  RETURN_IF_ERROR(Switch(obstacle, wanted ? Wanted::kYes : Wanted::kNo));
+  RETURN_IF_ERROR(wanted ? Switch(obstacle, Wanted::kYes) : SwitchUnlessDropped(obstacle));
   return obstacle.charge > 0 ? ShortenLog() : absl::OkStatus();
 }
 
@@ -41,13 +41,15 @@ MemTableSwitch::Candidate MemTableSwitch::FindObstacle(std::span<const TreeShare
   world_.pipeline->RunUnderCommitLock([&](SequenceNumber) {
     for (const TreeShare& share : shares) {
       MemSlot* const active = share.tree->active();
-      if (!active->takes_writes()) return void(found = {share.tree, active, 0});
+      if (!active->takes_writes()) {
+        return void(found = {share.tree->shared_from_this(), active, 0});
+      }
     }
     if (HasRoom(shares)) return;
     for (Tree* const tree : writable_) {
       const MemSlot* const active = tree->active();
       if (active->reserved > 0 && active->charge() > found.charge) {
-        found = {tree, active, active->charge()};
+        found = {tree->shared_from_this(), active, active->charge()};
       }
     }
     assert(found.tree != nullptr);  // if no memtable has a write, there is room
@@ -55,10 +57,10 @@ MemTableSwitch::Candidate MemTableSwitch::FindObstacle(std::span<const TreeShare
   return found;
 }
 
-MemTableSwitch::Candidate MemTableSwitch::Look(Tree* tree) {
-  Candidate candidate{tree};
+MemTableSwitch::Candidate MemTableSwitch::Look(TreeRef tree) {
+  Candidate candidate{std::move(tree)};
   world_.pipeline->RunUnderCommitLock([&](SequenceNumber) {
-    candidate.active = tree->active();
+    candidate.active = candidate.tree->active();
     candidate.charge = candidate.active->reserved == 0 ? 0 : candidate.active->charge();
   });
   return candidate;
@@ -83,18 +85,20 @@ absl::Status MemTableSwitch::Switch(const Candidate& candidate, Wanted wanted) {
     MutexLock lock(&switch_mu_);
     while (paused_) resumed_.Wait(&switch_mu_);
     RETURN_IF_ERROR(world_.pipeline->status());
+    // Drop() takes the same lock.
+    RETURN_IF_ERROR(candidate.tree->Check());
     if (candidate.tree->active() != candidate.active) return absl::OkStatus();
     // Only under the lock is it certain that no other thread fills the room.
     switched = can_freeze();
     if (!switched) continue;
     std::shared_ptr<MemSlot> next = world_.memory->no_memtable;
     if (wanted == Wanted::kYes) {
-      const size_t sharers = std::max<size_t>(1, world_.trees->All().size());
+      const size_t sharers = std::max<size_t>(1, world_.trees->size());
       next = std::make_shared<MemSlot>(
           candidate.tree->order(), &world_.memory->chunks,
           std::max(kLeastCapacity, world_.memory->plan.memtable_bytes / sharers));
     }
-    Replace(candidate.tree, std::move(next));
+    Replace(candidate.tree.get(), std::move(next));
   }
   if (candidate.charge == 0) return absl::OkStatus();
   world_.admission->UpdateLoad();
@@ -112,22 +116,40 @@ void MemTableSwitch::Replace(Tree* tree, std::shared_ptr<MemSlot> next) {
     const size_t overhead = next->overhead;
     const MemSlot* const old = tree->active();
     replaced = tree->ReplaceActive(std::move(next), last_allocated);
-    if (old->takes_writes()) {
-      reserved_ -= old->reserved;
-      charged_ -= old->charge();
-      std::erase(writable_, tree);
-    }
+    Forget(tree, *old);
     if (!takes_writes) return;
     writable_.push_back(tree);
     charged_ += overhead;
   });
 }
 
+void MemTableSwitch::Forget(const Tree* tree, const MemSlot& active) {
+  if (!active.takes_writes()) return;
+  assert(reserved_ >= active.reserved && charged_ >= active.charge());
+  reserved_ -= active.reserved;
+  charged_ -= active.charge();
+  std::erase(writable_, tree);
+}
+
+std::shared_ptr<const ReadView> MemTableSwitch::Drop(Tree* tree, Tree::Ending ending) {
+  MutexLock lock(&switch_mu_);
+  while (paused_) resumed_.Wait(&switch_mu_);
+  const auto bracket = [&](const std::function<void()>& publish) {
+    const auto action = [&](SequenceNumber) {
+      Forget(tree, *tree->active());
+      publish();
+    };
+    world_.pipeline->RunUnderCommitLock(std::ref(action));
+  };
+  return tree->Drop(std::move(ending), std::ref(bracket));
+}
+
 absl::Status MemTableSwitch::ShortenLog() {
   if (world_.log->LiveBytes() <= world_.memory->plan.log_bytes) return absl::OkStatus();
-  Tree* holder = nullptr;
+  TreeRef holder;
   uint64_t oldest = MemSlot::kNoSegment;
-  for (Tree* const tree : world_.trees->All()) {
+  for (const TreeRef& tree : world_.trees->All()) {
+    if (!tree->usable()) continue;
     const uint64_t segment = tree->OldestSegment(nullptr);
     if (segment >= oldest) continue;
     oldest = segment;
@@ -137,14 +159,19 @@ absl::Status MemTableSwitch::ShortenLog() {
   // segment.
   if (holder == nullptr || !holder->Pin()->frozen.empty()) return absl::OkStatus();
   const Candidate candidate = Look(holder);
-  return candidate.charge == 0 ? absl::OkStatus() : Switch(candidate, Wanted::kNo);
+  return candidate.charge == 0 ? absl::OkStatus() : SwitchUnlessDropped(candidate);
 }
 
-absl::Status MemTableSwitch::Flush(std::span<Tree* const> trees) {
+absl::Status MemTableSwitch::SwitchUnlessDropped(const Candidate& candidate) {
+  const absl::Status status = Switch(candidate, Wanted::kNo);
+  return candidate.tree->Check().ok() ? status : absl::OkStatus();
+}
+
+absl::Status MemTableSwitch::Flush(std::span<const TreeRef> trees) {
   std::vector<Candidate> frozen;
-  for (Tree* const tree : trees) {
+  for (const TreeRef& tree : trees) {
     const Candidate candidate = Look(tree);
-    if (candidate.charge > 0) RETURN_IF_ERROR(Switch(candidate, Wanted::kNo));
+    if (candidate.charge > 0) RETURN_IF_ERROR(SwitchUnlessDropped(candidate));
     // Every memtable that is frozen now, regardless of its age.
     const std::shared_ptr<const ReadView> view = tree->Pin();
     if (!view->frozen.empty()) frozen.push_back({tree, view->frozen.front().get(), 0});
@@ -171,8 +198,8 @@ void MemTableSwitch::Resume() {
 }
 
 void MemTableSwitch::FreezeAll() {
-  for (Tree* const tree : world_.trees->All()) {
-    if (tree->active()->reserved > 0) Replace(tree, world_.memory->no_memtable);
+  for (const TreeRef& tree : world_.trees->All()) {
+    if (tree->active()->reserved > 0) Replace(tree.get(), world_.memory->no_memtable);
   }
 }
 

@@ -65,7 +65,12 @@ class MemTableSwitch {
   absl::Status MakeRoom(std::span<const TreeShare> shares, bool* made)
       ABSL_LOCKS_EXCLUDED(switch_mu_);
   // Returns when every earlier write to these trees is in tables.
-  absl::Status Flush(std::span<Tree* const> trees) ABSL_LOCKS_EXCLUDED(switch_mu_);
+  absl::Status Flush(std::span<const TreeRef> trees) ABSL_LOCKS_EXCLUDED(switch_mu_);
+
+  // Ends a tree whose family is no longer in the manifest (Tree::Drop), and forgets its memtables.
+  // Returns its last view, which commits in flight may still use. Allocates nothing.
+  std::shared_ptr<const ReadView> Drop(Tree* tree, Tree::Ending ending)
+      ABSL_LOCKS_EXCLUDED(switch_mu_);
 
   // Between Pause() and Resume() only FreezeAll() replaces memtables; other threads wait.
   void Pause() ABSL_LOCKS_EXCLUDED(switch_mu_);
@@ -77,7 +82,7 @@ class MemTableSwitch {
  private:
   // A memtable to be replaced. Plain data.
   struct Candidate {
-    Tree* tree = nullptr;
+    TreeRef tree;
     const MemSlot* active = nullptr;  // of the tree, when it was read
     size_t charge = 0;                // 0: it contains no write
   };
@@ -85,12 +90,16 @@ class MemTableSwitch {
   // Returns the memtable to replace so that the shares have room; its tree is null if none is
   // needed.
   Candidate FindObstacle(std::span<const TreeShare> shares);
-  Candidate Look(Tree* tree);
+  Candidate Look(TreeRef tree);
   // Replaces the active memtable, unless another thread has replaced it in the meantime. The next
   // one accepts writes if `wanted` is kYes.
   enum class Wanted { kYes, kNo };
   absl::Status Switch(const Candidate& candidate, Wanted wanted) ABSL_LOCKS_EXCLUDED(switch_mu_);
+  // The same, without a next one; ok if the family was dropped in the meantime.
+  absl::Status SwitchUnlessDropped(const Candidate& candidate) ABSL_LOCKS_EXCLUDED(switch_mu_);
   void Replace(Tree* tree, std::shared_ptr<MemSlot> next);
+  // Removes `active`, the active memtable of the tree so far, from the state below.
+  void Forget(const Tree* tree, const MemSlot& active);
   bool CanFreeze(const Candidate& candidate) const;
   // Freezes the memtable that needs the oldest log segment, if the log is too long.
   absl::Status ShortenLog();

@@ -1,5 +1,6 @@
 #include "engine/write/resumption.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -67,21 +68,24 @@ absl::Status Resumption::FlushStopped() {
   RETURN_IF_ERROR(FlushFrozen(visible));
   memtables_->FreezeAll();
   RETURN_IF_ERROR(FlushFrozen(visible));
-  // Now no record in the log is needed, for any tree.
-  const uint64_t end = world_.jobs->world().log_end();
+  // Now no record in the log is needed, for any tree that can be used.
+  uint64_t end = world_.jobs->world().log_end();
   manifest::VersionEdit edit;
-  edit.log_number = FileNumber{end};
-  for (const Tree* tree : world_.trees->All()) {
+  for (const TreeRef& tree : world_.trees->All()) {
+    end = std::min(end, tree->held_segment());
+    if (!tree->usable()) continue;
     assert(tree->OldestSegment(nullptr) == MemSlot::kNoSegment);
     edit.Family(tree->id()).flushed_sequence = LastAllocated();
   }
+  edit.log_number = FileNumber{end};
   RETURN_IF_ERROR(world_.versions->Commit(std::move(edit), 0));
   return world_.log->RetireBefore({end, 0});
 }
 
 absl::Status Resumption::FlushFrozen(SequenceNumber newest) {
-  for (Tree* const tree : world_.trees->All()) {
-    RETURN_IF_ERROR(RunFlush(world_.jobs->world(), tree, newest));
+  for (const TreeRef& tree : world_.trees->All()) {
+    const absl::Status status = RunFlush(world_.jobs->world(), tree.get(), newest);
+    if (!absl::IsCancelled(status)) RETURN_IF_ERROR(status);  // cancelled: the family was dropped
   }
   return absl::OkStatus();
 }

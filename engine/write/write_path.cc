@@ -45,7 +45,7 @@ absl::Status WritePath::Write(CommitRequest request, const WriteOptions& options
   return absl::OkStatus();
 }
 
-absl::Status WritePath::Flush(std::span<Tree* const> trees) {
+absl::Status WritePath::Flush(std::span<const TreeRef> trees) {
   RETURN_IF_ERROR(world_.errors->WriteStatus());
   return memtables_.Flush(trees);
 }

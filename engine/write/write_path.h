@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -39,7 +40,11 @@ class WritePath {
   SequenceNumber visible() const { return pipeline_.visible(); }
 
   // Returns when every earlier write to these trees is in tables.
-  absl::Status Flush(std::span<Tree* const> trees);
+  absl::Status Flush(std::span<const TreeRef> trees);
+  // See MemTableSwitch::Drop.
+  std::shared_ptr<const ReadView> Drop(Tree* tree, Tree::Ending ending) {
+    return memtables_.Drop(tree, std::move(ending));
+  }
   // Returns when no log segment is being created in the background.
   void FinishPreparation() { log_->FinishPreparation(); }
   // See Resumption.

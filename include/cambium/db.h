@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,7 +26,6 @@
 #include "cambium/iterator.h"
 #include "cambium/options.h"
 #include "cambium/pinned_value.h"
-#include "cambium/snapshot.h"
 #include "cambium/stats.h"
 #include "cambium/write_batch.h"
 
@@ -72,6 +72,11 @@ class CAMBIUM_EXPORT DB {
   // flushes and compactions compute the value. Returns FailedPrecondition if there is no operator.
   absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
   absl::Status Write(const WriteBatch& batch, const WriteOptions& = {});
+  absl::Status Put(const ColumnFamily&, std::string_view key, std::string_view value,
+                   const WriteOptions& = {});
+  absl::Status Delete(const ColumnFamily&, std::string_view key, const WriteOptions& = {});
+  absl::Status Merge(const ColumnFamily&, std::string_view key, std::string_view operand,
+                     const WriteOptions& = {});
 
   // Returns a copy of the value of `key`, or NotFound. DataLoss names the damaged file and the key
   // range.
@@ -85,14 +90,50 @@ class CAMBIUM_EXPORT DB {
   // Returns an iterator, never null. If it could not be made, it is not Valid() and its status() is
   // the error.
   std::unique_ptr<Iterator> NewIterator(const ReadOptions& = {});
-  // Returns the current state, which stays readable until the last reference is released.
+  absl::StatusOr<std::string> Get(const ColumnFamily&, std::string_view key,
+                                  const ReadOptions& = {});
+  absl::Status Get(const ColumnFamily&, std::string_view key, PinnedValue* value,
+                   const ReadOptions& = {});
+  void MultiGet(const ColumnFamily&, std::span<const std::string_view> keys,
+                std::span<PinnedValue> values, std::span<absl::Status> statuses,
+                const ReadOptions& = {});
+  std::unique_ptr<Iterator> NewIterator(const ColumnFamily&, const ReadOptions& = {});
+  // Returns the current state of all families, which stays readable until the last reference is
+  // released.
   std::shared_ptr<const Snapshot> GetSnapshot();
+
+  // A column family is an ordered key space of its own, with its own options. All families share
+  // the log, the order of writes, the memory budget and the threads; a batch may write to several
+  // of them, atomically. There is always a family "default", which calls without a family use.
+  //
+  // A call with a handle (a ColumnFamily) of another database returns InvalidArgument. After a
+  // drop, writes and new reads return FailedPrecondition; iterators that exist, and reads with a
+  // snapshot from before the drop, still see the family. Creating and dropping a family takes the
+  // same time for any number of families.
+
+  // Returns AlreadyExists if there is a family with this name, and InvalidArgument if the name is
+  // empty or longer than 1024 bytes.
+  absl::StatusOr<std::shared_ptr<ColumnFamily>> CreateColumnFamily(std::string_view name,
+                                                                   const ColumnFamilyOptions& = {});
+  // Returns a new handle, or NotFound. Open() finds every family that exists.
+  absl::StatusOr<std::shared_ptr<ColumnFamily>> GetColumnFamily(std::string_view name);
+  std::shared_ptr<ColumnFamily> DefaultColumnFamily() const;
+  // Returns the names of all families, sorted.
+  std::vector<std::string> ListColumnFamilies() const;
+  // Return NotFound if there is no such family, and InvalidArgument for "default". The space of a
+  // dropped family is released when no iterator and no older snapshot needs it.
+  absl::Status DropColumnFamily(std::string_view name);
+  // Returns AlreadyExists if there is a family with the new name. Handles stay valid.
+  absl::Status RenameColumnFamily(std::string_view from, std::string_view to);
 
   // Writes everything written so far to SSTables and syncs them.
   absl::Status Flush();
+  absl::Status Flush(const ColumnFamily&);
   // Flushes, then compacts everything that overlaps [begin, end) into the last level. An absent
   // bound is unbounded.
   absl::Status CompactRange(std::optional<std::string_view> begin = {},
+                            std::optional<std::string_view> end = {});
+  absl::Status CompactRange(const ColumnFamily&, std::optional<std::string_view> begin = {},
                             std::optional<std::string_view> end = {});
   // Waits until no background work is due or running: no flush, no compaction, and no preparation
   // of the next log segment. Returns the error if one of them has stopped writes.
@@ -108,6 +149,7 @@ class CAMBIUM_EXPORT DB {
   std::optional<std::string> GetProperty(std::string_view name) const;
   // Returns the approximate number of bytes on disk that the keys in [begin, end) take.
   uint64_t ApproximateSize(std::string_view begin, std::string_view end) const;
+  uint64_t ApproximateSize(const ColumnFamily&, std::string_view begin, std::string_view end) const;
   // Returns the state of the database and, if it is not healthy, the first error.
   Health GetHealth() const;
   // Tries to make a database in state kReadOnly or kNoSpace writable again.
@@ -115,6 +157,10 @@ class CAMBIUM_EXPORT DB {
 
  private:
   explicit DB(std::unique_ptr<engine::Database> database);
+  absl::StatusOr<engine::Tree*> TreeOf(const ColumnFamily& family) const;
+  std::shared_ptr<ColumnFamily> HandleOf(std::string_view name,
+                                         std::shared_ptr<engine::Tree> tree) const;
+
   std::unique_ptr<engine::Database> database_;
 };
 

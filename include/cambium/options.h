@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "cambium/clock.h"
+#include "cambium/column_family.h"
 #include "cambium/comparator.h"
 #include "cambium/executor.h"
 #include "cambium/file_system.h"
@@ -18,9 +20,6 @@
 #include "cambium/snapshot.h"
 
 namespace cambium {
-
-// The compression of blocks in the lower levels. The numbers are stored in files.
-enum class Compression : uint8_t { kNone = 0, kZstd = 1 };
 
 // The options of DB::Open, which keeps a copy. Plain data. If a value is out of bounds, Open
 // returns InvalidArgument, which names the option and the bounds.
@@ -67,6 +66,13 @@ struct Options {
   // FailedPrecondition, and flush and compaction keep the operands. If its name differs from the
   // stored one, Open returns InvalidArgument.
   std::shared_ptr<const MergeOperator> merge_operator;
+
+  // Options of column families, by name; they replace the stored ones. "default" replaces the
+  // options above; names of families that do not exist are ignored. A family whose comparator is
+  // not BytewiseComparator(), or not that of the default family, must be here: otherwise, or if a
+  // name differs from the stored one, every call with that family returns FailedPrecondition, which
+  // names what is missing. Its files stay as they are.
+  std::map<std::string, ColumnFamilyOptions> families;
 
   // Null: DefaultFileSystem().
   std::shared_ptr<FileSystem> file_system;

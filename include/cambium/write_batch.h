@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cambium/column_family.h"
 #include "cambium/export.h"
 
 namespace cambium {
@@ -19,11 +22,16 @@ class CAMBIUM_EXPORT WriteBatch {
  public:
   WriteBatch();
 
+  // Without a family: the default one. A family of another database than the one that writes the
+  // batch is InvalidArgument, and a dropped one FailedPrecondition: then nothing is written.
   void Put(std::string_view key, std::string_view value);
+  void Put(const ColumnFamily& family, std::string_view key, std::string_view value);
   void Delete(std::string_view key);
+  void Delete(const ColumnFamily& family, std::string_view key);
   // See DB::Merge. If the database has no merge operator, DB::Write returns FailedPrecondition and
   // writes nothing.
   void Merge(std::string_view key, std::string_view operand);
+  void Merge(const ColumnFamily& family, std::string_view key, std::string_view operand);
   void Clear();
 
   // Returns the number of operations.
@@ -37,13 +45,31 @@ class CAMBIUM_EXPORT WriteBatch {
   std::string_view Encoded() const { return rep_; }
   // Returns true if every key and value is within the limits.
   bool WithinLimits() const { return within_limits_; }
-  // Returns true if there is a Merge() among the operations.
-  bool HasMerges() const { return has_merges_; }
+
+  // The operations of one family. Plain data.
+  struct Part {
+    uint32_t family = 0;
+    uint32_t count = 0;
+    size_t bytes = 0;  // of their encoding
+    bool has_merges = false;
+  };
+  // Returns one part per family, sorted by its id. Valid until the batch changes.
+  std::span<const Part> Parts() const { return parts_; }
+  // Returns the open database of the families' handles (ColumnFamily::database); 0 if there are
+  // none, UINT64_MAX if they differ.
+  uint64_t Database() const { return database_; }
 
  private:
+  // Appends an operation. `family` is null for the default one.
+  void Add(uint8_t tag, const ColumnFamily* family, std::string_view key, std::string_view value);
+  // Counts operations of one family.
+  void AddPart(const Part& added);
+  void NoteDatabase(uint64_t database);
+
   std::string rep_;
+  std::vector<Part> parts_;
+  uint64_t database_ = 0;
   bool within_limits_ = true;
-  bool has_merges_ = false;
 };
 
 }  // namespace cambium

@@ -156,19 +156,50 @@ TEST(BatchReader, AnswersDataLossWhereTheBytesAreNoBatch) {
   }
 }
 
-TEST(WriteBatch, KnowsWhetherItHoldsMerges) {
+// "family: count of operations", with "merges" if there are any.
+std::vector<std::string> PartsOf(const WriteBatch& batch) {
+  std::vector<std::string> parts;
+  for (const WriteBatch::Part& part : batch.Parts()) {
+    parts.push_back(std::to_string(part.family) + ": " + std::to_string(part.count) +
+                    (part.has_merges ? " merges" : ""));
+  }
+  return parts;
+}
+
+TEST(WriteBatch, CountsTheOperationsOfEachFamily) {
+  const ColumnFamily users("users", 7, 99, nullptr), orders("orders", 300, 99, nullptr);
   WriteBatch batch;
-  batch.Put("a", "1");
-  EXPECT_FALSE(batch.HasMerges());
-  WriteBatch merges;
-  merges.Merge("a", "2");
-  merges.Merge("b", "");
-  EXPECT_TRUE(merges.HasMerges());
-  batch.Append(merges);
-  EXPECT_TRUE(batch.HasMerges());
-  EXPECT_THAT(Describe(batch.Encoded()), ElementsAre("put a=1", "merge a=2", "merge b="));
-  batch.Clear();
-  EXPECT_FALSE(batch.HasMerges());
+  EXPECT_THAT(PartsOf(batch), IsEmpty());
+  batch.Put(orders, "a", "1");
+  batch.Put("b", "2");
+  batch.Merge(users, "c", "3");
+  batch.Delete(orders, "d");
+  EXPECT_THAT(PartsOf(batch), ElementsAre("0: 1", "7: 1 merges", "300: 2"));
+  EXPECT_EQ(batch.Database(), 99u);
+  EXPECT_THAT(Describe(batch.Encoded()),
+              ElementsAre("put cf300 a=1", "put b=2", "merge cf7 c=3", "delete cf300 d"));
+  size_t bytes = kBatchHeaderSize;
+  for (const WriteBatch::Part& part : batch.Parts()) bytes += part.bytes;
+  EXPECT_EQ(bytes, batch.ByteSize());
+
+  WriteBatch other;
+  other.Merge("e", "4");
+  other.Append(batch);
+  EXPECT_THAT(PartsOf(other), ElementsAre("0: 2 merges", "7: 1 merges", "300: 2"));
+  EXPECT_EQ(other.Database(), 99u);
+  other.Append(other);
+  EXPECT_THAT(PartsOf(other), ElementsAre("0: 4 merges", "7: 2 merges", "300: 4"));
+  other.Put(ColumnFamily("foreign", 7, 98, nullptr), "f", "5");
+  EXPECT_EQ(other.Database(), UINT64_MAX);
+
+  WriteBatch moved = std::move(batch);
+  EXPECT_EQ(moved.Count(), 4u);
+  batch.Put("g", "6");
+  EXPECT_THAT(PartsOf(batch), ElementsAre("0: 1"));
+  EXPECT_EQ(batch.Database(), 0u);
+  moved.Clear();
+  EXPECT_THAT(PartsOf(moved), IsEmpty());
+  EXPECT_EQ(moved.Database(), 0u);
 }
 
 TEST(BatchReader, AnswersUnimplementedForReservedTags) {

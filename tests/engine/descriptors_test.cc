@@ -25,6 +25,7 @@
 #include "env/testing/intercepted_file_system.h"
 #include "env/testing/mem_file_system.h"
 #include "manifest/manifest_log.h"
+#include "tests/support/apply_edit.h"
 #include "tests/support/status_test.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/vector_iterator.h"
@@ -56,7 +57,7 @@ class SkipSyncs final : public env::Interceptor {
 absl::Status AddTables(FileSystem* files, const std::string& path) {
   const KeyOrder order(BytewiseComparator());
   ASSIGN_OR_RETURN(const manifest::RecoveredManifest found,
-                   manifest::RecoverManifest(files, path, order));
+                   manifest::RecoverManifest(files, path, manifest::KeyOrders(order)));
   manifest::ManifestState state = found.state;
   state.next_file_number += 1000;  // above the files that are there
   std::vector<OwnedEntry> entries;

@@ -18,6 +18,7 @@
 #include "env/testing/inline_executor.h"
 #include "env/testing/mem_file_system.h"
 #include "manifest/manifest_state.h"
+#include "tests/support/apply_edit.h"
 
 namespace cambium::engine {
 namespace {
@@ -35,7 +36,9 @@ class BigTree {
   explicit BigTree(uint64_t files) : context_(SmallOptions(), "db") {
     state_.comparator_name = BytewiseComparator()->Name();
     state_.last_sequence = 1'000'000;
-    state_.families[0] = {"default", 0, std::make_shared<const manifest::Version>()};
+    state_.comparator_name = tree_.order().comparator()->Name();
+    state_.families[0] = {"default", state_.comparator_name};
+    state_.families[0].version = std::make_shared<const manifest::Version>();
     manifest::VersionEdit edit;
     for (uint64_t i = 0; i < files; ++i) {
       const int level = i % 10 == 0 ? kLastLevel - 1 : kLastLevel;

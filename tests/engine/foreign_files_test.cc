@@ -61,7 +61,7 @@ class ForeignFilesTest : public testing::Test {
 
   manifest::RecoveredManifest Manifest() {
     return *manifest::RecoverManifest(DefaultFileSystem().get(), path_,
-                                      KeyOrder(BytewiseComparator()));
+                                      manifest::KeyOrders(KeyOrder(BytewiseComparator())));
   }
 
   const test::TempDir dir_;

@@ -85,7 +85,7 @@ TEST(ManifestGolden, Version1IsRead) {
   ASSERT_TRUE(files.CreateDirectory("/db").ok());
   WriteMemory(&files, ManifestPath("/db", kNumber), ReadDisk(kGoldenManifest));
   WriteMemory(&files, CurrentPath("/db"), ReadDisk(kGoldenCurrent));
-  const auto found = RecoverManifest(&files, "/db", Bytewise());
+  const auto found = RecoverManifest(&files, "/db", KeyOrders(Bytewise()));
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->edits, 3u);
   EXPECT_EQ(DebugString(SnapshotEdit(found->state)),

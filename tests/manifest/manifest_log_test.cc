@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "tests/support/apply_edit.h"
 #include "util/coding.h"
 
 namespace cambium::manifest {
@@ -131,7 +132,7 @@ class Editor {
 };
 
 absl::StatusOr<RecoveredManifest> Recover(FileSystem* files) {
-  return RecoverManifest(files, kDirectory, Bytewise());
+  return RecoverManifest(files, kDirectory, KeyOrders(Bytewise()));
 }
 
 TEST(ManifestLog, IsNotFoundWhereThereIsNoDatabase) {

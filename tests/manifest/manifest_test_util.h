@@ -47,7 +47,9 @@ inline ManifestState NewState() {
     state.database_id[i] = static_cast<uint8_t>(0xa0 + i);
   }
   state.next_file_number = 2;
-  state.families[0] = {"default", 0, std::make_shared<const Version>()};
+  state.next_family = 1;
+  state.families[0] = {"default", state.comparator_name};
+  state.families[0].version = std::make_shared<const Version>();
   return state;
 }
 

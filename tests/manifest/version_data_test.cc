@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/manifest/manifest_test_util.h"
+#include "tests/support/apply_edit.h"
 #include "tests/support/data_driven.h"
 
 namespace cambium::manifest {

@@ -161,9 +161,12 @@ TEST(VersionEdit, DecodeRefusesNumbersOutOfRange) {
   edit = VersionEdit();
   edit.last_sequence = kMaxSequenceNumber + 1;
   EXPECT_TRUE(absl::IsDataLoss(VersionEdit::Decode(edit.Encode()).status()));
-  edit = VersionEdit();
-  edit.Family(65'536).flushed_sequence = 1;
-  EXPECT_TRUE(absl::IsDataLoss(VersionEdit::Decode(edit.Encode()).status()));
+  std::string value, encoded;
+  AppendVarint64(&value, uint64_t{1} << 32);  // a family
+  AppendVarint64(&value, 1);
+  AppendVarint64(&encoded, 18 << 1 | 1);  // its flushed sequence number
+  AppendLengthPrefixed(&encoded, value);
+  EXPECT_TRUE(absl::IsDataLoss(VersionEdit::Decode(encoded).status()));
 }
 
 }  // namespace

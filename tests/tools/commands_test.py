@@ -54,6 +54,36 @@ class Basics(ToolTest):
         self.assertEqual(self.out("count", "db", "--prefix", "c"), b"2\n")
         self.expect(2, "scan", "db", "--prefix", "c", "--from", "b")
 
+    def test_families(self):
+        self.expect(3, "put", "db", "k", "v", "--family", "users")
+        self.assertFalse(os.path.exists(self.path("db")))
+        self.out("family", "create", "db", "users")
+        self.out("family", "create", "db", "orders")
+        self.assertEqual(self.out("family", "list", "db"), b"default\norders\nusers\n")
+        self.out("put", "db", "k", "in users", "--family", "users")
+        self.out("put", "db", "k", "in default")
+        self.assertEqual(self.out("get", "db", "k", "--family", "users"), b"in users\n")
+        self.assertEqual(self.out("get", "db", "k"), b"in default\n")
+        self.expect(1, "get", "db", "k", "--family", "orders")
+        self.assertEqual(self.out("scan", "db", "--family", "users"), b"k\tin users\n")
+        self.assertEqual(self.out("count", "db", "--family", "orders"), b"0\n")
+        self.out("dump", "db", "users.dump", "--family", "users")
+        self.out("load", "db", "users.dump", "--family", "orders")
+        self.assertEqual(self.out("get", "db", "k", "--family", "orders"), b"in users\n")
+        self.out("compact", "db", "--family", "orders")
+        self.out("delete", "db", "k", "--family", "orders")
+        self.assertEqual(self.out("count", "db", "--family", "orders"), b"0\n")
+        self.out("family", "rename", "db", "users", "people")
+        self.expect(2, "family", "drop", "db", "orders")
+        self.out("family", "drop", "db", "orders", "--yes")
+        self.assertEqual(self.out("family", "list", "db"), b"default\npeople\n")
+        for code, name, command in ((3, "people", ["family", "create", "db", "people"]),
+                                    (3, "none", ["family", "drop", "db", "none", "--yes"]),
+                                    (2, "default", ["family", "drop", "db", "default", "--yes"]),
+                                    (3, "none", ["get", "db", "k", "--family", "none"])):
+            self.assertIn(name, self.expect(code, *command).stderr.decode())
+        self.out("verify", "db")
+
     def test_upkeep(self):
         self.out("put", "db", "k", "v")
         self.out("compact", "db")

@@ -18,9 +18,10 @@ int Get(const Arguments& arguments, Output* out) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   if (!key.ok()) return Fail(key.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  const Session session = OpenFamilyOrFail(arguments, Access::kLook, &exit_code);
+  DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
-  const absl::StatusOr<std::string> value = db->Get(*key);
+  const absl::StatusOr<std::string> value = db->Get(*session.family, *key);
   if (absl::IsNotFound(value.status())) {
     return Fail(kNotFound, absl::StrCat("there is no key '", arguments.key, "'"));
   }
@@ -31,7 +32,7 @@ int Get(const Arguments& arguments, Output* out) {
     out->Write(out->IsTerminal() ? EscapeForTerminal(*value) : *value);
   }
   out->Write("\n");
-  return Finish(db.get(), absl::OkStatus());
+  return Finish(db, absl::OkStatus());
 }
 
 int Put(const Arguments& arguments, Output*) {
@@ -40,36 +41,39 @@ int Put(const Arguments& arguments, Output*) {
   if (!key.ok()) return Fail(key.status());
   if (!value.ok()) return Fail(value.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
+  const Session session = OpenFamilyOrFail(arguments, Access::kMake, &exit_code);
+  DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
-  return Finish(db.get(), db->Put(*key, *value));
+  return Finish(db, db->Put(*session.family, *key, *value));
 }
 
 int Delete(const Arguments& arguments, Output*) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   if (!key.ok()) return Fail(key.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  const Session session = OpenFamilyOrFail(arguments, Access::kChange, &exit_code);
+  DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
-  return Finish(db.get(), db->Delete(*key));
+  return Finish(db, db->Delete(*session.family, *key));
 }
 
 int Count(const Arguments& arguments, Output* out) {
   absl::StatusOr<ReadOptions> options = Range(arguments);
   if (!options.ok()) return Fail(options.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  const Session session = OpenFamilyOrFail(arguments, Access::kLook, &exit_code);
+  DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
   uint64_t count = 0;
   absl::Status status;
   {
     Progress progress("count");
-    const std::unique_ptr<Iterator> iterator = db->NewIterator(*options);
+    const std::unique_ptr<Iterator> iterator = db->NewIterator(*session.family, *options);
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) progress.At(++count);
     status = iterator->status();
   }
   if (status.ok()) out->Write(absl::StrCat(count, "\n"));
-  return Finish(db.get(), status);
+  return Finish(db, status);
 }
 
 int PrintStats(const Arguments& arguments, Output* out) {
@@ -127,9 +131,10 @@ int Compact(const Arguments& arguments, Output*) {
   const absl::StatusOr<ReadOptions> range = Range(arguments);
   if (!range.ok()) return Fail(range.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  const Session session = OpenFamilyOrFail(arguments, Access::kChange, &exit_code);
+  DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
-  return Finish(db.get(), db->CompactRange(range->lower_bound, range->upper_bound));
+  return Finish(db, db->CompactRange(*session.family, range->lower_bound, range->upper_bound));
 }
 
 int Destroy(const Arguments& arguments, Output*) {
@@ -145,6 +150,41 @@ int Destroy(const Arguments& arguments, Output*) {
   if (absl::IsNotFound(found) || IsLockHeld(found)) return Fail(found);
   const absl::Status destroyed = DestroyDB(arguments.db);
   return destroyed.ok() ? kOk : Fail(destroyed);
+}
+
+int ListFamilies(const Arguments& arguments, Output* out) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
+  if (db == nullptr) return exit_code;
+  for (const std::string& name : db->ListColumnFamilies()) {
+    out->Write((out->IsTerminal() ? EscapeForTerminal(name) : name) + "\n");
+  }
+  return Finish(db.get(), absl::OkStatus());
+}
+
+int CreateFamily(const Arguments& arguments, Output*) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->CreateColumnFamily(arguments.name).status());
+}
+
+int DropFamily(const Arguments& arguments, Output*) {
+  if (!arguments.yes) {
+    return Fail(kUsage, absl::StrCat("family drop removes all data of '", arguments.name, "'"),
+                "say --yes if that is what you want");
+  }
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->DropColumnFamily(arguments.name));
+}
+
+int RenameFamily(const Arguments& arguments, Output*) {
+  int exit_code = kOk;
+  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kChange, &exit_code);
+  if (db == nullptr) return exit_code;
+  return Finish(db.get(), db->RenameColumnFamily(arguments.name, arguments.new_name));
 }
 
 }  // namespace cambium::tool

@@ -15,6 +15,8 @@ class Output;
 struct Arguments {
   std::string db;
   std::string key, value;
+  std::string name, new_name;      // family: of a column family
+  std::string family = "default";  // the column family to use
   std::string file = "-";
   std::string from, to, prefix;
   bool has_from = false, has_to = false, has_prefix = false;
@@ -38,6 +40,10 @@ int PrintLevels(const Arguments& arguments, Output* out);
 int Verify(const Arguments& arguments, Output* out);
 int Compact(const Arguments& arguments, Output* out);
 int Destroy(const Arguments& arguments, Output* out);
+int ListFamilies(const Arguments& arguments, Output* out);
+int CreateFamily(const Arguments& arguments, Output* out);
+int DropFamily(const Arguments& arguments, Output* out);
+int RenameFamily(const Arguments& arguments, Output* out);
 
 }  // namespace cambium::tool
 

@@ -19,12 +19,12 @@ constexpr size_t kBatchBytes = size_t{256} << 10;
 // Writes records in batches. Confined to one thread.
 class Loader {
  public:
-  Loader(DB* db, WriteOptions options) : db_(db), options_(options) {}
+  Loader(const Session& session, WriteOptions options) : session_(session), options_(options) {}
 
   // Returns DataLoss if the record exceeds a limit of Cambium; `where` is its place in the input.
   absl::Status Add(const Record& record, const std::string& where) {
     one_.Clear();
-    one_.Put(record.key, record.value);
+    one_.Put(*session_.family, record.key, record.value);
     if (!one_.WithinLimits()) {
       return absl::DataLossError(absl::StrCat(where, ": a key of ", record.key.size(),
                                               " bytes and a value of ", record.value.size(),
@@ -35,7 +35,7 @@ class Loader {
   }
   // Writes the records added since the last batch.
   absl::Status Write() {
-    absl::Status status = db_->Write(batch_, options_);
+    absl::Status status = session_.db->Write(batch_, options_);
     if (status.ok()) count_ += batch_.Count();
     batch_.Clear();
     return status;
@@ -44,7 +44,7 @@ class Loader {
   uint64_t count() const { return count_; }
 
  private:
-  DB* const db_;
+  const Session& session_;
   const WriteOptions options_;
   WriteBatch batch_, one_;
   uint64_t count_ = 0;
@@ -105,15 +105,15 @@ int Load(const Arguments& arguments, Output*) {
   const absl::StatusOr<bool> any = reader->Next(&first);
   if (!any.ok()) return Fail(any.status());
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
-  if (db == nullptr) return exit_code;
+  const Session session = OpenFamilyOrFail(arguments, Access::kMake, &exit_code);
+  if (session.db == nullptr) return exit_code;
   WriteOptions options;
   options.sync = arguments.sync;
-  Loader loader(db.get(), options);
+  Loader loader(session, options);
   absl::Status status;
   if (*any) status = CopyIn(std::move(first), reader.get(), **input, &loader);
   // Close syncs the data: the reported records are durable.
-  const absl::Status closed = db->Close();
+  const absl::Status closed = session.db->Close();
   std::fprintf(stderr, "%llu records loaded\n", static_cast<unsigned long long>(loader.count()));
   if (!status.ok()) return Fail(status);
   return closed.ok() ? kOk : Fail(closed);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -28,28 +29,29 @@ struct Command {
   std::string_view summary;
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
-  // format, d database, h hex, s scan's own, y sync, j json, Y yes.
+  // format, d database, h hex, s scan's own, y sync, j json, Y yes, c column family, n name, N new
+  // name.
   std::string_view takes;
   int (*run)(const Arguments&, Output*);
 };
 
 constexpr std::array kCommands = {
     Command{"get", "print the value of a key",
-            "cambium get db user:17\n  cambium get db 00ff --hex", "kh", Get},
+            "cambium get db user:17\n  cambium get db 00ff --hex", "khc", Get},
     Command{"put", "set a key; makes the database where there is none",
-            "cambium put db user:17 Ada\n  cambium put db 00ff 0a --hex", "kvh", Put},
+            "cambium put db user:17 Ada\n  cambium put db 00ff 0a --hex", "kvhc", Put},
     Command{"delete", "remove a key; fine where it is absent",
-            "cambium delete db user:17\n  cambium delete db 00ff --hex", "kh", Delete},
+            "cambium delete db user:17\n  cambium delete db 00ff --hex", "khc", Delete},
     Command{"scan", "print keys and values in order",
             "cambium scan db --prefix user: --limit 10\n  cambium scan db --reverse --keys-only",
-            "rsFh", Scan},
-    Command{"count", "count keys", "cambium count db\n  cambium count db --from a --to b", "rh",
+            "rsFhc", Scan},
+    Command{"count", "count keys", "cambium count db\n  cambium count db --from a --to b", "rhc",
             Count},
     Command{"load", "read records into the database; makes it where there is none",
             "cambium load db words.tsv\n  mdb_dump -a other | cambium load db --database people",
-            "fFdy", Load},
+            "fFdyc", Load},
     Command{"dump", "write all records as text, for load, mdb_load or db_load",
-            "cambium dump db all.dump\n  cambium dump db --format mdb | mdb_load other", "fRF",
+            "cambium dump db all.dump\n  cambium dump db --format mdb | mdb_load other", "fRFc",
             Dump},
     Command{"stats", "print counters and sizes", "cambium stats db\n  cambium stats db --json", "j",
             PrintStats},
@@ -58,9 +60,22 @@ constexpr std::array kCommands = {
     Command{"verify", "read every byte and check every checksum",
             "cambium verify db\n  cambium verify db && echo sound", "", Verify},
     Command{"compact", "merge everything into the last level",
-            "cambium compact db\n  cambium compact db --from a --to b", "Rh", Compact},
+            "cambium compact db\n  cambium compact db --from a --to b", "Rhc", Compact},
     Command{"destroy", "remove a database's files, and no other file",
             "cambium destroy db --yes\n  cambium destroy /tmp/scratch --yes", "Y", Destroy},
+};
+
+constexpr std::array kFamilyCommands = {
+    Command{"list", "print the names of the column families",
+            "cambium family list db\n  cambium family list db | wc -l", "", ListFamilies},
+    Command{"create", "create a column family; makes the database where there is none",
+            "cambium family create db users\n  cambium put db 17 Ada --family users", "n",
+            CreateFamily},
+    Command{"drop", "remove a column family and its data",
+            "cambium family drop db users --yes\n  cambium family drop db 'old users' --yes", "nY",
+            DropFamily},
+    Command{"rename", "change the name of a column family",
+            "cambium family rename db users people\n  cambium family list db", "nN", RenameFamily},
 };
 
 void AddRange(CLI::App* app, Arguments* arguments) {
@@ -130,6 +145,15 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
     case 'y':
       app->add_flag("--sync", arguments->sync, "sync after every batch, not only at the end");
       break;
+    case 'c':
+      app->add_option("--family", arguments->family, "column family; absent: default");
+      break;
+    case 'n':
+      app->add_option("NAME", arguments->name, "name of the column family")->required();
+      break;
+    case 'N':
+      app->add_option("NEW_NAME", arguments->new_name, "its new name")->required();
+      break;
     case 'j':
       app->add_flag("--json", arguments->json, "as JSON");
       break;
@@ -139,13 +163,13 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
 }
 
 std::string NearestCommand(std::string_view word) {
-  std::vector<std::string> names = {"help", "version"};
+  std::vector<std::string> names = {"family", "help", "version"};
   for (const Command& command : kCommands) names.emplace_back(command.name);
   return words::Nearest(names, word);
 }
 
 bool IsCommand(std::string_view word) {
-  if (word == "help" || word == "version") return true;
+  if (word == "family" || word == "help" || word == "version") return true;
   for (const Command& command : kCommands) {
     if (command.name == word) return true;
   }
@@ -159,10 +183,24 @@ int UnknownCommand(const std::string& word) {
 
 // Parses the command line; `cambium help COMMAND` is `cambium COMMAND --help`.
 void Parse(CLI::App* app, int argc, char** argv) {
-  if (argc == 3 && std::string_view(argv[1]) == "help") {
-    app->parse(std::string(argv[2]) + " --help", false);
+  if (argc >= 3 && std::string_view(argv[1]) == "help") {
+    std::string line;
+    for (int i = 2; i < argc; ++i) line += std::string(argv[i]) + " ";
+    app->parse(line + "--help", false);
   } else {
     app->parse(argc, argv);
+  }
+}
+
+// Adds `commands` to `parent`. Parsing sets *chosen.
+void AddCommands(CLI::App* parent, std::span<const Command> commands, Arguments* arguments,
+                 const Command** chosen) {
+  for (const Command& command : commands) {
+    CLI::App* sub = parent->add_subcommand(std::string(command.name), std::string(command.summary));
+    sub->add_option("DB", arguments->db, "directory of the database")->required()->check(NotEmpty);
+    for (const char letter : command.takes) AddParameter(letter, sub, arguments);
+    sub->footer("\nExamples:\n  " + std::string(command.examples));
+    sub->callback([chosen, &command] { *chosen = &command; });
   }
 }
 
@@ -171,13 +209,10 @@ int Run(int argc, char** argv, Output* out) {
   app.require_subcommand(1);
   Arguments arguments;
   const Command* chosen = nullptr;
-  for (const Command& command : kCommands) {
-    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
-    sub->add_option("DB", arguments.db, "directory of the database")->required()->check(NotEmpty);
-    for (const char letter : command.takes) AddParameter(letter, sub, &arguments);
-    sub->footer("\nExamples:\n  " + std::string(command.examples));
-    sub->callback([&chosen, &command] { chosen = &command; });
-  }
+  AddCommands(&app, kCommands, &arguments, &chosen);
+  CLI::App* family = app.add_subcommand("family", "list, create, drop and rename column families");
+  family->require_subcommand(1);
+  AddCommands(family, kFamilyCommands, &arguments, &chosen);
   CLI::App* version = app.add_subcommand("version", "print the version");
   CLI::App* help = app.add_subcommand("help", "print help, of one command where named");
 

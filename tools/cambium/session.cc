@@ -46,6 +46,24 @@ std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* e
   return nullptr;
 }
 
+Session OpenFamilyOrFail(const Arguments& arguments, Access access, int* exit_code) {
+  Session session;
+  // A database that is created now has the default family only.
+  const bool may_make = arguments.family == Arguments().family;
+  if (access == Access::kMake && !may_make) access = Access::kChange;
+  session.db = OpenOrFail(arguments, access, exit_code);
+  if (session.db == nullptr) return session;
+  absl::StatusOr<std::shared_ptr<ColumnFamily>> family =
+      session.db->GetColumnFamily(arguments.family);
+  if (family.ok()) {
+    session.family = *std::move(family);
+  } else {
+    *exit_code = Fail(family.status());
+    session.db = nullptr;
+  }
+  return session;
+}
+
 int Finish(DB* db, const absl::Status& status) {
   const absl::Status closed = db->Close();
   if (!status.ok()) return Fail(status);

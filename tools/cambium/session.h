@@ -23,6 +23,14 @@ enum class Access {
 // Opens the database, or prints the error, sets `*exit_code`, and returns null.
 std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* exit_code);
 
+// An open database and the column family that --family names. Null if opening failed.
+struct Session {
+  std::unique_ptr<DB> db;
+  std::shared_ptr<ColumnFamily> family;
+};
+// Does the same, and finds the column family.
+Session OpenFamilyOrFail(const Arguments& arguments, Access access, int* exit_code);
+
 // Closes the database; prints the first error of `status` and the close, and returns the exit code.
 int Finish(DB* db, const absl::Status& status);
 

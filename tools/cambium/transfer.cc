@@ -45,8 +45,9 @@ struct Printer {
 // Calls `visit` with the records of the range, in either direction, until `limit` or until it
 // returns false. Two calls on a database opened read-only visit the same records.
 template <typename Visit>
-absl::Status ForEach(DB* db, const Arguments& arguments, const ReadOptions& options, Visit visit) {
-  const std::unique_ptr<Iterator> iterator = db->NewIterator(options);
+absl::Status ForEach(const Session& session, const Arguments& arguments, const ReadOptions& options,
+                     Visit visit) {
+  const std::unique_ptr<Iterator> iterator = session.db->NewIterator(*session.family, options);
   uint64_t count = 0;
   if (arguments.reverse) {
     iterator->SeekToLast();
@@ -65,10 +66,11 @@ absl::Status ForEach(DB* db, const Arguments& arguments, const ReadOptions& opti
 }
 
 // Returns the size of LMDB's map for the printed records.
-absl::StatusOr<uint64_t> MapBytes(DB* db, const Arguments& arguments, const ReadOptions& options) {
+absl::StatusOr<uint64_t> MapBytes(const Session& session, const Arguments& arguments,
+                                  const ReadOptions& options) {
   LmdbMap map;
   absl::Status refused;
-  const absl::Status read = ForEach(db, arguments, options, [&](auto key, auto value) {
+  const absl::Status read = ForEach(session, arguments, options, [&](auto key, auto value) {
     refused = map.Add(key, value);
     return refused.ok();
   });
@@ -78,12 +80,13 @@ absl::StatusOr<uint64_t> MapBytes(DB* db, const Arguments& arguments, const Read
 }
 
 // Prints the range's records in `format`.
-absl::Status PrintRecords(DB* db, const Arguments& arguments, Printer printer, Output* output) {
+absl::Status PrintRecords(const Session& session, const Arguments& arguments, Printer printer,
+                          Output* output) {
   const absl::StatusOr<ReadOptions> options = Range(arguments);
   if (!options.ok()) return options.status();
   uint64_t map_bytes = 0;
   if (printer.format == Format::kMdb) {
-    absl::StatusOr<uint64_t> bytes = MapBytes(db, arguments, *options);
+    absl::StatusOr<uint64_t> bytes = MapBytes(session, arguments, *options);
     if (!bytes.ok()) return bytes.status();
     map_bytes = *bytes;
   }
@@ -92,7 +95,7 @@ absl::Status PrintRecords(DB* db, const Arguments& arguments, Printer printer, O
   if (!printer.hex) output->Write(printer.writer->Begin());
   Progress progress("scan");
   uint64_t count = 0;
-  absl::Status read = ForEach(db, arguments, *options, [&](auto key, auto value) {
+  absl::Status read = ForEach(session, arguments, *options, [&](auto key, auto value) {
     output->Write(printer.Line(key, value));
     progress.At(++count);
     return output->wanted();
@@ -116,13 +119,13 @@ int Scan(const Arguments& arguments, Output* out) {
   // Checked before anything is opened, so that a usage error is reported as one.
   if (const absl::Status range = Range(arguments).status(); !range.ok()) return Fail(range);
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
-  if (db == nullptr) return exit_code;
+  const Session session = OpenFamilyOrFail(arguments, Access::kLook, &exit_code);
+  if (session.db == nullptr) return exit_code;
   Printer printer;
   printer.format = format;
   printer.parts = arguments.keys_only ? Parts::kKeys : Parts::kKeysAndValues;
   printer.hex = arguments.hex;
-  return Finish(db.get(), PrintRecords(db.get(), arguments, std::move(printer), out));
+  return Finish(session.db.get(), PrintRecords(session, arguments, std::move(printer), out));
 }
 
 int Dump(const Arguments& arguments, Output* out) {
@@ -132,19 +135,19 @@ int Dump(const Arguments& arguments, Output* out) {
     return Fail(kUsage, absl::StrCat(arguments.file, " is in the directory of the database"));
   }
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kLook, &exit_code);
-  if (db == nullptr) return exit_code;
+  const Session session = OpenFamilyOrFail(arguments, Access::kLook, &exit_code);
+  if (session.db == nullptr) return exit_code;
   Printer printer;
   printer.format = format;
   if (IsStandardStream(arguments.file)) {
-    return Finish(db.get(), PrintRecords(db.get(), arguments, std::move(printer), out));
+    return Finish(session.db.get(), PrintRecords(session, arguments, std::move(printer), out));
   }
   absl::StatusOr<std::unique_ptr<Output>> file = Output::Open(arguments.file);
   if (!file.ok()) return Fail(file.status());
-  absl::Status status = PrintRecords(db.get(), arguments, std::move(printer), file->get());
+  absl::Status status = PrintRecords(session, arguments, std::move(printer), file->get());
   // Without Close, the previous file stays.
   if (status.ok()) status = (*file)->Close();
-  return Finish(db.get(), status);
+  return Finish(session.db.get(), status);
 }
 
 }  // namespace cambium::tool

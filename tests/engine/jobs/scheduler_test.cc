@@ -49,9 +49,9 @@ class SchedulerTest : public testing::Test {
     context_ = std::make_unique<Context>(options, "db");
     trees_ = std::make_unique<Trees>(
         TreeWorld{&context_->storage, &context_->memory, &context_->epochs, &context_->errors});
-    tree_ = trees_->Add(0, TreeOptions(context_->options));
+    tree_ = trees_->Add(0, "default", TreeOptions(context_->options));
     versions_ = std::make_unique<VersionStore>(&context_->storage, &context_->errors, trees_.get(),
-                                               tree_->order());
+                                               manifest::KeyOrders(tree_->order()));
     manifest::ManifestState state = manifest::NewState();
     state.next_file_number = 100;
     state.last_sequence = 1000;
@@ -157,7 +157,7 @@ TEST_F(SchedulerTest, CompactRangeLeavesAutomaticCompactionRunning) {
       "add L6 file 3 size 900 keys \"x\"..\"z\" seqs 0..0\n");
   size_t beside = 0;
   load_changed_ = [&] { beside = std::max(beside, executor_->WaitingCount()); };
-  CAMBIUM_EXPECT_OK(jobs_->CompactRange(*tree_, {"a", "c"}));
+  CAMBIUM_EXPECT_OK(jobs_->CompactRange(tree_->shared_from_this(), {"a", "c"}));
   EXPECT_GE(beside, 1u);
   CAMBIUM_EXPECT_OK(jobs_->AwaitIdle());
   EXPECT_EQ(version()->LevelBytes(kLastLevel), 1900u);

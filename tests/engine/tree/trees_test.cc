@@ -46,19 +46,11 @@ class TreesTest : public testing::Test {
   // Makes a database with the default family and families 1 … `others`.
   void Create(ColumnFamilyId others) {
     Open();
-    CAMBIUM_ASSERT_OK(db_->Close());
-    db_ = nullptr;
-    const KeyOrder order{BytewiseComparator()};
-    auto found = manifest::RecoverManifest(disk_.get(), "db", order);
-    CAMBIUM_ASSERT_OK(found);
     for (ColumnFamilyId id = 1; id <= others; ++id) {
-      found->state.families[id] = {absl::StrCat("family", id), 0,
-                                   std::make_shared<const manifest::Version>()};
+      const auto made = db_->families.Create(absl::StrCat("family", id), {});
+      CAMBIUM_ASSERT_OK(made);
+      ASSERT_EQ((*made)->id(), id);
     }
-    const FileNumber number{found->state.next_file_number++};
-    CAMBIUM_ASSERT_OK(manifest::ManifestLog::Create(disk_.get(), "db", number,
-                                                    manifest::SnapshotEdit(found->state)));
-    Open();
   }
   void Open() {
     auto db = Database::Open(options_, "db");
@@ -73,7 +65,7 @@ class TreesTest : public testing::Test {
     Open();
   }
 
-  Tree* tree(ColumnFamilyId id) { return db_->trees.Find(id); }
+  Tree* tree(ColumnFamilyId id) { return db_->trees.Find(id).get(); }
 
   absl::Status Put(ColumnFamilyId id, std::string_view key, std::string_view value,
                    const WriteOptions& write_options = {}) {
@@ -121,7 +113,7 @@ class TreesTest : public testing::Test {
     if (!at.ok()) return at.status();
     PinnedValue value;
     const absl::Status status =
-        PointRead({&from.options(), &guard, at->view->get(), at->sequence}, key, &value);
+        PointRead({&from.options(), &guard, at->shared().get(), at->sequence}, key, &value);
     if (!status.ok()) return status;
     return value.ToString();
   }
@@ -133,7 +125,7 @@ class TreesTest : public testing::Test {
       const EpochGuard guard(&db_->context.epochs);
       const auto at = db_->BeginRead(from, {});
       CAMBIUM_EXPECT_OK(at);
-      view = *at->view;
+      view = at->shared();
       sequence = at->sequence;
     }
     const auto it = NewViewIterator({&from.options(), nullptr, &db_->open_state}, std::move(view),
@@ -144,7 +136,7 @@ class TreesTest : public testing::Test {
     return found;
   }
   void ExpectModel() {
-    for (Tree* const one : db_->trees.All()) {
+    for (const TreeRef& one : db_->trees.All()) {
       EXPECT_EQ(Scan(one->id()), model_[one->id()]) << "family " << one->id();
       for (const auto& [key, value] : model_[one->id()]) {
         const absl::StatusOr<std::string> got = Get(one->id(), key);
@@ -167,7 +159,7 @@ class TreesTest : public testing::Test {
     }
   }
   absl::Status FlushOnly(ColumnFamilyId id) {
-    Tree* const one = tree(id);
+    const TreeRef one = db_->trees.Find(id);
     return db_->writes->Flush({&one, 1});
   }
   bool HasMemTable(ColumnFamilyId id) { return tree(id)->Pin()->active->takes_writes(); }
@@ -230,7 +222,7 @@ TEST_F(TreesTest, CompactionsOfEachTreeLeaveTheOtherAlone) {
     const std::shared_ptr<const manifest::Version> other =
         tree(1 - compacted)->Pin()->tables->version;
     CAMBIUM_ASSERT_OK(FlushOnly(compacted));
-    CAMBIUM_ASSERT_OK(db_->jobs.CompactRange(*tree(compacted), {}));
+    CAMBIUM_ASSERT_OK(db_->jobs.CompactRange(db_->trees.Find(compacted), {}));
     EXPECT_EQ(tree(compacted)->Pin()->tables->version->LevelBytes(kLevelCount - 1),
               TableBytes(compacted));
     ExpectModel();
@@ -282,7 +274,7 @@ TEST_F(TreesTest, ShareOneMemoryBudget) {
   for (int i = 0; i < 3000; ++i) {
     CAMBIUM_ASSERT_OK(Put(static_cast<ColumnFamilyId>(i % 31), absl::StrCat("key", i), value));
     size_t active = 0;
-    for (const Tree* one : db_->trees.All()) {
+    for (const TreeRef& one : db_->trees.All()) {
       const auto view = one->Pin();
       if (view->active->takes_writes()) active += view->active->table.MemoryUsage();
     }
