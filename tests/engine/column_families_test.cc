@@ -2,20 +2,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cambium/column_family.h"
 #include "cambium/db.h"
 #include "env/testing/fault_file_system.h"
+#include "env/testing/inline_executor.h"
 #include "env/testing/mem_file_system.h"
 #include "tests/support/append_operator.h"
 #include "tests/support/status_test.h"
@@ -418,6 +423,99 @@ TEST_F(ColumnFamiliesTest, FailedChangesChangeNothing) {
     KillAndOpen();
     EXPECT_THAT(db_->ListColumnFamilies(), ElementsAre("default", "f"));
     EXPECT_EQ(*db_->Get(*Find("f"), "k"), "v");
+  }
+}
+
+// The contents of all families, by name.
+using Everything = std::map<std::string, Contents>;
+
+// The power is cut at every file operation of a script that changes families and, in batches,
+// their contents. Each step is durable when it returns: what is found is the state before or after
+// the step that was cut.
+TEST_F(ColumnFamiliesTest, PowerCutFindsTheStateBeforeOrAfterAStep) {
+  struct Cut {
+    std::shared_ptr<env::MemFileSystem> image;
+    size_t step;
+  };
+  options_.executor = std::make_shared<env::InlineExecutor>(1);
+  Open();
+  std::vector<Everything> states = {{{"default", {}}}};
+  std::vector<Cut> cuts;
+  faults_->SetObserver([&](const env::Operation&) {
+    for (const env::CrashPolicy policy :
+         {env::CrashPolicy::kSyncedOnly, env::CrashPolicy::kPrefix,
+          env::CrashPolicy::kRandomEntries, env::CrashPolicy::kGarbageTail,
+          env::CrashPolicy::kEverything}) {
+      cuts.push_back({disk_->CrashClone(policy, cuts.size()), states.size() - 1});
+    }
+  });
+  const auto step = [&](const std::function<absl::Status(Everything*)>& action) {
+    Everything next = states.back();
+    CAMBIUM_ASSERT_OK(action(&next));
+    states.push_back(std::move(next));
+  };
+  const auto create = [&](const std::string& name) {
+    step([&](Everything* next) {
+      (*next)[name] = {};
+      return db_->CreateColumnFamily(name).status();
+    });
+  };
+  const auto drop = [&](const std::string& name) {
+    step([&](Everything* next) {
+      next->erase(name);
+      return db_->DropColumnFamily(name);
+    });
+  };
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    step([&](Everything* next) {
+      (*next)[to] = std::exchange((*next)[from], {});
+      next->erase(from);
+      return db_->RenameColumnFamily(from, to);
+    });
+  };
+  const auto write = [&](const std::vector<std::string>& names) {
+    step([&](Everything* next) {
+      WriteBatch batch;
+      const std::string value = absl::StrCat("step ", states.size());
+      for (const std::string& name : names) {
+        for (const std::string key : {"k", value.c_str()}) {
+          batch.Put(*Find(name), key, value);
+          (*next)[name][key] = value;
+        }
+      }
+      return db_->Write(batch, {.sync = true});
+    });
+  };
+  create("a");
+  write({"default", "a"});
+  create("b");
+  write({"b", "a"});
+  step([&](Everything*) { return db_->Flush(); });
+  rename("a", "c");
+  write({"b", "c", "default"});
+  drop("b");
+  write({"default"});
+  create("b");
+  create("a");
+  write({"a", "b", "c"});
+  step([&](Everything*) { return db_->CompactRange(*Find("c")); });
+  drop("c");
+  rename("b", "c");
+  write({"a", "c"});
+  drop("a");
+  drop("c");
+  faults_->SetObserver(nullptr);
+  db_ = nullptr;
+  ASSERT_GT(cuts.size(), 400u);
+  for (const Cut& cut : cuts) {
+    UseDisk(cut.image);
+    Open();
+    Everything found;
+    for (const std::string& name : db_->ListColumnFamilies()) found[name] = Scan(*Find(name));
+    const Everything& after = states[std::min(cut.step + 1, states.size() - 1)];
+    ASSERT_TRUE(found == states[cut.step] || found == after)
+        << "step " << cut.step << ": " << testing::PrintToString(found);
+    CAMBIUM_ASSERT_OK(db_->Verify());
   }
 }
 
