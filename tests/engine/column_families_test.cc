@@ -429,91 +429,99 @@ TEST_F(ColumnFamiliesTest, FailedChangesChangeNothing) {
 // The contents of all families, by name.
 using Everything = std::map<std::string, Contents>;
 
-// The power is cut at every file operation of a script that changes families and, in batches,
-// their contents. Each step is durable when it returns: what is found is the state before or after
-// the step that was cut.
-TEST_F(ColumnFamiliesTest, PowerCutFindsTheStateBeforeOrAfterAStep) {
-  struct Cut {
-    std::shared_ptr<env::MemFileSystem> image;
-    size_t step;
-  };
-  options_.executor = std::make_shared<env::InlineExecutor>(1);
-  Open();
-  std::vector<Everything> states = {{{"default", {}}}};
-  std::vector<Cut> cuts;
-  faults_->SetObserver([&](const env::Operation&) {
-    for (const env::CrashPolicy policy :
-         {env::CrashPolicy::kSyncedOnly, env::CrashPolicy::kPrefix,
-          env::CrashPolicy::kRandomEntries, env::CrashPolicy::kGarbageTail,
-          env::CrashPolicy::kEverything}) {
-      cuts.push_back({disk_->CrashClone(policy, cuts.size()), states.size() - 1});
-    }
-  });
-  const auto step = [&](const std::function<absl::Status(Everything*)>& action) {
-    Everything next = states.back();
+// Steps that change families and, in batches, their contents. Each is durable when it returns.
+class FamilyStepsTest : public ColumnFamiliesTest {
+ protected:
+  void Step(const std::function<absl::Status(Everything*)>& action) {
+    Everything next = states_.back();
     CAMBIUM_ASSERT_OK(action(&next));
-    states.push_back(std::move(next));
-  };
-  const auto create = [&](const std::string& name) {
-    step([&](Everything* next) {
+    states_.push_back(std::move(next));
+  }
+  void Create(const std::string& name) {
+    Step([&](Everything* next) {
       (*next)[name] = {};
       return db_->CreateColumnFamily(name).status();
     });
-  };
-  const auto drop = [&](const std::string& name) {
-    step([&](Everything* next) {
+  }
+  void Drop(const std::string& name) {
+    Step([&](Everything* next) {
       next->erase(name);
       return db_->DropColumnFamily(name);
     });
-  };
-  const auto rename = [&](const std::string& from, const std::string& to) {
-    step([&](Everything* next) {
+  }
+  void Rename(const std::string& from, const std::string& to) {
+    Step([&](Everything* next) {
       (*next)[to] = std::exchange((*next)[from], {});
       next->erase(from);
       return db_->RenameColumnFamily(from, to);
     });
-  };
-  const auto write = [&](const std::vector<std::string>& names) {
-    step([&](Everything* next) {
+  }
+  void Write(const std::vector<std::string>& names) {
+    Step([&](Everything* next) {
       WriteBatch batch;
-      const std::string value = absl::StrCat("step ", states.size());
+      const std::string value = absl::StrCat("step ", states_.size());
       for (const std::string& name : names) {
-        for (const std::string key : {"k", value.c_str()}) {
+        for (const std::string& key : {std::string("k"), value}) {
           batch.Put(*Find(name), key, value);
           (*next)[name][key] = value;
         }
       }
       return db_->Write(batch, {.sync = true});
     });
+  }
+  void RunAll() {
+    Create("a");
+    Write({"default", "a"});
+    Create("b");
+    Write({"b", "a"});
+    Step([&](Everything*) { return db_->Flush(); });
+    Rename("a", "c");
+    Write({"b", "c", "default"});
+    Drop("b");
+    Write({"default"});
+    Create("b");
+    Create("a");
+    Write({"a", "b", "c"});
+    Step([&](Everything*) { return db_->CompactRange(*Find("c")); });
+    Drop("c");
+    Rename("b", "c");
+    Write({"a", "c"});
+    Drop("a");
+    Drop("c");
+  }
+
+  std::vector<Everything> states_ = {{{"default", {}}}};  // before each step, and at the end
+};
+
+// What is found is the state before or after the step in which the power was cut.
+TEST_F(FamilyStepsTest, PowerCutAtAnyOperationFindsTheStateBeforeOrAfterAStep) {
+  struct Cut {
+    std::shared_ptr<env::MemFileSystem> image;
+    size_t step;
   };
-  create("a");
-  write({"default", "a"});
-  create("b");
-  write({"b", "a"});
-  step([&](Everything*) { return db_->Flush(); });
-  rename("a", "c");
-  write({"b", "c", "default"});
-  drop("b");
-  write({"default"});
-  create("b");
-  create("a");
-  write({"a", "b", "c"});
-  step([&](Everything*) { return db_->CompactRange(*Find("c")); });
-  drop("c");
-  rename("b", "c");
-  write({"a", "c"});
-  drop("a");
-  drop("c");
+  options_.executor = std::make_shared<env::InlineExecutor>(1);
+  Open();
+  std::vector<Cut> cuts;
+  faults_->SetObserver([&](const env::Operation&) {
+    for (const env::CrashPolicy policy :
+         {env::CrashPolicy::kSyncedOnly, env::CrashPolicy::kPrefix,
+          env::CrashPolicy::kRandomEntries, env::CrashPolicy::kGarbageTail,
+          env::CrashPolicy::kEverything}) {
+      cuts.push_back({disk_->CrashClone(policy, cuts.size()), states_.size() - 1});
+    }
+  });
+  RunAll();
   faults_->SetObserver(nullptr);
   db_ = nullptr;
+  ASSERT_EQ(states_.size(), 19u);
   ASSERT_GT(cuts.size(), 400u);
   for (const Cut& cut : cuts) {
     UseDisk(cut.image);
     Open();
     Everything found;
     for (const std::string& name : db_->ListColumnFamilies()) found[name] = Scan(*Find(name));
-    const Everything& after = states[std::min(cut.step + 1, states.size() - 1)];
-    ASSERT_TRUE(found == states[cut.step] || found == after)
+    const Everything& after = states_[std::min(cut.step + 1, states_.size() - 1)];
+    ASSERT_TRUE(found == states_[cut.step] || found == after)
         << "step " << cut.step << ": " << testing::PrintToString(found);
     CAMBIUM_ASSERT_OK(db_->Verify());
   }

@@ -9,12 +9,13 @@ namespace cambium::stress {
 namespace {
 
 constexpr std::array<std::string_view, kActionCount> kActionNames = {
-    "put",  "batch",  "transfer", "get-own", "get-any", "multi-get", "scan",  "sum",
-    "hold", "reread", "prefix",   "flush",   "compact", "verify",    "stats", "wait-for-idle"};
+    "put",     "batch",  "transfer", "get-own", "get-any",      "multi-get",
+    "scan",    "sum",    "hold",     "reread",  "prefix",       "flush",
+    "compact", "verify", "stats",    "family",  "wait-for-idle"};
 
 // Of 20,000 steps, before a round changes them.
 constexpr std::array<uint32_t, kActionCount> kWeights = {
-    6000, 1600, 2000, 3000, 3000, 800, 700, 500, 100, 160, 16, 8, 5, 5, 80, 2};
+    6000, 1600, 2000, 3000, 3000, 800, 700, 500, 100, 160, 16, 8, 5, 5, 80, 80, 2};
 
 template <typename T, size_t kCount>
 T Pick(Random* random, const std::array<T, kCount>& choices) {

@@ -42,9 +42,10 @@ enum class Action {
   kCompact,
   kVerify,
   kStats,
+  kFamily,
   kIdle,
 };
-inline constexpr size_t kActionCount = 16;
+inline constexpr size_t kActionCount = 17;
 static_assert(static_cast<size_t>(Action::kIdle) + 1 == kActionCount);
 
 std::string_view ActionName(Action action);

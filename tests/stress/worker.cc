@@ -66,6 +66,8 @@ void Worker::Act(Action action) {
       return Verify();
     case Action::kStats:
       return LookAround();
+    case Action::kFamily:
+      return UseFamily();
     case Action::kIdle:
       return WaitForIdle();
   }

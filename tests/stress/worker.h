@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "cambium/db.h"
@@ -21,6 +23,14 @@ struct HeldSnapshot {
   std::unique_ptr<Iterator> iterator;  // may be null
   Window window;
   std::vector<Seen> seen;
+};
+
+// A column family that only one worker uses.
+struct OwnFamily {
+  std::shared_ptr<ColumnFamily> handle;  // null: there is none
+  std::string name;
+  std::map<std::string, std::string> contents;
+  uint64_t serial = 0;  // of the next name
 };
 
 // Confined to its thread.
@@ -65,6 +75,15 @@ class Worker {
   void LookAround();
   void WaitForIdle();
 
+  // worker_families.cc
+  void UseFamily();
+  std::string NewFamilyName();
+  void CreateFamily();
+  void WriteFamily();
+  void ScanFamily();
+  void RenameFamily();
+  void DropFamily();
+
   uint64_t Mark() const { return world_->faults.Now(); }
 
   World* const world_;
@@ -74,6 +93,7 @@ class Worker {
   std::vector<uint32_t> last_seen_;  // [key]: the newest version that this thread saw
   std::deque<HeldSnapshot> held_;
   uint64_t last_sequence_ = 0;
+  OwnFamily family_;
 };
 
 }  // namespace cambium::stress

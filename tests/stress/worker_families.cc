@@ -1,0 +1,105 @@
+// The worker's own column family: it comes and goes while the other threads work.
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/stress/model/outcome.h"
+#include "tests/stress/worker.h"
+
+namespace cambium::stress {
+
+void Worker::UseFamily() {
+  if (family_.handle == nullptr) return CreateFamily();
+  switch (random_.Uniform(8)) {
+    case 0:
+      return DropFamily();
+    case 1:
+      return RenameFamily();
+    case 2: {
+      const uint64_t mark = Mark();
+      world_->Expect(world_->db->CompactRange(*family_.handle), mark, "compact a family");
+      return;
+    }
+    case 3:
+    case 4:
+      return ScanFamily();
+    default:
+      return WriteFamily();
+  }
+}
+
+std::string Worker::NewFamilyName() {
+  // Names of earlier sessions are in use: families stay at the end of a session.
+  return absl::StrCat("worker ", owner_, " ", NowNanos(), " ", family_.serial++);
+}
+
+void Worker::CreateFamily() {
+  const uint64_t mark = Mark();
+  std::string name = NewFamilyName();
+  auto made = world_->db->CreateColumnFamily(name);
+  if (!world_->Expect(made.status(), mark, "create a family")) return;
+  family_.handle = *std::move(made);
+  family_.name = std::move(name);
+  family_.contents.clear();
+}
+
+void Worker::WriteFamily() {
+  WriteBatch batch;
+  std::map<std::string, std::string> next = family_.contents;
+  const uint64_t count = 1 + random_.Uniform(20);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string key = absl::StrCat(random_.Uniform(200));
+    if (random_.Uniform(4) == 0) {
+      batch.Delete(*family_.handle, key);
+      next.erase(key);
+    } else {
+      std::string value = absl::StrCat(key, ":", random_.Uniform(1 << 30));
+      value.resize(value.size() + random_.Uniform(500), '.');
+      batch.Put(*family_.handle, key, value);
+      next[key] = std::move(value);
+    }
+  }
+  const uint64_t mark = Mark();
+  const absl::Status status = world_->db->Write(batch, DrawWriteOptions());
+  if (world_->Expect(status, mark, "write to a family")) {
+    family_.contents = std::move(next);
+  } else if (!IsRefusal(status)) {
+    family_.handle = nullptr;  // its contents are not known
+  }
+}
+
+void Worker::ScanFamily() {
+  const uint64_t mark = Mark();
+  std::map<std::string, std::string> found;
+  const auto it = world_->db->NewIterator(*family_.handle);
+  if (random_.Uniform(2) == 0) {
+    for (it->SeekToFirst(); it->Valid(); it->Next()) found.emplace(it->key(), it->value());
+  } else {
+    for (it->SeekToLast(); it->Valid(); it->Prev()) found.emplace(it->key(), it->value());
+  }
+  if (!world_->Expect(it->status(), mark, "scan a family") || found == family_.contents) return;
+  world_->ExpectNone(absl::StrCat("\"", family_.name, "\" has ", found.size(), " keys, expected ",
+                                  family_.contents.size()),
+                     "the contents of a family");
+}
+
+void Worker::RenameFamily() {
+  const uint64_t mark = Mark();
+  std::string name = NewFamilyName();
+  const absl::Status status = world_->db->RenameColumnFamily(family_.name, name);
+  if (world_->Expect(status, mark, "rename a family")) family_.name = std::move(name);
+}
+
+void Worker::DropFamily() {
+  const uint64_t mark = Mark();
+  const absl::Status status = world_->db->DropColumnFamily(family_.name);
+  if (!world_->Expect(status, mark, "drop a family")) return;
+  const absl::Status gone = world_->db->Get(*family_.handle, "0").status();
+  if (!absl::IsFailedPrecondition(gone)) {
+    world_->ExpectNone(gone.ToString(), "a read of a dropped family");
+  }
+  family_.handle = nullptr;
+}
+
+}  // namespace cambium::stress
