@@ -12,6 +12,7 @@
 #include "engine/read/view_iterator.h"
 #include "engine/validate_options.h"
 #include "engine/verification.h"
+#include "engine/write/single_write.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
 #include "util/process.h"
@@ -25,27 +26,15 @@ using engine::Tree;
 
 namespace {
 
-absl::Status TooLarge(std::string_view key, std::string_view value) {
-  return absl::InvalidArgumentError(absl::StrCat("a key of ", key.size(), " bytes and a value of ",
-                                                 value.size(), " bytes: limits are ", kMaxKeySize,
-                                                 " and ", kMaxValueSize));
-}
-
 absl::Status CheckMergeable(const Tree& tree) {
   if (tree.options().merge_operator != nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError("merge: Options::merge_operator is not set");
 }
 
-absl::Status WriteOne(Database* database, const SingleOp& op, const WriteOptions& options) {
-  if (!EntryWithinLimits(op.key(), op.value())) return TooLarge(op.key(), op.value());
-  engine::TreeShare share{database->default_tree, engine::MemTableBytes(op.ByteSize(), 1)};
-  engine::CommitRequest request;
-  request.pieces = op.pieces();
-  request.payload_size = op.ByteSize();
-  request.count = 1;
-  request.single = &op;
-  request.shares = {&share, 1};
-  return database->writes->Write(request, options);
+absl::Status WriteOne(Database* database, const BatchOp& op, const WriteOptions& options) {
+  RETURN_IF_ERROR(engine::CheckLimits(op.key, op.value));
+  engine::SingleWrite write(database->default_tree, op.tag, op.key, op.value);
+  return database->writes->Write(write.request(), options);
 }
 
 }  // namespace
@@ -69,14 +58,14 @@ absl::Status DB::Close() { return database_->Close(); }
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kPut, key, value), options);
+    return WriteOne(database_.get(), {BatchOpTag::kPut, 0, key, value}, options);
   });
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kDelete, key, {}), options);
+    return WriteOne(database_.get(), {BatchOpTag::kDelete, 0, key, {}}, options);
   });
 }
 
@@ -85,7 +74,7 @@ absl::Status DB::Merge(std::string_view key, std::string_view operand,
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
     RETURN_IF_ERROR(CheckMergeable(*database_->default_tree));
-    return WriteOne(database_.get(), SingleOp(BatchOpTag::kMerge, key, operand), options);
+    return WriteOne(database_.get(), {BatchOpTag::kMerge, 0, key, operand}, options);
   });
 }
 
@@ -109,7 +98,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
     engine::TreeShare share{database_->default_tree,
                             engine::MemTableBytes(encoded.size(), batch.Count())};
     request.shares = {&share, 1};
-    return database_->writes->Write(request, options);
+    return database_->writes->Write(&request, options);
   });
 }
 

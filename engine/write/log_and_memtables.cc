@@ -21,10 +21,8 @@ absl::Status InsertBatch(const CommitRequest& request, SequenceNumber sequence) 
   BatchReader reader(request.pieces.front());
   BatchOp op;
   for (; reader.Next(&op); ++sequence) {
-    const auto share =
-        std::find_if(request.shares.begin(), request.shares.end(),
-                     [&op](const TreeShare& one) { return one.tree->id() == op.column_family; });
-    if (share == request.shares.end()) {
+    const TreeShare* const share = FindShare(request.shares, op.column_family);
+    if (share == nullptr) {
       return absl::InternalError(
           "write: the batch writes to a column family that was not announced");
     }
@@ -34,6 +32,13 @@ absl::Status InsertBatch(const CommitRequest& request, SequenceNumber sequence) 
 }
 
 }  // namespace
+
+const TreeShare* FindShare(std::span<const TreeShare> shares, ColumnFamilyId family) {
+  const auto share = std::find_if(shares.begin(), shares.end(), [family](const TreeShare& one) {
+    return one.tree->id() == family;
+  });
+  return share == shares.end() ? nullptr : &*share;
+}
 
 bool LogAndMemTables::Reserve(const CommitRequest& request, CommitSlot* slot) {
   assert(request.count > 0 && !request.shares.empty());
@@ -79,7 +84,7 @@ absl::Status LogAndMemTables::Apply(const CommitRequest& request, const CommitSl
     const TreeShare& share = request.shares.front();
     share.memtable->Insert(
         {request.single->tag(), share.tree->id(), request.single->key(), request.single->value()},
-        slot.first);
+        slot.first, request.key_hash);
     return absl::OkStatus();
   });
   if (!status.ok()) world_.errors->NoteWriteError(status, epoch);
