@@ -89,6 +89,9 @@ class KeyOrder {
   // every key if the order is not bytewise.
   uint64_t Abbreviate(std::string_view key) const { return bytewise_ ? AbbreviateKey(key) : 0; }
 
+  // Returns a hash that is the same for equal keys: HashKey, or 0 if equal keys may differ.
+  uint64_t Hash(std::string_view key) const { return comparator_identical() ? HashKey(key) : 0; }
+
   bool bytewise() const { return bytewise_; }
   // Returns true if hashes of keys may be used to find them.
   bool comparator_identical() const { return bytewise_ || comparator_->EqualMeansIdentical(); }
@@ -104,12 +107,12 @@ struct LookupKey {
   LookupKey(std::string_view user_key, SequenceNumber at_sequence, const KeyOrder& order)
       : key(user_key),
         sequence(at_sequence),
-        hash(order.comparator_identical() ? HashKey(user_key) : 0),
+        hash(order.Hash(user_key)),
         abbreviated(order.Abbreviate(user_key)) {}
 
   std::string_view key;
   SequenceNumber sequence;  // newer versions are not visible
-  uint64_t hash;            // HashKey(key)
+  uint64_t hash;            // order.Hash(key)
   uint64_t abbreviated;     // order.Abbreviate(key)
 };
 

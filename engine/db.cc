@@ -12,6 +12,7 @@
 #include "engine/read/view_iterator.h"
 #include "engine/validate_options.h"
 #include "engine/verification.h"
+#include "engine/write/single_write.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
 #include "util/process.h"
@@ -25,12 +26,6 @@ using engine::Tree;
 
 namespace {
 
-absl::Status TooLarge(std::string_view key, std::string_view value) {
-  return absl::InvalidArgumentError(absl::StrCat("a key of ", key.size(), " bytes and a value of ",
-                                                 value.size(), " bytes: limits are ", kMaxKeySize,
-                                                 " and ", kMaxValueSize));
-}
-
 absl::Status CheckMergeable(const Tree& tree) {
   if (tree.options().merge_operator != nullptr) return absl::OkStatus();
   RETURN_IF_ERROR(tree.Check());
@@ -38,18 +33,12 @@ absl::Status CheckMergeable(const Tree& tree) {
 }
 
 // Writes one operation to one tree.
-absl::Status WriteOne(Database* database, Tree* tree, const SingleOp& op,
+absl::Status WriteOne(Database* database, Tree* tree, const BatchOp& op,
                       const WriteOptions& options) {
-  if (!EntryWithinLimits(op.key(), op.value())) return TooLarge(op.key(), op.value());
-  if (op.tag() == BatchOpTag::kMerge) RETURN_IF_ERROR(CheckMergeable(*tree));
-  engine::TreeShare share{tree, engine::MemTableBytes(op.ByteSize(), 1)};
-  engine::CommitRequest request;
-  request.pieces = op.pieces();
-  request.payload_size = op.ByteSize();
-  request.count = 1;
-  request.single = &op;
-  request.shares = {&share, 1};
-  return database->writes->Write(request, options);
+  RETURN_IF_ERROR(engine::CheckLimits(op.key, op.value));
+  if (op.tag == BatchOpTag::kMerge) RETURN_IF_ERROR(CheckMergeable(*tree));
+  engine::SingleWrite write(tree, op.tag, op.key, op.value);
+  return database->writes->Write(write.request(), options);
 }
 
 absl::Status CheckBatch(const WriteBatch& batch) {
@@ -191,8 +180,8 @@ absl::StatusOr<engine::Tree*> DB::TreeOf(const ColumnFamily& family) const {
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), database_->default_tree,
-                    SingleOp(BatchOpTag::kPut, key, value), options);
+    return WriteOne(database_.get(), database_->default_tree, {BatchOpTag::kPut, 0, key, value},
+                    options);
   });
 }
 
@@ -201,16 +190,15 @@ absl::Status DB::Put(const ColumnFamily& family, std::string_view key, std::stri
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
-    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kPut, key, value, family.id()),
-                    options);
+    return WriteOne(database_.get(), tree, {BatchOpTag::kPut, tree->id(), key, value}, options);
   });
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), database_->default_tree,
-                    SingleOp(BatchOpTag::kDelete, key, {}), options);
+    return WriteOne(database_.get(), database_->default_tree, {BatchOpTag::kDelete, 0, key, {}},
+                    options);
   });
 }
 
@@ -219,8 +207,7 @@ absl::Status DB::Delete(const ColumnFamily& family, std::string_view key,
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
-    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kDelete, key, {}, family.id()),
-                    options);
+    return WriteOne(database_.get(), tree, {BatchOpTag::kDelete, tree->id(), key, {}}, options);
   });
 }
 
@@ -228,8 +215,8 @@ absl::Status DB::Merge(std::string_view key, std::string_view operand,
                        const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), database_->default_tree,
-                    SingleOp(BatchOpTag::kMerge, key, operand), options);
+    return WriteOne(database_.get(), database_->default_tree, {BatchOpTag::kMerge, 0, key, operand},
+                    options);
   });
 }
 
@@ -238,8 +225,7 @@ absl::Status DB::Merge(const ColumnFamily& family, std::string_view key, std::st
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
-    return WriteOne(database_.get(), tree, SingleOp(BatchOpTag::kMerge, key, operand, family.id()),
-                    options);
+    return WriteOne(database_.get(), tree, {BatchOpTag::kMerge, tree->id(), key, operand}, options);
   });
 }
 
@@ -265,7 +251,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
     request.payload_size = encoded.size();
     request.count = static_cast<uint32_t>(batch.Count());
     request.shares = shares;
-    return database_->writes->Write(request, options);
+    return database_->writes->Write(&request, options);
   });
 }
 

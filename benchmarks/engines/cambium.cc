@@ -70,6 +70,10 @@ class CambiumSession final : public Session {
     for (const Entry& entry : entries) batch_.Put(entry.key, entry.value);
     return db_->Write(batch_, ToWriteOptions(durability));
   }
+  absl::Status CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
+                             std::string_view desired, Durability durability) override {
+    return db_->CompareAndSet(key, expected, desired, ToWriteOptions(durability));
+  }
   absl::Status Get(std::string_view key, std::optional<std::string_view>* value) override {
     const absl::Status status = db_->Get(key, &value_);
     return Found(status, value_, value);

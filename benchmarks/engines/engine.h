@@ -83,6 +83,14 @@ class Session {
   virtual absl::Status Delete(std::string_view key, Durability durability) = 0;
   // Writes all entries or none.
   virtual absl::Status PutBatch(std::span<const Entry> entries, Durability durability) = 0;
+  // Puts `desired` if the value of `key` is `expected`, nullopt for a key that does not exist;
+  // returns Aborted if it is not. Engines without such a call keep this default.
+  virtual absl::Status CompareAndSet([[maybe_unused]] std::string_view key,
+                                     [[maybe_unused]] std::optional<std::string_view> expected,
+                                     [[maybe_unused]] std::string_view desired,
+                                     [[maybe_unused]] Durability durability) {
+    return absl::UnimplementedError("the engine has no conditional writes");
+  }
   // Sets `value` to nullopt if the key does not exist, which is not an error. The bytes live until
   // the session's next call.
   virtual absl::Status Get(std::string_view key, std::optional<std::string_view>* value) = 0;

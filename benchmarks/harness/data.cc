@@ -76,7 +76,8 @@ std::string_view ValueSource::Piece(uint64_t number, size_t size) const {
 }
 
 bool ValueSource::IsValueOf(uint64_t number, std::string_view value) const {
-  return value == ValueOf(number) || value == LongValueOf(number);
+  return value == ValueOf(number) || value == LongValueOf(number) ||
+         value == SwappedValueOf(number);
 }
 
 Permutation::Permutation(uint64_t size, uint64_t seed)

@@ -26,6 +26,8 @@ class ValueSource {
   // Both live as long as the source. The long value is used by fill100K.
   std::string_view ValueOf(uint64_t number) const { return Piece(number, SizeOf(number)); }
   std::string_view LongValueOf(uint64_t number) const { return Piece(number, kLongBytes); }
+  // Returns another value of the same size, which casrandom swaps with ValueOf.
+  std::string_view SwappedValueOf(uint64_t number) const { return Piece(~number, SizeOf(number)); }
   bool IsValueOf(uint64_t number, std::string_view value) const;
   size_t SizeOf(uint64_t number) const;
 

@@ -10,13 +10,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
 #include "base/batch_codec.h"
 #include "base/keys.h"
 #include "memtable/memtable.h"
-#include "util/checksum.h"
 #include "util/chunk_pool.h"
 
 namespace cambium::engine {
@@ -52,7 +52,11 @@ struct MemSlot {
   size_t charge() const { return overhead + reserved; }
 
   void Insert(const BatchOp& op, SequenceNumber sequence) {
-    const uint64_t hash = order.comparator_identical() ? HashKey(op.key) : 0;
+    Insert(op, sequence, order.Hash(op.key));
+  }
+  // Does the same with the hash of the key, KeyOrder::Hash.
+  void Insert(const BatchOp& op, SequenceNumber sequence, uint64_t hash) {
+    assert(hash == order.Hash(op.key));
     table.Add(op.key, MakeTrailer(sequence, KindOf(op.tag)), op.value, hash);
   }
 };

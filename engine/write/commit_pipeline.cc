@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "util/out_of_memory.h"
@@ -65,10 +66,25 @@ CommitPipeline::CommitPipeline(CommitTarget* target, SequenceNumber last)
       visible_(last) {}
 
 absl::Status CommitPipeline::Commit(const CommitRequest& request) {
+  assert(request.read_at == kMaxSequenceNumber);
+  std::optional<SequenceNumber> newer;
+  absl::Status status = CommitIfUnchanged(request, &newer);
+  assert(!newer.has_value());
+  return status;
+}
+
+absl::Status CommitPipeline::CommitIfUnchanged(const CommitRequest& request,
+                                               std::optional<SequenceNumber>* newer) {
   if (request.count == 0) return absl::OkStatus();
-  CommitSlot slot;
-  uint64_t ticket = 0;
-  RETURN_IF_ERROR(Order(request, &slot, &ticket));
+  assert(request.read_at == kMaxSequenceNumber || has_watchers());
+  Place place;
+  RETURN_IF_ERROR(Order(request, &place));
+  if (place.newer.has_value()) {
+    *newer = place.newer;
+    return absl::OkStatus();
+  }
+  const CommitSlot& slot = place.slot;
+  const uint64_t ticket = place.ticket;
 
   absl::Status status = CatchBadAlloc([&] {
     if (request.logging == Logging::kLogged) RETURN_IF_ERROR(target_->WriteLog(request, slot));
@@ -88,12 +104,12 @@ absl::Status CommitPipeline::Commit(const CommitRequest& request) {
   return absl::OkStatus();
 }
 
-absl::Status CommitPipeline::Order(const CommitRequest& request, CommitSlot* slot,
-                                   uint64_t* ticket) {
+absl::Status CommitPipeline::Order(const CommitRequest& request, Place* place) {
   for (int turn = 0;; ++turn) {
-    ASSIGN_OR_RETURN(const Ordered ordered, TryOrder(request, slot, ticket));
+    ASSIGN_OR_RETURN(const Ordered ordered, TryOrder(request, place));
     switch (ordered) {
       case Ordered::kYes:
+      case Ordered::kChanged:
         return absl::OkStatus();
       case Ordered::kNoRoom:
         RETURN_IF_ERROR(target_->MakeRoom(request));
@@ -114,25 +130,51 @@ void CommitPipeline::Nap(int turn) {
 }
 
 absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitRequest& request,
-                                                                 CommitSlot* slot,
-                                                                 uint64_t* ticket) {
+                                                                 Place* place) {
   const CommitLock lock(&commit_mu_);
   assert(visible() <= last_allocated_ && last_allocated_ <= kMaxSequenceNumber);
   if (refusing_.load(std::memory_order_relaxed)) return status();
   if (request.count > kMaxSequenceNumber - last_allocated_) {
     return absl::ResourceExhaustedError("write: the sequence numbers are used up");
   }
+  const bool watched = has_watchers();
+  if (watched) [[unlikely]] {
+    const SequenceNumber newest = recent_.Newest(request.slots);
+    if (newest > request.read_at) {
+      place->newer = newest;
+      return Ordered::kChanged;
+    }
+  }
   Ticket& next = At(next_ticket_);
   if (next.state.load(std::memory_order_acquire) != Word(next_ticket_, kOpen)) {
     return Ordered::kRingFull;
   }
-  slot->first = last_allocated_ + 1;
-  if (!target_->Reserve(request, slot)) return Ordered::kNoRoom;
-  assert(slot->first == last_allocated_ + 1);  // Reserve() does not change it
-  *ticket = next_ticket_++;
+  place->slot.first = last_allocated_ + 1;
+  if (!target_->Reserve(request, &place->slot)) return Ordered::kNoRoom;
+  assert(place->slot.first == last_allocated_ + 1);  // Reserve() does not change it
+  place->ticket = next_ticket_++;
   last_allocated_ += request.count;
+  if (watched) [[unlikely]]
+    recent_.Record(request.slots, last_allocated_);
   next.last.store(last_allocated_, std::memory_order_relaxed);
   return Ordered::kYes;
+}
+
+// Takes the commit lock even if there are watchers already: the caller needs a number above which
+// everything is recorded.
+SequenceNumber CommitPipeline::BeginWatch() {
+  RecentWrites::Table table;
+  while (true) {
+    {
+      const CommitLock lock(&commit_mu_);
+      if (table != nullptr && !recent_.has_table()) recent_.SetTable(std::move(table));
+      if (recent_.has_table()) {
+        watchers_.fetch_add(1, std::memory_order_relaxed);
+        return last_allocated_;
+      }
+    }
+    table = RecentWrites::MakeTable();  // not under the lock
+  }
 }
 
 absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first) {
@@ -238,7 +280,10 @@ void CommitPipeline::RunUnderCommitLock(
 
 absl::Status CommitPipeline::WaitUntilPublished(SequenceNumber sequence) {
   assert(sequence <= kMaxSequenceNumber);
-  if (visible() >= sequence) return absl::OkStatus();
+  for (int i = 0; i < kSpins; ++i) {
+    if (visible() >= sequence) return absl::OkStatus();
+    Pause();
+  }
   MutexLock lock(&error_mu_);
   publish_waiters_.fetch_add(1, std::memory_order_seq_cst);
   while (visible_.load(std::memory_order_seq_cst) < sequence &&
@@ -282,7 +327,6 @@ void CommitPipeline::ResetAfterError() {
   const CommitLock commit_lock(&commit_mu_);
   MutexLock lock(&error_mu_);
   assert(refusing_.load(std::memory_order_relaxed));
-  assert(publish_waiters_.load(std::memory_order_relaxed) == 0);
   assert(visible() <= last_allocated_);
   visible_.store(last_allocated_, std::memory_order_seq_cst);
   error_ = absl::OkStatus();

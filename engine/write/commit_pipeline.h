@@ -33,6 +33,10 @@
 // after a crash). New commits are rejected, and visible stays below the failed commit until
 // ResetAfterError().
 //
+// A commit may be conditional: it is ordered only if no commit after a given sequence number wrote
+// its key. The check and the allocation of its own number are one step under the lock
+// (engine/write/recent_writes.h).
+//
 // Rejected alternative: a queue whose leader writes for all (LevelDB, RocksDB). One write() then
 // serves many commits. With a mapped log there is no write() to share, and the handover, a futex
 // wake per commit, costs more than the copy.
@@ -44,6 +48,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -51,6 +56,7 @@
 #include "absl/status/statusor.h"
 #include "base/batch_codec.h"
 #include "base/keys.h"
+#include "engine/write/recent_writes.h"
 #include "util/mutex.h"
 #include "wal/log_set.h"
 
@@ -77,6 +83,12 @@ struct CommitRequest {
   uint32_t count = 0;
   // Set if the batch is a single operation on the stack; then no decoding is needed.
   const SingleOp* single = nullptr;
+  uint64_t key_hash = 0;  // KeyOrder::Hash of the key of `single`
+  // RecentWrites::SlotOf each key. If there are none, the commit counts as a write of every key.
+  std::span<const uint32_t> slots;
+  // The commit is ordered only if no commit after this number wrote one of its slots. For a lower
+  // number than the default, the caller must be a watcher: see Watch.
+  SequenceNumber read_at = kMaxSequenceNumber;
   std::span<TreeShare> shares;  // one per tree that the batch writes to, sorted by its id
   Logging logging = Logging::kLogged;
   wal::Durability durability = wal::Durability::kProcess;
@@ -120,6 +132,30 @@ class CommitPipeline {
   // batch without operations. After an error of MakeRoom the batch is not applied; after an error
   // with "outcome unknown" it may be.
   [[nodiscard]] absl::Status Commit(const CommitRequest& request);
+  // Does the same if the condition `read_at` holds. Otherwise does nothing, returns ok, and sets
+  // *newer to the number of a later commit that may have written one of the keys.
+  [[nodiscard]] absl::Status CommitIfUnchanged(const CommitRequest& request,
+                                               std::optional<SequenceNumber>* newer);
+
+  // As long as it exists, the keys of all commits are recorded. Confined to its scope.
+  class Watch {
+   public:
+    explicit Watch(CommitPipeline* pipeline)
+        : pipeline_(pipeline), since_(pipeline->BeginWatch()) {}
+    ~Watch() { pipeline_->watchers_.fetch_sub(1, std::memory_order_relaxed); }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+    // Returns the last number that may not be recorded.
+    SequenceNumber since() const { return since_; }
+
+   private:
+    CommitPipeline* const pipeline_;
+    const SequenceNumber since_;
+  };
+  // Returns true if the slots of requests are needed. May be outdated: then a commit without slots
+  // counts as a write of every key.
+  bool has_watchers() const { return watchers_.load(std::memory_order_relaxed) != 0; }
 
   // Returns the sequence number that readers use: every commit up to it is complete in the log and
   // the memtables. Never decreases.
@@ -145,7 +181,7 @@ class CommitPipeline {
   // Accepts commits again after an error or Stop(): drains, then moves visible to the last
   // allocated number. The newest view must contain no entry above visible(): a flush has dropped
   // the entries that failed commits left in a memtable. (Older views are never read at the new
-  // number: Tree::Current.) No thread may be in WaitUntilPublished.
+  // number: Tree::Current.) A thread that is in WaitUntilPublished returns ok or the error.
   void ResetAfterError();
 
  private:
@@ -159,16 +195,22 @@ class CommitPipeline {
   static constexpr uint64_t kRingSize = 1024;
   static constexpr uint64_t kNever = UINT64_MAX;
 
-  enum class Ordered { kYes, kNoRoom, kRingFull };
+  enum class Ordered { kYes, kChanged, kNoRoom, kRingFull };
+  // The place of a commit in the order. Plain data.
+  struct Place {
+    CommitSlot slot;
+    uint64_t ticket = 0;
+    std::optional<SequenceNumber> newer;  // set instead if the condition does not hold
+  };
 
   static constexpr uint32_t Word(uint64_t ticket, Phase phase) {
     return static_cast<uint32_t>(ticket / kRingSize) << 2 | phase;
   }
   Ticket& At(uint64_t ticket) const { return ring_[ticket % kRingSize]; }
 
-  absl::Status Order(const CommitRequest& request, CommitSlot* slot, uint64_t* ticket);
-  absl::StatusOr<Ordered> TryOrder(const CommitRequest& request, CommitSlot* slot,
-                                   uint64_t* ticket);
+  absl::Status Order(const CommitRequest& request, Place* place);
+  absl::StatusOr<Ordered> TryOrder(const CommitRequest& request, Place* place);
+  SequenceNumber BeginWatch();
   class CommitLock;
   absl::Status FinishInOrder(uint64_t ticket, SequenceNumber first);
   bool PublishFrom(uint64_t ticket, SequenceNumber first);
@@ -182,18 +224,22 @@ class CommitPipeline {
   const std::unique_ptr<Ticket[]> ring_;
 
   // Each group on cache lines of its own: the first is written by the thread that holds the lock,
-  // and by each that tries to take it; the second at each publication.
+  // and by each that tries to take it; the second at each publication; the third only by
+  // conditional writes, and read by all.
   alignas(64) Mutex commit_mu_{LockRank::kCommit};
   SequenceNumber last_allocated_ ABSL_GUARDED_BY(commit_mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
+  RecentWrites recent_ ABSL_GUARDED_BY(commit_mu_);
 
   alignas(64) std::atomic<SequenceNumber> visible_;
   std::atomic<uint32_t> publish_waiters_{0};   // threads in WaitUntilPublished
   std::atomic<uint64_t> failed_from_{kNever};  // the lowest ticket that failed
   std::atomic<bool> refusing_{false};          // error_ is set
 
-  mutable Mutex error_mu_;  // a leaf lock
-  CondVar published_;       // with error_mu_; for WaitUntilPublished
+  alignas(64) std::atomic<uint32_t> watchers_{0};  // incremented under commit_mu_
+
+  alignas(64) mutable Mutex error_mu_;  // a leaf lock
+  CondVar published_;                   // with error_mu_; for WaitUntilPublished
   absl::Status error_ ABSL_GUARDED_BY(error_mu_);
 };
 

@@ -20,13 +20,11 @@ absl::Status LogError(absl::Status status) {
 absl::Status InsertBatch(const CommitRequest& request, SequenceNumber sequence) {
   BatchReader reader(request.pieces.front());
   BatchOp op;
-  auto share = request.shares.begin();  // of the operation before
+  const TreeShare* share = request.shares.data();  // of the operation before
   for (; reader.Next(&op); ++sequence) {
     if (share->tree->id() != op.column_family) {
-      share = std::lower_bound(
-          request.shares.begin(), request.shares.end(), op.column_family,
-          [](const TreeShare& one, ColumnFamilyId id) { return one.tree->id() < id; });
-      if (share == request.shares.end() || share->tree->id() != op.column_family) {
+      share = FindShare(request.shares, op.column_family);
+      if (share == nullptr) {
         return absl::InternalError(
             "write: the batch writes to a column family that was not announced");
       }
@@ -37,6 +35,13 @@ absl::Status InsertBatch(const CommitRequest& request, SequenceNumber sequence) 
 }
 
 }  // namespace
+
+const TreeShare* FindShare(std::span<const TreeShare> shares, ColumnFamilyId family) {
+  const auto share =
+      std::lower_bound(shares.begin(), shares.end(), family,
+                       [](const TreeShare& one, ColumnFamilyId id) { return one.tree->id() < id; });
+  return share == shares.end() || share->tree->id() != family ? nullptr : &*share;
+}
 
 bool LogAndMemTables::Reserve(const CommitRequest& request, CommitSlot* slot) {
   assert(request.count > 0 && !request.shares.empty());
@@ -83,7 +88,7 @@ absl::Status LogAndMemTables::Apply(const CommitRequest& request, const CommitSl
     const TreeShare& share = request.shares.front();
     share.memtable->Insert(
         {request.single->tag(), share.tree->id(), request.single->key(), request.single->value()},
-        slot.first);
+        slot.first, request.key_hash);
     return absl::OkStatus();
   });
   if (!status.ok()) world_.errors->NoteWriteError(status, epoch);

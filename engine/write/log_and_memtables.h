@@ -4,12 +4,16 @@
 #define CAMBIUM_ENGINE_WRITE_LOG_AND_MEMTABLES_H_
 
 #include <atomic>
+#include <span>
 
 #include "engine/write/commit_pipeline.h"
 #include "engine/write/memtable_switch.h"
 #include "engine/write/write_world.h"
 
 namespace cambium::engine {
+
+// Returns the share of that column family, or null.
+const TreeShare* FindShare(std::span<const TreeShare> shares, ColumnFamilyId family);
 
 // Thread-safe.
 class LogAndMemTables final : public CommitTarget {

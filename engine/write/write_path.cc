@@ -1,5 +1,7 @@
 #include "engine/write/write_path.h"
 
+#include <cassert>
+#include <memory>
 #include <utility>
 
 #include "util/status_macros.h"
@@ -15,6 +17,24 @@ WriteWorld Complete(WriteWorld world, wal::LogSet* log, CommitPipeline* pipeline
   return world;
 }
 
+// The slots of a batch's keys, request.count of them. Null for a batch that is so large that it
+// would fill much of the table, and for a batch that Apply will not understand.
+std::unique_ptr<uint32_t[]> SlotsOfBatch(const CommitRequest& request) {
+  constexpr uint32_t kMostKeys = RecentWrites::kSlots / 16;
+  if (request.count > kMostKeys) return nullptr;
+  auto slots = std::make_unique<uint32_t[]>(request.count);
+  BatchReader reader(request.pieces.front());
+  BatchOp op;
+  uint32_t found = 0;
+  for (; reader.Next(&op); ++found) {
+    const TreeShare* const share = FindShare(request.shares, op.column_family);
+    if (share == nullptr) return nullptr;
+    assert(found < request.count);
+    slots[found] = RecentWrites::SlotOf(op.column_family, share->tree->order().Hash(op.key));
+  }
+  return found == request.count ? std::move(slots) : nullptr;
+}
+
 }  // namespace
 
 WritePath::WritePath(WriteWorld world, std::unique_ptr<wal::LogSet> log,
@@ -27,22 +47,46 @@ WritePath::WritePath(WriteWorld world, std::unique_ptr<wal::LogSet> log,
       pipeline_(&target_, last_sequence),
       resumption_(world_, &memtables_, &target_) {}
 
-absl::Status WritePath::Write(CommitRequest request, const WriteOptions& options) {
+absl::Status WritePath::Write(CommitRequest* request, const WriteOptions& options) {
+  assert(request->read_at == kMaxSequenceNumber);
+  std::optional<SequenceNumber> newer;
+  return WriteIfUnchanged(request, options, &newer);
+}
+
+absl::Status WritePath::WriteIfUnchanged(CommitRequest* request, const WriteOptions& options,
+                                         std::optional<SequenceNumber>* newer) {
+  RETURN_IF_ERROR(CheckAccepts(options));
+  RETURN_IF_ERROR(admission_.Admit(request->payload_size));
+  request->logging = options.disable_wal ? Logging::kUnlogged : Logging::kLogged;
+  request->durability = options.sync ? wal::Durability::kMachine : wal::Durability::kProcess;
+  uint32_t slot = 0;
+  std::unique_ptr<uint32_t[]> slots;
+  if (request->single != nullptr) {
+    const Tree& tree = *request->shares.front().tree;
+    request->key_hash = tree.order().Hash(request->single->key());
+    slot = RecentWrites::SlotOf(tree.id(), request->key_hash);
+    request->slots = {&slot, 1};
+  } else if (pipeline_.has_watchers()) {
+    slots = SlotsOfBatch(*request);
+    if (slots != nullptr) request->slots = {slots.get(), request->count};
+  }
+  absl::Status status = pipeline_.CommitIfUnchanged(*request, newer);
+  request->slots = {};  // they end here
+  if (!status.ok() || newer->has_value()) return status;
+  world_.stats->Add(Counter::kKeysWritten, request->count);
+  world_.stats->Add(Counter::kBytesWritten, request->payload_size);
+  return absl::OkStatus();
+}
+
+absl::Status WritePath::CheckAccepts(const WriteOptions& options) {
   if (options.sync && options.disable_wal) {
     return absl::InvalidArgumentError("a write can be synced or unlogged, not both");
   }
-  request.logging = options.disable_wal ? Logging::kUnlogged : Logging::kLogged;
-  request.durability = options.sync ? wal::Durability::kMachine : wal::Durability::kProcess;
   if (!world_.errors->writable() &&
       world_.errors->ShouldProbe(world_.storage->clock->NowMicros())) {
     RETURN_IF_ERROR(Resume());
   }
-  RETURN_IF_ERROR(world_.errors->WriteStatus());
-  RETURN_IF_ERROR(admission_.Admit(request.payload_size));
-  RETURN_IF_ERROR(pipeline_.Commit(request));
-  world_.stats->Add(Counter::kKeysWritten, request.count);
-  world_.stats->Add(Counter::kBytesWritten, request.payload_size);
-  return absl::OkStatus();
+  return world_.errors->WriteStatus();
 }
 
 absl::Status WritePath::Flush(std::span<const TreeRef> trees) {

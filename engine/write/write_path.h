@@ -8,6 +8,7 @@
 #define CAMBIUM_ENGINE_WRITE_WRITE_PATH_H_
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -33,8 +34,28 @@ class WritePath {
   WritePath(const WritePath&) = delete;
   WritePath& operator=(const WritePath&) = delete;
 
-  // Commits the batch of `request`; sets its logging and durability from `options`.
-  absl::Status Write(CommitRequest request, const WriteOptions& options);
+  // Commits the batch of `request`; sets in it what `options` determine, and the hashes.
+  absl::Status Write(CommitRequest* request, const WriteOptions& options);
+
+  // A conditional write: watch, read as of a number >= watch.since(), then WriteIfUnchanged; see
+  // RecentWrites.
+  using Watch = CommitPipeline::Watch;
+  Watch BeginWatch() { return Watch(&pipeline_); }
+  absl::Status WaitUntilPublished(SequenceNumber sequence) {
+    return pipeline_.WaitUntilPublished(sequence);
+  }
+  // Does the same as Write() if no commit after request->read_at may have written one of its keys.
+  // Otherwise does nothing, returns ok, and sets *newer: read again as of that number or a newer
+  // one.
+  absl::Status WriteIfUnchanged(CommitRequest* request, const WriteOptions& options,
+                                std::optional<SequenceNumber>* newer);
+  // Returns ok if the database accepts writes with `options` now. Tries to recover from a full disk
+  // from time to time.
+  absl::Status CheckAccepts(const WriteOptions& options);
+  // Returns true if everything visible is as durable as `options` demand of a write.
+  bool EverythingIsAsDurableAs(const WriteOptions& options) const {
+    return options.disable_wal || (!options.sync && !target_.has_unlogged_writes());
+  }
 
   // Returns the sequence number that readers use.
   SequenceNumber visible() const { return pipeline_.visible(); }

@@ -13,6 +13,7 @@
 #define CAMBIUM_DB_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,7 +21,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cambium/export.h"
 #include "cambium/iterator.h"
@@ -77,6 +77,40 @@ class CAMBIUM_EXPORT DB {
   absl::Status Delete(const ColumnFamily&, std::string_view key, const WriteOptions& = {});
   absl::Status Merge(const ColumnFamily&, std::string_view key, std::string_view operand,
                      const WriteOptions& = {});
+
+  // Conditional writes: each reads one key and writes it as if no other write, of any kind,
+  // happened in between. Nothing is written if the condition does not hold, or if the key already
+  // has the new value (unless it must be logged again to be as durable as the options demand). They
+  // do not wait for each other: one that was overtaken by another write reads again.
+  //
+  // Returns AlreadyExists if the key exists.
+  absl::Status PutIfAbsent(std::string_view key, std::string_view value, const WriteOptions& = {});
+  // Puts `desired`, or deletes the key if it is nullopt. Returns Aborted, naming the key, if its
+  // value is not `expected`; nullopt expects that the key does not exist.
+  absl::Status CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
+                             std::optional<std::string_view> desired, const WriteOptions& = {});
+  // Returns the value that it deleted, or NotFound.
+  absl::StatusOr<std::string> GetAndDelete(std::string_view key, const WriteOptions& = {});
+  // Puts the value that `f` returns for the current one, nullopt if the key does not exist; deletes
+  // the key if `f` returns nullopt. The last call of `f` counts: it is called again if the key was
+  // written in the meantime. It may read this database, but must not write to it: the operation
+  // could repeat forever. No lock is held while it runs. If it throws, nothing is written, and the
+  // caller gets the exception (ResourceExhausted for a std::bad_alloc or std::system_error).
+  absl::Status Update(
+      std::string_view key,
+      const std::function<std::optional<std::string>(std::optional<std::string_view>)>& f,
+      const WriteOptions& = {});
+  absl::Status PutIfAbsent(const ColumnFamily&, std::string_view key, std::string_view value,
+                           const WriteOptions& = {});
+  absl::Status CompareAndSet(const ColumnFamily&, std::string_view key,
+                             std::optional<std::string_view> expected,
+                             std::optional<std::string_view> desired, const WriteOptions& = {});
+  absl::StatusOr<std::string> GetAndDelete(const ColumnFamily&, std::string_view key,
+                                           const WriteOptions& = {});
+  absl::Status Update(
+      const ColumnFamily&, std::string_view key,
+      const std::function<std::optional<std::string>(std::optional<std::string_view>)>& f,
+      const WriteOptions& = {});
 
   // Returns a copy of the value of `key`, or NotFound. DataLoss names the damaged file and the key
   // range.

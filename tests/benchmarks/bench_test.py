@@ -13,7 +13,7 @@ BENCH = ""
 NUM = 3000
 
 # In an order in which each finds what it needs.
-WRITES = "fillseq fillrandom fillbatch fillsync fill100K filluniquerandom overwrite updaterandom".split()
+WRITES = "fillseq fillrandom fillbatch fillsync fill100K filluniquerandom overwrite updaterandom casrandom".split()
 READS = ("readrandom readmissing readhot readseq readreverse seekrandom seekordered multireadrandom readwhilewriting "
          "readwhilescanning seekrandomwhilewriting readrandomwriterandom").split()
 UPKEEP = "flush waitforcompaction compact open".split()
@@ -288,7 +288,7 @@ class Bench(unittest.TestCase):
     def test_a_benchmark_whose_operations_fail_reports_no_rate(self):
         for fill, benchmarks in (
                 ("fillrandom", "readrandom readhot readmissing multireadrandom readwhilescanning readseq readreverse "
-                 "seekrandom seekordered readwhilewriting readrandomwriterandom seekrandomwhilewriting updaterandom"),
+                 "seekrandom seekordered readwhilewriting readrandomwriterandom seekrandomwhilewriting updaterandom casrandom"),
                 ("ycsbload", "ycsbc ycsbe ycsbd ycsbb ycsba ycsbf")):
             self.run_bench(f"--benchmarks={fill},compact", "--num=20000")
             self.damage_tables()

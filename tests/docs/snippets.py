@@ -29,6 +29,7 @@ _PREAMBLE = """#include <cambium/db.h>
 #include <array>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

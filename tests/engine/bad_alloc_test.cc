@@ -141,7 +141,10 @@ class Script {
   void Run() {
     bool fine = true;
     for (int i = 0; i < kKeys; ++i) {
-      acked_[I(i)] = Note(db_->Put(keys_[I(i)], new_[I(i)], {.sync = i % 20 == 0}));
+      const WriteOptions options = {.sync = i % 20 == 0};
+      acked_[I(i)] =
+          Note(i % 4 == 1 ? db_->CompareAndSet(keys_[I(i)], old_[I(i)], new_[I(i)], options)
+                          : db_->Put(keys_[I(i)], new_[I(i)], options));
       PinnedValue value;
       const absl::Status read = db_->Get(keys_[I(kKeys - 1 - i)], &value);
       fine = fine && (!Note(read) || value.view().size() == old_[0].size());

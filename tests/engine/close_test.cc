@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -50,6 +51,10 @@ std::vector<std::pair<std::string, absl::Status>> AskAll(DB* db) {
   add("Put", db->Put("k", "v"));
   add("Put sync", db->Put("k", "v", {.sync = true}));
   add("Delete", db->Delete("k"));
+  add("PutIfAbsent", db->PutIfAbsent("k", "v"));
+  add("CompareAndSet", db->CompareAndSet("k", "v", "v"));
+  add("GetAndDelete", db->GetAndDelete("k").status());
+  add("Update", db->Update("k", [](auto) { return std::optional<std::string>("v"); }));
   WriteBatch batch;
   batch.Put("k", "v");
   add("Write", db->Write(batch));

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -163,6 +164,24 @@ TEST_F(ColumnFamiliesTest, BatchIsAtomicAcrossFamilies) {
     EXPECT_EQ(Scan(*Find("a")), (Contents{{"k", "3"}}));
     EXPECT_EQ(Scan(*Find("b")), (Contents{{"m", "4"}}));
   }
+}
+
+TEST_F(ColumnFamiliesTest, ConditionalWritesKnowTheFamily) {
+  const Family a = Make("a"), b = Make("b");
+  CAMBIUM_ASSERT_OK(db_->Put(*b, "k", "in b"));
+  CAMBIUM_EXPECT_OK(db_->PutIfAbsent(*a, "k", "in a"));
+  CAMBIUM_EXPECT_CODE(db_->PutIfAbsent(*b, "k", "x"), kAlreadyExists);
+  CAMBIUM_EXPECT_CODE(db_->Get("k"), kNotFound);
+  CAMBIUM_EXPECT_CODE(db_->CompareAndSet(*a, "k", "in b", "x"), kAborted);
+  CAMBIUM_EXPECT_OK(db_->CompareAndSet(*a, "k", "in a", "new"));
+  CAMBIUM_EXPECT_OK(db_->Update(
+      *b, "k", [](const auto& value) { return std::optional(std::string(*value) + "!"); }));
+  EXPECT_EQ(*db_->Get(*a, "k"), "new");
+  EXPECT_EQ(*db_->GetAndDelete(*b, "k"), "in b!");
+  CAMBIUM_EXPECT_CODE(db_->GetAndDelete(*b, "k"), kNotFound);
+  CAMBIUM_ASSERT_OK(db_->DropColumnFamily("a"));
+  CAMBIUM_EXPECT_CODE(db_->PutIfAbsent(*a, "k", "x"), kFailedPrecondition);
+  CAMBIUM_EXPECT_CODE(db_->CompareAndSet(*a, "k", std::nullopt, "x"), kFailedPrecondition);
 }
 
 TEST_F(ColumnFamiliesTest, NamesAreCheckedAndErrorsNameThem) {

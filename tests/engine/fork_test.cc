@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -92,14 +93,25 @@ int CallsNotRefused(DB* db, Iterator* iterator, const ReadOptions& at_snapshot) 
   fresh->SeekToFirst();
   ReadOptions at;
   at.snapshot = db->GetSnapshot();
-  const std::array<absl::Status, 14> answers = {
-      db->Put("a", "child"), db->Delete("a"),
-      db->Get("a").status(), status,
-      iterator->status(),    fresh->status(),
-      db->Flush(),           db->CompactRange(),
-      db->WaitForIdle(),     db->Verify(),
-      db->Resume(),          db->GetHealth().cause,
-      db->Close(),           db->Get("a", at_snapshot).status()};
+  const std::array<absl::Status, 18> answers = {
+      db->Put("a", "child"),
+      db->Delete("a"),
+      db->PutIfAbsent("a", "child"),
+      db->CompareAndSet("a", "b", "c"),
+      db->GetAndDelete("a").status(),
+      db->Update("a", [](auto) { return std::optional<std::string>(); }),
+      db->Get("a").status(),
+      status,
+      iterator->status(),
+      fresh->status(),
+      db->Flush(),
+      db->CompactRange(),
+      db->WaitForIdle(),
+      db->Verify(),
+      db->Resume(),
+      db->GetHealth().cause,
+      db->Close(),
+      db->Get("a", at_snapshot).status()};
   db->GetStats();
   for (size_t i = 0; i < answers.size(); ++i) {
     if (!absl::IsFailedPrecondition(answers[i])) return static_cast<int>(i) + 1;

@@ -172,6 +172,12 @@ class ModelRun {
       case OperationKind::kDelete:
       case OperationKind::kBatch:
         return Write(operation);
+      case OperationKind::kPutIfAbsent:
+      case OperationKind::kCompareAndSet:
+      case OperationKind::kGetAndDelete:
+      case OperationKind::kUpdate:
+        return test::ConditionalDifference(db_.get(), operation, WriteOptionsOf(operation),
+                                           &model_);
       case OperationKind::kGet:
         return Get(operation);
       case OperationKind::kMultiGet:
@@ -199,9 +205,12 @@ class ModelRun {
     return "unknown operation";
   }
 
+  WriteOptions WriteOptionsOf(const Operation& operation) const {
+    return {.sync = operation.sync && !variant_.unlogged, .disable_wal = variant_.unlogged};
+  }
+
   std::string Write(const Operation& operation) {
-    const WriteOptions options{.sync = operation.sync && !variant_.unlogged,
-                               .disable_wal = variant_.unlogged};
+    const WriteOptions options = WriteOptionsOf(operation);
     const test::Edit& first = operation.edits.front();
     absl::Status status;
     if (operation.kind == OperationKind::kPut) {

@@ -9,7 +9,8 @@
 // line a few times, with more --seconds.
 //
 // What is checked, and where:
-//   worker_writes.cc   each write is acknowledged, or a fault excuses it
+//   worker_writes.cc   each write is acknowledged, or a fault excuses it; conditional writes read
+//                      what the worker wrote last
 //   worker_reads.cc    own writes are read back, other's versions never go back, scans in both
 //                      directions are in order, snapshots do not change, sums are constant
 //   model/prefix.cc    what a snapshot or a crash shows is a prefix of the order of commits

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ class Worker {
   void WriteOne();
   void WriteBatchOfKeys();
   void Issue(const std::vector<uint32_t>& keys, WriteOptions options);
+  // Writes `value`, or a deletion, with a conditional write, and checks what that reads.
+  absl::Status Update(uint32_t key, const std::string& name,
+                      const std::optional<std::string>& value, const WriteOptions& options);
   void Settle(const std::vector<LoggedEdit>& edits, const absl::Status& status, bool synced,
               uint64_t issued_at);
   void Transfer();

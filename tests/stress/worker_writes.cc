@@ -2,6 +2,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "tests/stress/model/outcome.h"
@@ -59,6 +60,8 @@ void Worker::Issue(const std::vector<uint32_t>& keys, WriteOptions options) {
   absl::Status status;
   if (keys.size() > 1 || random_.Uniform(8) == 0) {
     status = world_->db->Write(batch, options);
+  } else if (random_.Uniform(4) == 0) {
+    status = Update(keys.front(), name, value, options);
   } else if (value.has_value()) {
     status = world_->db->Put(name, *value, options);
   } else {
@@ -66,6 +69,19 @@ void Worker::Issue(const std::vector<uint32_t>& keys, WriteOptions options) {
   }
   world_->Expect(status, mark, "write");
   Settle(edits, status, options.sync, issued_at);
+}
+
+absl::Status Worker::Update(uint32_t key, const std::string& name,
+                            const std::optional<std::string>& value, const WriteOptions& options) {
+  const uint32_t acked = world_->versions.acked(key);
+  return world_->db->Update(
+      name,
+      [&](std::optional<std::string_view> current) {
+        const Seen seen = world_->contents.Classify(key, current);
+        world_->ExpectNone(CheckSeen(*world_, key, acked, seen), "update of an own key");
+        return value;
+      },
+      options);
 }
 
 void Worker::Settle(const std::vector<LoggedEdit>& edits, const absl::Status& status, bool synced,

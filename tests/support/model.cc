@@ -22,9 +22,23 @@ std::string Show(std::string_view bytes) {
 
 std::string ShowStatus(const absl::Status& status) { return status.ToString(); }
 
-constexpr std::array<const char*, kOperationKinds> kKindNames = {
-    "put",     "delete", "batch", "get",           "multi-get",   "walk",  "hold",
-    "release", "job",    "flush", "compact-range", "compare-all", "reopen"};
+constexpr std::array<const char*, kOperationKinds> kKindNames = {"put",
+                                                                 "delete",
+                                                                 "batch",
+                                                                 "get",
+                                                                 "multi-get",
+                                                                 "walk",
+                                                                 "hold",
+                                                                 "release",
+                                                                 "job",
+                                                                 "flush",
+                                                                 "compact-range",
+                                                                 "compare-all",
+                                                                 "reopen",
+                                                                 "put-if-absent",
+                                                                 "compare-and-set",
+                                                                 "get-and-delete",
+                                                                 "update"};
 
 // The part of a model that an iterator with those bounds shows.
 class Window {
@@ -201,10 +215,17 @@ Operation OperationStream::Next() {
   const double part = static_cast<double>(Draw(1'000'000)) / 1e6;
   switch (operation.kind) {
     case OperationKind::kPut:
+    case OperationKind::kPutIfAbsent:
       operation.edits = {DrawPut()};
       operation.sync = part < shape_.sync_part;
       break;
+    case OperationKind::kCompareAndSet:
+    case OperationKind::kUpdate:
+      operation.edits = {Draw(4) == 0 ? Edit{DrawKey(), std::nullopt} : DrawPut()};
+      operation.sync = part < shape_.sync_part;
+      break;
     case OperationKind::kDelete:
+    case OperationKind::kGetAndDelete:
       operation.edits = {{DrawKey(), std::nullopt}};
       operation.sync = part < shape_.sync_part;
       break;
@@ -231,6 +252,60 @@ Operation OperationStream::Next() {
       break;
   }
   return operation;
+}
+
+std::string ConditionalDifference(DB* db, const Operation& operation, const WriteOptions& options,
+                                  Model* model) {
+  const Edit& edit = operation.edits.front();
+  const auto place = model->find(edit.key);
+  std::optional<std::string> current, next = edit.value;
+  if (place != model->end()) current = place->second;
+  absl::Status status;
+  absl::StatusCode expected = absl::StatusCode::kOk;
+  std::optional<std::string> found = current;  // what the database read
+  switch (operation.kind) {
+    case OperationKind::kPutIfAbsent:
+      status = db->PutIfAbsent(edit.key, *next, options);
+      if (current.has_value()) expected = absl::StatusCode::kAlreadyExists;
+      break;
+    case OperationKind::kCompareAndSet: {
+      std::optional<std::string> compared = current;
+      if (operation.draw % 2 == 0) {
+        if (operation.draw % 4 == 0 && current.has_value()) {
+          compared.reset();
+        } else {
+          compared = current.value_or("") + "x";
+        }
+        expected = absl::StatusCode::kAborted;
+      }
+      status = db->CompareAndSet(edit.key, compared, next, options);
+      break;
+    }
+    case OperationKind::kGetAndDelete: {
+      const absl::StatusOr<std::string> deleted = db->GetAndDelete(edit.key, options);
+      status = deleted.status();
+      if (!current.has_value()) expected = absl::StatusCode::kNotFound;
+      if (deleted.ok()) found = *deleted;
+      break;
+    }
+    default:
+      if (next.has_value()) next = current.value_or("").substr(0, 100) + *next;
+      status = db->Update(
+          edit.key,
+          [&](std::optional<std::string_view> value) {
+            found.reset();
+            if (value.has_value()) found = std::string(*value);
+            return next;
+          },
+          options);
+  }
+  if (status.code() != expected || found != current) {
+    return absl::StrCat(operation.ToString(), ": ", ShowStatus(status), ", found ",
+                        Show(found.value_or("(none)")), ", expected ",
+                        Show(current.value_or("(none)")));
+  }
+  if (status.ok()) Apply({{edit.key, next}}, model);
+  return "";
 }
 
 std::string Difference(DB* db, const Model& expected, const ReadOptions& options) {

@@ -53,8 +53,12 @@ enum class OperationKind {
   kCompactRange,
   kCompareAll,
   kReopen,
+  kPutIfAbsent,
+  kCompareAndSet,  // of a value that is the current one in half of the cases
+  kGetAndDelete,
+  kUpdate,  // appends to the value, or deletes it
 };
-inline constexpr size_t kOperationKinds = 13;
+inline constexpr size_t kOperationKinds = 17;
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
@@ -77,7 +81,8 @@ struct StreamShape {
   int batch_max = 12;        // edits in a batch
   double sync_part = 0.002;  // fraction of the writes
   // How many of 10,000 operations are of each kind, in the order of OperationKind.
-  std::vector<double> weights = {4000, 1000, 300, 2500, 400, 1500, 30, 28, 200, 10, 6, 16, 10};
+  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200,
+                                 10,   6,    16,  10,   100, 200,  100, 100};
 };
 
 // Confined to one thread.
@@ -99,6 +104,11 @@ class OperationStream {
   std::discrete_distribution<int> kinds_;
   uint64_t values_ = 0;
 };
+
+// Executes a conditional write on both. Returns the difference between their results; empty if
+// there is none.
+std::string ConditionalDifference(DB* db, const Operation& operation, const WriteOptions& options,
+                                  Model* model);
 
 // Returns the first difference between the database, read with `options`, and `expected`, within
 // the bounds of `options`; empty if there is none. Iterates forward and backward, and gets every

@@ -1,7 +1,10 @@
 // Benchmarks that write and delete.
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -125,6 +128,38 @@ std::string UpdateMessage(const Measured& measured) {
   return absl::StrCat("( updates:", measured.operations(), " found:", measured.totals.found, ")");
 }
 
+// Swaps the two values of random keys. A thread that does not know the current value tries each in
+// turn; what it wrote last is its first guess.
+void CasRandom(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  constexpr uint8_t kStates = 3;  // of a key: its value, its swapped value, absent
+  std::vector<uint8_t> guesses(static_cast<size_t>(worker->work().num), 0);
+  Repeat(worker, WriteBounds(worker->work()), [&] {
+    const uint64_t number = worker->RandomNumber();
+    worker->MakeKeyOf(number);
+    const std::string_view values[] = {shared.values->ValueOf(number),
+                                       shared.values->SwappedValueOf(number)};
+    uint8_t& guess = guesses[number];
+    Outcome outcome;
+    outcome.kind = Kind::kUpdate;
+    do {
+      std::optional<std::string_view> expected;
+      if (guess < std::size(values)) expected = values[guess];
+      const uint8_t next = guess == 0 ? 1 : 0;
+      outcome.written = Bytes(worker->key, values[next]);
+      outcome.status = worker->session->CompareAndSet(worker->key, expected, values[next],
+                                                      worker->work().durability);
+      ++worker->measured.totals.asked;
+      guess = outcome.status.ok() ? next : static_cast<uint8_t>((guess + 1) % kStates);
+    } while (absl::IsAborted(outcome.status));
+    if (shared.live != nullptr) shared.live->Put(number, outcome.written);
+    return outcome;
+  });
+}
+std::string CasMessage(const Measured& measured) {
+  return absl::StrCat("( swaps:", measured.operations(), " calls:", measured.totals.asked, ")");
+}
+
 template <typename NextNumber>
 void DeleteKeys(Worker* worker, const Bounds& bounds, NextNumber next) {
   const Shared& shared = *worker->shared;
@@ -160,6 +195,7 @@ constexpr std::array kWorkloads = {
     Workload{"fill100K", Start::kFresh, Crew::kThreads, Fill100K},
     Workload{"overwrite", Start::kAsItIs, Crew::kThreads, FillRandom},
     Workload{"updaterandom", Start::kAsItIs, Crew::kThreads, UpdateRandom, nullptr, UpdateMessage},
+    Workload{"casrandom", Start::kAsItIs, Crew::kThreads, CasRandom, nullptr, CasMessage},
     Workload{"deleteseq", Start::kAsItIs, Crew::kThreads, DeleteSeq},
     Workload{"deleterandom", Start::kAsItIs, Crew::kThreads, DeleteRandom},
 };

@@ -77,7 +77,7 @@ class TreesTest : public testing::Test {
     request.count = 1;
     request.single = &op;
     request.shares = {&share, 1};
-    const absl::Status status = db_->writes->Write(request, write_options);
+    const absl::Status status = db_->writes->Write(&request, write_options);
     if (status.ok()) model_[id][std::string(key)] = value;
     return status;
   }
@@ -100,7 +100,7 @@ class TreesTest : public testing::Test {
     request.payload_size = encoded.size();
     request.count = static_cast<uint32_t>(ids.size());
     request.shares = shares;
-    const absl::Status status = db_->writes->Write(request, {});
+    const absl::Status status = db_->writes->Write(&request, {});
     for (const ColumnFamilyId id : ids) {
       if (status.ok()) model_[id][std::string(key)] = value;
     }

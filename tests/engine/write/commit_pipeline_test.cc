@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,6 +42,7 @@ class FakeTarget : public CommitTarget {
   }
   absl::Status MakeRoom(const CommitRequest&) override {
     ++make_rooms;
+    if (on_make_room != nullptr) on_make_room();
     if (!make_room_status.ok()) return make_room_status;
     room_left = 100;
     return absl::OkStatus();
@@ -70,6 +73,7 @@ class FakeTarget : public CommitTarget {
   std::atomic<uint64_t> synced_to{0};
   absl::Status make_room_status;
   absl::Status sync_status;
+  std::function<void()> on_make_room;
   std::function<absl::Status(SequenceNumber)> on_write_log;
   std::function<absl::Status(SequenceNumber)> on_apply;
 
@@ -290,6 +294,129 @@ TEST(CommitPipeline, WaitUntilPublishedReturnsWhenItIs) {
   may_go = true;
   waiter.join();
   writer.join();
+}
+
+// --- Conditional commits ------------------------------------------------------------------------
+
+// A commit of one operation on a key with that slot.
+struct SlotRequest {
+  explicit SlotRequest(uint32_t key_slot, SequenceNumber read_at = kMaxSequenceNumber)
+      : slot(key_slot) {
+    request.slots = {&slot, 1};
+    request.read_at = read_at;
+  }
+  SlotRequest(const SlotRequest&) = delete;
+  SlotRequest& operator=(const SlotRequest&) = delete;
+
+  // Returns 0 if it was committed, or the number of the later commit.
+  SequenceNumber CommitTo(CommitPipeline* pipeline) const {
+    std::optional<SequenceNumber> newer;
+    EXPECT_TRUE(pipeline->CommitIfUnchanged(request, &newer).ok());
+    return newer.value_or(0);
+  }
+
+  const uint32_t slot;
+  CommitRequest request = RequestOf(1);
+};
+
+TEST(CommitPipeline, ConditionHoldsUntilTheSlotIsWritten) {
+  FakeTarget target(100);
+  CommitPipeline pipeline(&target, 5);
+  EXPECT_EQ(SlotRequest(1).CommitTo(&pipeline), 0u);  // number 6, not recorded
+  const CommitPipeline::Watch watch(&pipeline);
+  EXPECT_EQ(watch.since(), 6u);
+  EXPECT_EQ(SlotRequest(2).CommitTo(&pipeline), 0u);
+  EXPECT_EQ(SlotRequest(1, 6).CommitTo(&pipeline), 0u) << "slot 2 was written, slot 1 was not";
+  EXPECT_EQ(SlotRequest(1, 6).CommitTo(&pipeline), 8u) << "its own commit counts";
+  EXPECT_EQ(pipeline.visible(), 8u) << "nothing was committed";
+  EXPECT_EQ(SlotRequest(1, 8).CommitTo(&pipeline), 0u);
+  EXPECT_EQ(SlotRequest(2, 7).CommitTo(&pipeline), 0u);
+}
+
+TEST(CommitPipeline, CommitWithoutSlotsBreaksEveryCondition) {
+  FakeTarget target(100);
+  CommitPipeline pipeline(&target, 0);
+  const CommitPipeline::Watch watch(&pipeline);
+  ASSERT_TRUE(pipeline.Commit(RequestOf(3)).ok());
+  EXPECT_EQ(SlotRequest(1, 0).CommitTo(&pipeline), 3u);
+  EXPECT_EQ(SlotRequest(1, 3).CommitTo(&pipeline), 0u);
+}
+
+TEST(CommitPipeline, ConditionIsCheckedAgainAfterRoomWasMade) {
+  FakeTarget target(100);
+  CommitPipeline pipeline(&target, 0);
+  const CommitPipeline::Watch watch(&pipeline);
+  target.room_left = 0;
+  target.on_make_room = [&] {
+    target.on_make_room = nullptr;
+    target.room_left = 100;
+    EXPECT_EQ(SlotRequest(1).CommitTo(&pipeline), 0u);
+  };
+  EXPECT_EQ(SlotRequest(1, 0).CommitTo(&pipeline), 1u);
+  EXPECT_EQ(pipeline.visible(), 1u);
+}
+
+TEST(CommitPipeline, WatchersAreCountedUntilTheyEnd) {
+  FakeTarget target(100);
+  CommitPipeline pipeline(&target, 0);
+  EXPECT_FALSE(pipeline.has_watchers());
+  const auto fail = [&] {
+    const CommitPipeline::Watch first(&pipeline);
+    const CommitPipeline::Watch second(&pipeline);
+    throw std::runtime_error("inside of two watches");
+  };
+  EXPECT_THROW(fail(), std::runtime_error);
+  EXPECT_FALSE(pipeline.has_watchers());
+  {
+    const CommitPipeline::Watch first(&pipeline);
+    { const CommitPipeline::Watch second(&pipeline); }
+    EXPECT_TRUE(pipeline.has_watchers());
+  }
+  EXPECT_FALSE(pipeline.has_watchers());
+}
+
+// A register per slot, written only by conditional commits of the value that was read, plus one.
+// The value is the number of commits, if none was lost.
+TEST(CommitPipeline, ManyThreadsCommitConditionally) {
+  constexpr int kThreads = 8, kCommits = 3000;
+  constexpr uint32_t kSlots = 3;
+  FakeTarget target(kThreads * kCommits * 2 + 100);
+  // By number: the slot's value as of that commit, for the slot that it wrote.
+  std::vector<std::atomic<uint32_t>> slot_of(target.applied.size()), value_of(slot_of.size());
+  thread_local static uint32_t own_slot, own_value;
+  target.on_apply = [&](SequenceNumber first) {
+    slot_of[first] = own_slot;
+    value_of[first] = own_value;
+    return absl::OkStatus();
+  };
+  CommitPipeline pipeline(&target, 0);
+  const auto read = [&](uint32_t slot, SequenceNumber at) {
+    for (; at > 0; --at) {
+      if (slot_of[at] == slot) return value_of[at].load();
+    }
+    return uint32_t{0};
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kCommits; ++i) {
+        own_slot = 1 + static_cast<uint32_t>(i + t) % kSlots;
+        const CommitPipeline::Watch watch(&pipeline);
+        for (SequenceNumber newer = watch.since();;) {
+          ASSERT_TRUE(pipeline.WaitUntilPublished(newer).ok());
+          const SequenceNumber read_at = pipeline.visible();
+          own_value = read(own_slot, read_at) + 1;
+          newer = SlotRequest(own_slot, read_at).CommitTo(&pipeline);
+          if (newer == 0) break;
+          ASSERT_GT(newer, read_at);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  uint32_t sum = 0;
+  for (uint32_t slot = 1; slot <= kSlots; ++slot) sum += read(slot, pipeline.visible());
+  EXPECT_EQ(sum, static_cast<uint32_t>(kThreads * kCommits));
 }
 
 // Order, visibility, no number twice, no number lost, under as many threads as it takes.

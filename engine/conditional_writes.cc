@@ -1,0 +1,226 @@
+// DB: conditional writes. engine/write/recent_writes.h explains why each is atomic.
+#include <cassert>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "cambium/db.h"
+#include "engine/database.h"
+#include "engine/read/point_read.h"
+#include "engine/write/single_write.h"
+#include "util/absl_view.h"
+#include "util/epoch.h"
+#include "util/out_of_memory.h"
+#include "util/status_macros.h"
+
+namespace cambium {
+
+using engine::Database;
+using engine::Tree;
+
+namespace {
+
+using Value = std::optional<std::string_view>;
+
+std::string Shown(std::string_view key) {
+  constexpr size_t kShownBytes = 40;
+  return absl::StrCat("key \"", absl::CHexEscape(ToAbsl(key.substr(0, kShownBytes))), "\"");
+}
+
+// The state of a key at one moment. Confined to its thread.
+struct KeyState {
+  SequenceNumber sequence = 0;
+  bool exists = false;
+  PinnedValue value;
+
+  Value view() const { return exists ? Value(value.view()) : std::nullopt; }
+};
+
+absl::Status Read(Database* database, const Tree& tree, std::string_view key, KeyState* state) {
+  absl::Status status;
+  {
+    EpochGuard guard(&database->context.epochs);
+    ASSIGN_OR_RETURN(const engine::ReadMoment at, database->BeginRead(tree, {}));
+    state->sequence = at.sequence;
+    status = engine::PointRead({&tree.options(), &guard, at.shared().get(), at.sequence}, key,
+                               &state->value);
+  }
+  state->exists = status.ok();
+  return absl::IsNotFound(status) ? absl::OkStatus()
+                                  : database->open_state.Outcome(std::move(status));
+}
+
+// Calls `decide(current, &desired)`, maybe several times. It sets its second argument to the new
+// value, nullopt for none, which must not refer to the current one; or it returns an error, and
+// then nothing is written.
+template <typename Decide>
+absl::Status WriteConditionally(Database* database, Tree* tree, std::string_view key,
+                                const WriteOptions& options, const Decide& decide) {
+  RETURN_IF_ERROR(database->CheckWritable());
+  RETURN_IF_ERROR(engine::CheckLimits(key, {}));
+  engine::WritePath* const writes = database->writes.get();
+  RETURN_IF_ERROR(writes->CheckAccepts(options));
+  KeyState state;
+  const engine::WritePath::Watch watch = writes->BeginWatch();
+  std::optional<SequenceNumber> newer = watch.since();
+  while (newer.has_value()) {
+    RETURN_IF_ERROR(writes->WaitUntilPublished(*newer));
+    RETURN_IF_ERROR(Read(database, *tree, key, &state));
+    assert(state.sequence >= *newer);
+    Value desired;
+    RETURN_IF_ERROR(decide(state.view(), &desired));
+    if (desired == state.view() && writes->EverythingIsAsDurableAs(options)) break;
+    state.value.Reset();  // it may pin a memtable, and the commit may wait for memory
+    const std::string_view value = desired.value_or(std::string_view());
+    RETURN_IF_ERROR(engine::CheckLimits(key, value));
+    engine::SingleWrite write(tree, desired.has_value() ? BatchOpTag::kPut : BatchOpTag::kDelete,
+                              key, value);
+    write.request()->read_at = state.sequence;
+    newer.reset();
+    RETURN_IF_ERROR(writes->WriteIfUnchanged(write.request(), options, &newer));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PutIfAbsentIn(Database* database, Tree* tree, std::string_view key,
+                           std::string_view value, const WriteOptions& options) {
+  RETURN_IF_ERROR(engine::CheckLimits(key, value));
+  return WriteConditionally(
+      database, tree, key, options, [&](const Value& current, Value* desired) {
+        if (current.has_value()) {
+          return absl::AlreadyExistsError(absl::StrCat("put if absent: ", Shown(key), " exists"));
+        }
+        *desired = value;
+        return absl::OkStatus();
+      });
+}
+
+// What CompareAndSet does if the value is `expected`.
+struct Change {
+  Value expected;
+  Value desired;
+};
+
+absl::Status CompareAndSetIn(Database* database, Tree* tree, std::string_view key,
+                             const Change& change, const WriteOptions& options) {
+  RETURN_IF_ERROR(engine::CheckLimits(key, change.desired.value_or(std::string_view())));
+  return WriteConditionally(database, tree, key, options, [&](const Value& current, Value* next) {
+    if (current != change.expected) {
+      return absl::AbortedError(absl::StrCat("compare and set: ", Shown(key),
+                                             !current.has_value() ? " does not exist"
+                                             : !change.expected.has_value()
+                                                 ? " exists"
+                                                 : " has another value than expected"));
+    }
+    *next = change.desired;
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::string> GetAndDeleteIn(Database* database, Tree* tree, std::string_view key,
+                                           const WriteOptions& options) {
+  std::string deleted;
+  RETURN_IF_ERROR(
+      WriteConditionally(database, tree, key, options, [&](const Value& current, Value*) {
+        if (!current.has_value()) return absl::Status(absl::StatusCode::kNotFound, "");
+        deleted = *current;
+        return absl::OkStatus();
+      }));
+  return deleted;
+}
+
+using Function = std::function<std::optional<std::string>(Value)>;
+
+absl::Status UpdateIn(Database* database, Tree* tree, std::string_view key, const Function& f,
+                      const WriteOptions& options) {
+  std::optional<std::string> value;
+  return WriteConditionally(database, tree, key, options,
+                            [&](const Value& current, Value* desired) {
+                              value = f(current);
+                              if (value.has_value()) *desired = *value;
+                              return absl::OkStatus();
+                            });
+}
+
+}  // namespace
+
+absl::Status DB::PutIfAbsent(std::string_view key, std::string_view value,
+                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return PutIfAbsentIn(database_.get(), database_->default_tree, key, value, options);
+  });
+}
+
+absl::Status DB::PutIfAbsent(const ColumnFamily& family, std::string_view key,
+                             std::string_view value, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return PutIfAbsentIn(database_.get(), tree, key, value, options);
+  });
+}
+
+absl::Status DB::CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
+                               std::optional<std::string_view> desired,
+                               const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return CompareAndSetIn(database_.get(), database_->default_tree, key, {expected, desired},
+                           options);
+  });
+}
+
+absl::Status DB::CompareAndSet(const ColumnFamily& family, std::string_view key,
+                               std::optional<std::string_view> expected,
+                               std::optional<std::string_view> desired,
+                               const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return CompareAndSetIn(database_.get(), tree, key, {expected, desired}, options);
+  });
+}
+
+absl::StatusOr<std::string> DB::GetAndDelete(std::string_view key, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return GetAndDeleteIn(database_.get(), database_->default_tree, key, options);
+  });
+}
+
+absl::StatusOr<std::string> DB::GetAndDelete(const ColumnFamily& family, std::string_view key,
+                                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return GetAndDeleteIn(database_.get(), tree, key, options);
+  });
+}
+
+absl::Status DB::Update(
+    std::string_view key,
+    const std::function<std::optional<std::string>(std::optional<std::string_view>)>& f,
+    const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return UpdateIn(database_.get(), database_->default_tree, key, f, options);
+  });
+}
+
+absl::Status DB::Update(
+    const ColumnFamily& family, std::string_view key,
+    const std::function<std::optional<std::string>(std::optional<std::string_view>)>& f,
+    const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return UpdateIn(database_.get(), tree, key, f, options);
+  });
+}
+
+}  // namespace cambium
