@@ -106,7 +106,9 @@ struct ManyReads {
 
 void ReadMany(Database* database, const absl::StatusOr<Tree*>& tree, const ManyReads& reads,
               const ReadOptions& options) {
-  const auto& [keys, values, statuses] = reads;
+  const std::span<const std::string_view> keys = reads.keys;
+  const std::span<PinnedValue> values = reads.values;
+  const std::span<absl::Status> statuses = reads.statuses;
   for (PinnedValue& value : values) value.Reset();
   const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database->open_state.Check());
