@@ -54,7 +54,9 @@ TEST_F(TreeTest, CurrentNeverPairsAnOldViewWithANumberThatCameAfterIt) {
   bool reset = false;
   const auto load = [&] {
     if (!std::exchange(reset, true)) {
-      std::thread([&] { const ReplacedView replaced = tree_->ReplaceActive(recovered, 15); }).join();
+      std::thread([&] {
+        const ReplacedView replaced = tree_->ReplaceActive(recovered, 15);
+      }).join();
       visible = 20;
     }
     return visible;
