@@ -180,6 +180,7 @@ absl::Status Database::CloseParts() {
   // they use is freed, and none of them writes a file after writes have ended.
   open_state.Close();
   families.AwaitChange();
+  locks.Close();
   absl::Status status;
   if (writes != nullptr && !context.options.read_only) {
     status = CatchBadAlloc([this] { return writes->Close(); });

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/internal_iterator.h"
@@ -52,6 +53,10 @@ class MemTable {
   // until it is decided, and returns its state. After kValue, its value lives as long as the
   // memtable.
   KeyFold::State Get(const LookupKey& lookup, KeyFold* fold) const;
+
+  // Returns the trailer of the newest version of lookup.key that is visible at lookup.sequence, or
+  // nullopt.
+  std::optional<Trailer> NewestTrailer(const LookupKey& lookup) const;
 
   // Returns false if no version of a key with this hash was added, and true if there may be one.
   // One cache miss.

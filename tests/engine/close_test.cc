@@ -68,6 +68,8 @@ std::vector<std::pair<std::string, absl::Status>> AskAll(DB* db) {
   const auto it = db->NewIterator();
   it->SeekToFirst();
   add("NewIterator", it->status());
+  add("BeginTransaction", db->BeginTransaction()->Put("k", "v"));
+  add("Transact", db->Transact([](Transaction& t) { return t.Put("k", "v"); }));
   add("CreateColumnFamily", db->CreateColumnFamily("f").status());
   add("GetColumnFamily", db->GetColumnFamily("default").status());
   add("RenameColumnFamily", db->RenameColumnFamily("f", "g"));
