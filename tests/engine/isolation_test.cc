@@ -418,6 +418,62 @@ TEST_P(IsolationTest, SerializableScansCountWithoutGapsOrRepetitions) {
   EXPECT_GT(committed, 30);
 }
 
+// An order in which different bytes may be equal, so that all keys share one slot of the recent
+// writes. It lets another thread write whenever the committing one compares.
+class OvertakingOrder final : public Comparator {
+ public:
+  int Compare(std::string_view a, std::string_view b) const override {
+    if (std::this_thread::get_id() == committer && armed) Overtake();
+    return a.compare(b);
+  }
+  const char* Name() const override { return "test.overtaking"; }
+
+  std::thread::id committer;
+  std::function<void()> write;
+  mutable bool armed = false;
+  mutable int overtaken = 0;
+  mutable bool blocked = false;  // the other thread could not write
+  mutable std::vector<std::thread> threads;
+
+ private:
+  void Overtake() const {
+    const auto written = std::make_shared<std::atomic<bool>>(false);
+    threads.emplace_back([this, written] {
+      write();
+      *written = true;
+    });
+    for (int i = 0; i < 300 && !*written; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    blocked = !*written;
+    if (blocked || ++overtaken == 200) armed = false;
+  }
+};
+
+// It would be overtaken forever, if all others did not have to wait after a few attempts.
+TEST_P(IsolationTest, CommitThatIsAlwaysOvertakenLetsTheOthersWait) {
+  static OvertakingOrder order;
+  ColumnFamilyOptions options;
+  options.comparator = &order;
+  const auto family = *db_->CreateColumnFamily("f", options);
+  CAMBIUM_ASSERT_OK(db_->Put(*family, "k", "old"));
+  // Between "k" and "other", so that the writes do not disturb the search itself.
+  for (int i = 0; i < 1000; ++i) CAMBIUM_ASSERT_OK(db_->Put(*family, absl::StrCat("m", i), "v"));
+  order.committer = std::this_thread::get_id();
+  order.write = [&] { CAMBIUM_EXPECT_OK(db_->Put(*family, "other", "v")); };
+  order.overtaken = 0;
+  const auto t = Begin();
+  CAMBIUM_ASSERT_OK(t->Put(*family, "k", "new"));
+  CAMBIUM_ASSERT_OK(db_->Put(*family, "other", "v"));
+  order.armed = true;
+  CAMBIUM_EXPECT_OK(t->Commit());
+  order.armed = false;
+  for (std::thread& thread : std::exchange(order.threads, {})) thread.join();
+  EXPECT_TRUE(order.blocked) << "overtaken " << order.overtaken << " times";
+  EXPECT_EQ(*db_->Get(*family, "k"), "new");
+  EXPECT_EQ(*db_->Get(*family, "other"), "v");
+}
+
 // Transactions that depend on many keys, beside a writer that never pauses, commit: after a few
 // attempts that were overtaken, the writer waits.
 TEST_P(IsolationTest, LargeTransactionCommitsBesideAFastWriter) {
