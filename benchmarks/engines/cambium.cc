@@ -57,7 +57,8 @@ class CambiumCursor final : public Cursor {
 
 class CambiumSession final : public Session {
  public:
-  explicit CambiumSession(DB* db) : db_(db) {}
+  CambiumSession(DB* db, const TransactionOptions& transactions)
+      : db_(db), transactions_(transactions) {}
 
   absl::Status Put(std::string_view key, std::string_view value, Durability durability) override {
     return db_->Put(key, value, ToWriteOptions(durability));
@@ -73,6 +74,16 @@ class CambiumSession final : public Session {
   absl::Status CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
                              std::string_view desired, Durability durability) override {
     return db_->CompareAndSet(key, expected, desired, ToWriteOptions(durability));
+  }
+  absl::Status Transact(std::span<const std::string_view> reads, std::span<const Entry> writes,
+                        Durability durability) override {
+    const std::unique_ptr<Transaction> transaction = db_->BeginTransaction(transactions_);
+    for (const std::string_view key : reads) {
+      const absl::Status read = transaction->Get(key, &value_);
+      if (!absl::IsNotFound(read)) RETURN_IF_ERROR(read);
+    }
+    for (const Entry& entry : writes) RETURN_IF_ERROR(transaction->Put(entry.key, entry.value));
+    return transaction->Commit(ToWriteOptions(durability));
   }
   absl::Status Get(std::string_view key, std::optional<std::string_view>* value) override {
     const absl::Status status = db_->Get(key, &value_);
@@ -100,6 +111,7 @@ class CambiumSession final : public Session {
   }
 
   DB* const db_;
+  const TransactionOptions transactions_;
   WriteBatch batch_;
   PinnedValue value_;
   std::vector<PinnedValue> values_;
@@ -108,10 +120,11 @@ class CambiumSession final : public Session {
 
 class CambiumEngine final : public Engine {
  public:
-  explicit CambiumEngine(std::unique_ptr<DB> db) : db_(std::move(db)) {}
+  CambiumEngine(std::unique_ptr<DB> db, const TransactionOptions& transactions)
+      : db_(std::move(db)), transactions_(transactions) {}
 
   std::unique_ptr<Session> NewSession() override {
-    return std::make_unique<CambiumSession>(db_.get());
+    return std::make_unique<CambiumSession>(db_.get(), transactions_);
   }
   absl::Status Flush() override { return db_->Flush(); }
   absl::Status Compact() override { return db_->CompactRange(); }
@@ -132,6 +145,7 @@ class CambiumEngine final : public Engine {
 
  private:
   const std::unique_ptr<DB> db_;
+  const TransactionOptions transactions_;
 };
 
 absl::StatusOr<Options> ToOptions(const EngineSettings& settings) {
@@ -167,7 +181,11 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
   ASSIGN_OR_RETURN(const Options options, ToOptions(settings));
   RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   ASSIGN_OR_RETURN(std::unique_ptr<DB> db, DB::Open(options, settings.path));
-  return std::make_unique<CambiumEngine>(std::move(db));
+  TransactionOptions transactions;
+  if (settings.transactions == Transactions::kPessimistic) {
+    transactions.concurrency = Concurrency::kPessimistic;
+  }
+  return std::make_unique<CambiumEngine>(std::move(db), transactions);
 }
 
 absl::Status DestroyEngine(const std::string& path) { return DestroyDB(path); }

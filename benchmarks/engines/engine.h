@@ -20,6 +20,9 @@
 
 namespace cambium::bench {
 
+// When a transaction finds a conflict: at its commit, or when it writes, by locks.
+enum class Transactions { kOptimistic, kPessimistic };
+
 // The settings for opening an engine. Unset values keep the engine's defaults. Plain data.
 struct EngineSettings {
   std::string path;         // a directory
@@ -32,6 +35,8 @@ struct EngineSettings {
   std::optional<double> filter_bits_per_key;
   std::optional<std::string> compression;  // "none", "zstd", "snappy", "lz4"
   std::optional<int> background_threads;
+  // The kind of Session::Transact, for which some engines must be opened in a special way.
+  std::optional<Transactions> transactions;
 };
 
 // The failure that a returned write survives.
@@ -90,6 +95,14 @@ class Session {
                                      [[maybe_unused]] std::string_view desired,
                                      [[maybe_unused]] Durability durability) {
     return absl::UnimplementedError("the engine has no conditional writes");
+  }
+  // Reads the keys and then puts the entries, in one transaction. Returns Aborted after a conflict.
+  // Engines without transactions, or opened without EngineSettings::transactions if they need that,
+  // keep this default.
+  virtual absl::Status Transact([[maybe_unused]] std::span<const std::string_view> reads,
+                                [[maybe_unused]] std::span<const Entry> writes,
+                                [[maybe_unused]] Durability durability) {
+    return absl::UnimplementedError("the engine has no transactions");
   }
   // Sets `value` to nullopt if the key does not exist, which is not an error. The bytes live until
   // the session's next call.
