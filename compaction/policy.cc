@@ -282,9 +282,10 @@ class Picker {
   // Returns true only if every tombstone of the file may be dropped or move closer to the last
   // level, so that this terminates.
   bool WorthRewriting(const FileMetadata& file) const {
-    return file.tombstones > 0 && file.largest_sequence <= options_.oldest_snapshot &&
-           file.tombstones * 100 >=
-               file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+    return file.has_tombstones() && file.largest_sequence <= options_.oldest_snapshot &&
+           (file.range_deletes > 0 ||
+            file.tombstones * 100 >=
+                file.entries * static_cast<uint64_t>(options_.tombstone_percent));
   }
 
   std::optional<Plan> PickTombstones() const {
@@ -349,7 +350,7 @@ class ManualPicker {
   // Returns true if a file of the last level may contain droppable versions or tombstones.
   bool MayShrink(const FileMetadata& file) const {
     return file.number < request_.first_new_file && !file.quarantined() &&
-           (file.tombstones > 0 || file.largest_sequence > 0);
+           (file.has_tombstones() || file.largest_sequence > 0);
   }
 
   // Starts at the newest run that the request concerns: takes files that overlap the range, and in
