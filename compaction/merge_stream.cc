@@ -207,8 +207,12 @@ void MergeStream::EnterStripe(size_t stripe) {
   current_.covered = 0;
   if (!current_.range_deleted) [[likely]]
     return;
-  current_.covered = options_.range_deletes->Newest(current_.segment, newest);
-  if (current_.covered != 0) current_.fold.Cover(current_.covered);
+  const SequenceNumber tombstone = options_.range_deletes->Newest(current_.segment, newest);
+  // One of an older stripe covers nothing in this one. Versions between the two are not part of
+  // this stripe, and may be operands' bases.
+  if (tombstone == 0 || StripeOf(tombstone) != stripe) return;
+  current_.covered = tombstone;
+  current_.fold.Cover(tombstone);
 }
 
 MergeStream::Verdict MergeStream::Judge() {

@@ -135,7 +135,7 @@ class MergeStream {
     bool emitted = false;   // one of its versions was kept
     bool pass_all = false;  // a version of an unknown kind was read
     size_t stripe = 0;
-    // Of the range tombstones over the key: the newest that the readers of the stripe see, or 0.
+    // The newest range tombstone of the stripe over the key, or 0.
     SequenceNumber covered = 0;
     size_t segment = 0;          // of the key in range_deletes
     bool range_deleted = false;  // whether there is one that any reader sees
