@@ -64,10 +64,11 @@ bool BatchReader::Next(BatchOp* op) {
   op->tag = static_cast<BatchOpTag>(byte & static_cast<uint8_t>(~kBatchColumnFamilyBit));
   const bool has_value = HasValue(op->tag);
   if (IsReserved(op->tag)) {
-    status_ = absl::UnimplementedError(absl::StrCat(
-        "write batch, operation ", done_, " of ", count_, ": tag ", static_cast<int>(op->tag),
-        " is reserved; this program knows put, delete, merge and range delete. A newer program wrote "
-        "it"));
+    status_ = absl::UnimplementedError(absl::StrCat("write batch, operation ", done_, " of ",
+                                                    count_, ": tag ", static_cast<int>(op->tag),
+                                                    " is reserved; this program knows put, delete, "
+                                                    "merge and range delete. A newer program wrote "
+                                                    "it"));
     return false;
   }
   if (!has_value && op->tag != BatchOpTag::kDelete) {

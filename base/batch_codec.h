@@ -25,8 +25,8 @@
 
 namespace cambium {
 
-// Version 1 writes kPut, kDelete, kMerge, and kRangeDelete; the others are reserved, and a reader returns
-// Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
+// Version 1 writes kPut, kDelete, kMerge, and kRangeDelete; the others are reserved, and a reader
+// returns Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
 enum class BatchOpTag : uint8_t {
   kPut = 1,
   kDelete = 2,

@@ -22,6 +22,21 @@ void ForNodesOver(size_t begin, size_t end, size_t leaves, const Body& body) {
   }
 }
 
+// The distance of the fences.
+constexpr size_t kFenceStep = 32;
+
+// Returns the first index in [begin, begin + size) whose value is not below `value`, or the end. No
+// branch depends on the values.
+size_t FirstNotBelow(const uint64_t* values, size_t begin, size_t size, uint64_t value) {
+  if (size == 0) return begin;
+  while (size > 1) {
+    const size_t half = size / 2;
+    begin += values[begin + half - 1] < value ? half : 0;
+    size -= half;
+  }
+  return begin + (values[begin] < value ? 1 : 0);
+}
+
 std::string_view CommonPart(std::string_view a, std::string_view b) {
   const size_t most = std::min(a.size(), b.size());
   size_t size = 0;
@@ -54,9 +69,16 @@ void TombstoneIndex::CopyTombstones(std::span<const RangeTombstone> tombstones) 
     tombstones_.push_back(one);
     byte_count_ += one.begin.key.size() + one.end.key.size();
   }
-  std::stable_sort(
-      tombstones_.begin(), tombstones_.end(),
-      [](const RangeTombstone& a, const RangeTombstone& b) { return a.sequence < b.sequence; });
+  const auto older = [](const RangeTombstone& a, const RangeTombstone& b) {
+    return a.sequence < b.sequence;
+  };
+  if (!std::is_sorted(tombstones_.begin(), tombstones_.end(), older)) {
+    std::stable_sort(tombstones_.begin(), tombstones_.end(), older);
+  }
+  if (!tombstones_.empty()) {
+    smallest_sequence_ = tombstones_.front().sequence;
+    largest_sequence_ = tombstones_.back().sequence;
+  }
   bytes_ = std::make_unique_for_overwrite<char[]>(byte_count_);
   char* free = bytes_.get();
   const auto copy = [&free](std::string_view* key) {
@@ -94,8 +116,17 @@ void TombstoneIndex::FindCuts() {
   for (const Sortable& one : all) {
     if (!cuts_.empty() && CompareCuts(order_, cuts_.back(), one.cut) == 0) continue;
     cuts_.push_back(one.cut);
+    if (cuts_.size() % kFenceStep == 1) fences_.push_back(one.abbreviated);
     abbreviated_.push_back(one.abbreviated);
   }
+}
+
+size_t TombstoneIndex::LowerBound(uint64_t abbreviated) const {
+  const size_t fence = FirstNotBelow(fences_.data(), 0, fences_.size(), abbreviated);
+  if (fence == 0) return 0;
+  const size_t begin = (fence - 1) * kFenceStep;
+  const size_t end = std::min(fence * kFenceStep, abbreviated_.size());
+  return FirstNotBelow(abbreviated_.data(), begin, end - begin, abbreviated);
 }
 
 // Cuts with different abbreviations order like them: 0 for all if the order is not bytewise.
@@ -133,20 +164,24 @@ void TombstoneIndex::BuildTree() {
 }
 
 size_t TombstoneIndex::Find(std::string_view key) const {
-  const auto before = [&](const KeyCut& cut) { return IsAfterCut(order_, key, cut); };
-  auto begin = cuts_.begin();
-  auto end = cuts_.end();
-  if (order_.bytewise() && !cuts_.empty()) {
+  size_t begin = 0;
+  size_t end = cuts_.size();
+  if (order_.bytewise()) {
     // The cuts with a key, all of which begin with the prefix, are between the start and the end.
     const int side = key.compare(0, prefix_.size(), prefix_);
     uint64_t abbreviated = side < 0 ? 0 : UINT64_MAX;
     if (side == 0) abbreviated = order_.Abbreviate(key.substr(prefix_.size()));
-    const auto [low, high] =
-        std::equal_range(abbreviated_.begin(), abbreviated_.end(), abbreviated);
-    begin += low - abbreviated_.begin();
-    end = cuts_.begin() + (high - abbreviated_.begin());
+    begin = LowerBound(abbreviated);
+    if (begin == end || abbreviated_[begin] != abbreviated) [[likely]]
+      return begin;
+    end = static_cast<size_t>(
+        std::upper_bound(abbreviated_.begin() + static_cast<std::ptrdiff_t>(begin),
+                         abbreviated_.end(), abbreviated) -
+        abbreviated_.begin());
   }
-  return static_cast<size_t>(std::partition_point(begin, end, before) - cuts_.begin());
+  const auto at = [this](size_t i) { return cuts_.begin() + static_cast<std::ptrdiff_t>(i); };
+  const auto before = [&](const KeyCut& cut) { return IsAfterCut(order_, key, cut); };
+  return static_cast<size_t>(std::partition_point(at(begin), at(end), before) - cuts_.begin());
 }
 
 size_t TombstoneIndex::FindAfter(const KeyCut& cut) const {
@@ -174,7 +209,8 @@ SequenceNumber TombstoneIndex::NewestInTree(size_t segment, SequenceNumber at_mo
 
 size_t TombstoneIndex::MemoryUsage() const {
   return sizeof(*this) + byte_count_ + tombstones_.capacity() * sizeof(RangeTombstone) +
-         cuts_.capacity() * sizeof(KeyCut) + abbreviated_.capacity() * sizeof(uint64_t) +
+         cuts_.capacity() * sizeof(KeyCut) +
+         (abbreviated_.capacity() + fences_.capacity()) * sizeof(uint64_t) +
          newest_.capacity() * sizeof(SequenceNumber) + node_begin_.capacity() * sizeof(uint32_t) +
          in_nodes_.capacity() * sizeof(SequenceNumber);
 }

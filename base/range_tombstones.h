@@ -7,7 +7,7 @@
 //   start      before a      after a      before b      end
 //     │            │     a      │             │     b     │
 //
-// TombstoneIndex answers "which is the newest tombstone over this key that a reader at sequence
+// TombstoneIndex finds "which is the newest tombstone over this key that a reader at sequence
 // number s can see". The cuts of all its tombstones divide the order into segments:
 //
 //   [a,m)@10  [c,p)@20        cuts      a    c    m    p
@@ -92,12 +92,8 @@ class TombstoneIndex {
   // Returns the tombstones, ascending by sequence number; they live as long as the index.
   std::span<const RangeTombstone> tombstones() const { return tombstones_; }
   // Return 0 if there are no tombstones.
-  SequenceNumber smallest_sequence() const {
-    return tombstones_.empty() ? 0 : tombstones_.front().sequence;
-  }
-  SequenceNumber largest_sequence() const {
-    return tombstones_.empty() ? 0 : tombstones_.back().sequence;
-  }
+  SequenceNumber smallest_sequence() const { return smallest_sequence_; }
+  SequenceNumber largest_sequence() const { return largest_sequence_; }
 
   // Segment i extends from cut i - 1 to cut i. Without tombstones there is one segment.
   size_t segment_count() const { return cuts_.size() + 1; }
@@ -114,7 +110,7 @@ class TombstoneIndex {
 
   // Returns the largest sequence number <= `at_most` of the tombstones over the segment, or 0.
   SequenceNumber Newest(size_t segment, SequenceNumber at_most) const {
-    if (at_most >= largest_sequence()) [[likely]]
+    if (at_most >= largest_sequence_) [[likely]]
       return newest_[segment];
     return NewestInTree(segment, at_most);
   }
@@ -131,15 +127,21 @@ class TombstoneIndex {
   void BuildTree();
   SequenceNumber NewestInTree(size_t segment, SequenceNumber at_most) const;
   uint64_t AbbreviateCut(const KeyCut& cut) const;
+  // Returns the index of the first abbreviated cut that is not below `abbreviated`.
+  size_t LowerBound(uint64_t abbreviated) const;
 
   const KeyOrder order_;
+  SequenceNumber smallest_sequence_ = 0, largest_sequence_ = 0;
   std::unique_ptr<char[]> bytes_;  // of the keys
   size_t byte_count_ = 0;
   std::vector<RangeTombstone> tombstones_;
   std::vector<KeyCut> cuts_;  // ascending
   // For bytewise orders: the common prefix of the keys of all cuts, and the abbreviated rests.
+  // Every so many of these are also in fences_, which a cache holds: a search loads few other
+  // lines.
   std::string_view prefix_;
   std::vector<uint64_t> abbreviated_;
+  std::vector<uint64_t> fences_;
   // Per segment: the newest tombstone over it.
   std::vector<SequenceNumber> newest_;
   // The sequence numbers of node i, ascending, begin at in_nodes_[node_begin_[i]]. The children of

@@ -65,8 +65,7 @@ void WriteBatch::AddRange(const ColumnFamily* family, std::string_view begin,
     return;
   }
   const KeyCut cut = end.has_value() ? KeyCut::Before(*end) : KeyCut::End();
-  Add(ToByte(BatchOpTag::kRangeDelete), family, begin,
-      EncodeRangeEnd(KeyCut::Before(begin), cut));
+  Add(ToByte(BatchOpTag::kRangeDelete), family, begin, EncodeRangeEnd(KeyCut::Before(begin), cut));
 }
 
 void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view key,

@@ -1,8 +1,8 @@
 // Selects the range tombstones that a flush or a compaction keeps.
 //
-// As for the versions of a key (compaction/merge_stream.h), only the newest tombstone of a stripe is
-// needed in each segment, and one in the oldest stripe is not needed if there is nothing older below
-// to hide. With a snapshot 20 and older data below c…p:
+// As for the versions of a key (compaction/merge_stream.h), only the newest tombstone of a stripe
+// is needed in each segment, and one in the oldest stripe is not needed if there is nothing older
+// below to hide. With a snapshot 20 and older data below c…p:
 //
 //   in   [a,m)@10  [c,p)@15  [c,p)@30        out   [c,p)@30 @15
 #ifndef CAMBIUM_COMPACTION_KEPT_TOMBSTONES_H_

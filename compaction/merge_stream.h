@@ -33,7 +33,8 @@
 //
 // A range tombstone hides the older versions of its stripe, like a tombstone of the key:
 //
-//   f  Put@45           > 40       f Put@45       under [a,z)@30; its number is kept, because with 0
+//   f  Put@45           > 40       f Put@45       under [a,z)@30; its number is kept, because with
+//   0
 //                                                 the range tombstone would cover it
 //   f  Put@25           21…40                     covered by @30
 //   f  Put@15           ≤ 20       f Put@15       a reader at 20 does not see @30
@@ -41,7 +42,8 @@
 // The stream only drops what they cover; kept_tombstones.h selects those that are written again.
 //
 // A version of a kind that this release does not know (KeyFold::kUnsupported), and all older
-// versions of its key that are not covered, pass unchanged; so do operands that their operator rejects.
+// versions of its key that are not covered, pass unchanged; so do operands that their operator
+// rejects.
 #ifndef CAMBIUM_COMPACTION_MERGE_STREAM_H_
 #define CAMBIUM_COMPACTION_MERGE_STREAM_H_
 

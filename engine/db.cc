@@ -300,7 +300,8 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
     std::vector<engine::TreeRef> trees;  // keeps them alive
     for (size_t i = 0; i < parts.size(); ++i) {
       ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database_.get(), parts[i], &trees));
-      shares[i] = {tree, engine::MemTableBytes(parts[i].bytes, parts[i].count, parts[i].range_deletes)};
+      shares[i] = {tree,
+                   engine::MemTableBytes(parts[i].bytes, parts[i].count, parts[i].range_deletes)};
     }
     const std::string_view encoded = batch.Encoded();
     engine::CommitRequest request;

@@ -93,8 +93,8 @@ size_t FindFileIndex(const Run& run, std::string_view key, uint64_t abbreviated,
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
     const uint64_t largest = run.largest_abbreviated[middle];
-    const bool before = largest != abbreviated ? largest < abbreviated
-                                               : run.files[middle]->EndsBefore(key, order);
+    const bool before =
+        largest != abbreviated ? largest < abbreviated : run.files[middle]->EndsBefore(key, order);
     if (before) {
       low = middle + 1;
     } else {
@@ -292,9 +292,8 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   run.files = SharedArray(std::move(parts.files));
   run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
-  run.has_range_deletes =
-      std::any_of(run.files.begin(), run.files.end(),
-                  [](const FileRef& file) { return file->range_deletes > 0; });
+  run.has_range_deletes = std::any_of(run.files.begin(), run.files.end(),
+                                      [](const FileRef& file) { return file->range_deletes > 0; });
   // The files of the base are already in order.
   if (!order_) return run;
   for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, *order_));

@@ -38,8 +38,8 @@ struct FileMetadata {
   // User keys, the smallest and largest of the entries and of the ends of the range tombstones. The
   // smallest is inclusive, and so is the largest, except if largest_exclusive is true.
   std::string smallest_key, largest_key;
-  // Sequence numbers of the entries and the range tombstones. 0 if they were set to zero in the last
-  // level.
+  // Sequence numbers of the entries and the range tombstones. 0 if they were set to zero in the
+  // last level.
   SequenceNumber smallest_sequence = 0, largest_sequence = 0;
   uint64_t entries = 0, tombstones = 0;
   // Size of keys and values before encoding.

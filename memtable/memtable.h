@@ -74,8 +74,9 @@ class MemTable {
     if (index_ != nullptr) index_->Prefetch(hash);
   }
 
-  // Returns an iterator in both directions over all versions, without regard to range tombstones. It sees every entry added before its
-  // last Seek* call, and may see entries added later. The memtable must outlive it.
+  // Returns an iterator in both directions over all versions, without regard to range tombstones.
+  // It sees every entry added before its last Seek* call, and may see entries added later. The
+  // memtable must outlive it.
   std::unique_ptr<InternalIterator> NewIterator() const;
 
   // Returns the number of bytes taken from the pool.

@@ -11,7 +11,8 @@ namespace cambium::memtable {
 
 class RangeDeletes::Reader {
  public:
-  explicit Reader(const RangeDeletes& from) : count_(from.readers_[ThreadIndex() % kReaders].count) {
+  explicit Reader(const RangeDeletes& from)
+      : count_(from.readers_[ThreadIndex() % kReaders].count) {
     // In this order, sequentially consistent: if the writer then finds the counter at zero, the
     // pointer that is loaded here is the new one.
     count_.fetch_add(1, std::memory_order_seq_cst);
@@ -33,15 +34,22 @@ void RangeDeletes::Add(const RangeTombstone& tombstone) {
   MutexLock lock(&mutex_);
   const Indexes* const old = current_.load(std::memory_order_relaxed);
   auto next = old == nullptr ? std::make_unique<Indexes>() : std::make_unique<Indexes>(*old);
-  std::vector<RangeTombstone> merged = {tombstone};
-  std::vector<Index> replaced;  // `merged` refers to their bytes
-  while (!next->empty() && next->back()->tombstones().size() < kGrowth * merged.size()) {
-    const std::span<const RangeTombstone> more = next->back()->tombstones();
-    merged.insert(merged.end(), more.begin(), more.end());
-    replaced.push_back(std::move(next->back()));
-    next->pop_back();
+  // The indexes that are merged, with the new tombstone: usually the oldest tombstones first.
+  size_t first = next->size();
+  for (size_t count = 1; first > 0; --first) {
+    const size_t size = (*next)[first - 1]->tombstones().size();
+    if (size >= kGrowth * count) break;
+    count += size;
   }
-  next->push_back(std::make_shared<const TombstoneIndex>(order_, merged));
+  std::vector<RangeTombstone> merged;
+  for (size_t i = first; i < next->size(); ++i) {
+    const std::span<const RangeTombstone> more = (*next)[i]->tombstones();
+    merged.insert(merged.end(), more.begin(), more.end());
+  }
+  merged.push_back(tombstone);
+  const auto index = std::make_shared<const TombstoneIndex>(order_, merged);
+  next->resize(first);
+  next->push_back(index);
   waiting_.reserve(waiting_.size() + 1);
   leaving_.reserve(waiting_.size() + 1);
   // Nothing can fail from here on.

@@ -187,14 +187,13 @@ struct MergeInputs {
   std::unique_ptr<const TombstoneIndex> range_deletes;  // null: none
 };
 
-// Returns true if no reader needs an entry of the file, because of the range tombstones: all readers
-// that see an entry see a tombstone over it, too.
+// Returns true if no reader needs an entry of the file, because of the range tombstones: all
+// readers that see an entry see a tombstone over it, too.
 bool IsCovered(const manifest::FileMetadata& file, const MergeInputs& inputs, const KeyOrder& order,
                const std::vector<SequenceNumber>& snapshots) {
   if (inputs.range_deletes == nullptr) return false;
   const TombstoneIndex& index = *inputs.range_deletes;
-  const auto seeing =
-      std::lower_bound(snapshots.begin(), snapshots.end(), file.smallest_sequence);
+  const auto seeing = std::lower_bound(snapshots.begin(), snapshots.end(), file.smallest_sequence);
   const SequenceNumber seen = seeing == snapshots.end() ? kMaxSequenceNumber : *seeing;
   for (size_t segment = index.FindAfter(file.begin()); segment < index.segment_count(); ++segment) {
     if (index.Newest(segment, seen) <= file.largest_sequence) return false;
@@ -203,8 +202,8 @@ bool IsCovered(const manifest::FileMetadata& file, const MergeInputs& inputs, co
   return false;
 }
 
-// Reads the range tombstones of the plan's files, and leaves out the files whose entries they cover:
-// these are dropped without being read.
+// Reads the range tombstones of the plan's files, and leaves out the files whose entries they
+// cover: these are dropped without being read.
 absl::StatusOr<MergeInputs> InputsOf(const RunningPlan& running, const KeyOrder& order,
                                      const std::vector<SequenceNumber>& snapshots) {
   MergeInputs inputs;

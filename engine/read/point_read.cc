@@ -175,8 +175,7 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
       const LiveTable* table = run.Find(pending[begin].lookup, order);
       size_t end = begin + 1;
       if (table != nullptr) {
-        while (end < pending.size() &&
-               !table->file().EndsBefore(pending[end].lookup.key, order)) {
+        while (end < pending.size() && !table->file().EndsBefore(pending[end].lookup.key, order)) {
           ++end;
         }
         group.clear();

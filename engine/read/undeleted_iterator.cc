@@ -83,7 +83,8 @@ class UndeletedIterator final : public InternalIterator {
     return false;
   }
 
-  // Finds the segment just after the cut, and what covers its entries. Returns false after an error.
+  // Finds the segment just after the cut, and what covers its entries. Returns false after an
+  // error.
   bool Enter(const KeyCut& cut) {
     begin_ = KeyCut::Start();
     end_ = KeyCut::End();
@@ -125,8 +126,7 @@ class UndeletedIterator final : public InternalIterator {
       }
     }
     if (!end_.has_key()) return End();
-    source_->Seek(end_.key,
-                  end_.place == KeyCut::Place::kBefore ? kNewestTrailer : kOldestTrailer);
+    source_->Seek(end_.key, end_.place == KeyCut::Place::kBefore ? kNewestTrailer : kOldestTrailer);
     while (source_->Valid() && !IsAfterCut(order_, source_->key(), end_)) source_->Next();
     return true;
   }

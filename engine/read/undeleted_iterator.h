@@ -1,8 +1,9 @@
 // UndeletedIterator: the entries of one source of a view that no range tombstone covers.
 //
-//   memtable          [c,m)@30        e@35                  a tombstone of a newer source covers every
-//   run 1       a@9   c@8  d@20  …  l@7   n@4               entry of an older one: run 1 is moved from
-//   run 2       b@2   f@1  [a,e)@1                          c to n with one seek, whatever is between
+//   memtable          [c,m)@30        e@35                  a tombstone of a newer source covers
+//   every run 1       a@9   c@8  d@20  …  l@7   n@4               entry of an older one: run 1 is
+//   moved from run 2       b@2   f@1  [a,e)@1                          c to n with one seek,
+//   whatever is between
 //
 // A view's sources are ordered by age (engine/state/read_view.h): for each key, everything in a
 // newer source is newer than everything in an older one, and the tombstones of a source follow the

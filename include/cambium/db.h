@@ -71,9 +71,9 @@ class CAMBIUM_EXPORT DB {
   // Applies `operand` to the value of `key` by Options::merge_operator. Reads nothing: later reads,
   // flushes and compactions compute the value. Returns FailedPrecondition if there is no operator.
   absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
-  // Deletes the keys in [begin, end), in the order of the family; ok and without an effect if `begin`
-  // is not before `end`. Takes the same short time for any number of keys: a range tombstone hides
-  // them at once, and compactions free their space later.
+  // Deletes the keys in [begin, end), in the order of the family; ok and without an effect if
+  // `begin` is not before `end`. Takes the same short time for any number of keys: a range
+  // tombstone hides them at once, and compactions free their space later.
   absl::Status DeleteRange(std::string_view begin, std::string_view end, const WriteOptions& = {});
   // Deletes the keys from `begin` to the end of the family.
   absl::Status DeleteFrom(std::string_view begin, const WriteOptions& = {});

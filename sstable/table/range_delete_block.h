@@ -17,8 +17,7 @@
 namespace cambium::sstable {
 
 // Returns the bytes of a block. There must be a fragment; each has a begin and an end with keys.
-std::string EncodeRangeDeletes(const KeyOrder& order,
-                               std::span<const TombstoneFragment> fragments);
+std::string EncodeRangeDeletes(const KeyOrder& order, std::span<const TombstoneFragment> fragments);
 
 // Returns the tombstones of a block of untrusted bytes; DataLoss, without a file name, if they are
 // not such a block.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/range_tombstones.h"
 #include "sstable/block/index_partition.h"
 #include "sstable/table/range_delete_block.h"
 #include "sstable/table/table_format.h"

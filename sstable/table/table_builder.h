@@ -23,14 +23,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "base/limits.h"
-#include "base/range_tombstones.h"
 #include "cambium/file_system.h"
 #include "cambium/options.h"
 #include "sstable/block/block_builder.h"
 #include "sstable/block/filter_partition.h"
 #include "sstable/block/index_partition.h"
 #include "sstable/table/table_format.h"
+
+namespace cambium {
+struct TombstoneFragment;
+}
 
 namespace cambium::sstable {
 
@@ -116,7 +118,7 @@ class TableBuilder {
   uint8_t last_flags_ = 0;
   std::string compressed_;
   std::string range_deletes_;  // the block; empty: none
-  absl::Status ended_;  // not ok: the reason why nothing more can be added
+  absl::Status ended_;         // not ok: the reason why nothing more can be added
 };
 
 }  // namespace cambium::sstable

@@ -171,16 +171,15 @@ absl::StatusOr<Footer> Footer::Decode(std::string_view bytes, uint64_t offset) {
   }
   if ((footer.must_understand & ~kHasRangeDeletes) != 0) {
     return absl::UnimplementedError(
-        absl::StrCat("features found 0x", absl::Hex(footer.must_understand), ", expected none but 0x",
-                     absl::Hex(kHasRangeDeletes)));
+        absl::StrCat("features found 0x", absl::Hex(footer.must_understand),
+                     ", expected none but 0x", absl::Hex(kHasRangeDeletes)));
   }
   const bool has_range_deletes = (footer.must_understand & kHasRangeDeletes) != 0;
   if (has_range_deletes != (footer.range_deletes.size != 0) ||
       (footer.top_index.size == 0 && !has_range_deletes)) {
-    return absl::DataLossError(
-        absl::StrCat("features found 0x", absl::Hex(footer.must_understand), " with ",
-                     footer.range_deletes.size, " bytes of range deletes and ",
-                     footer.top_index.size, " of top index"));
+    return absl::DataLossError(absl::StrCat(
+        "features found 0x", absl::Hex(footer.must_understand), " with ", footer.range_deletes.size,
+        " bytes of range deletes and ", footer.top_index.size, " of top index"));
   }
   return footer;
 }

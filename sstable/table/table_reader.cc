@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/copy_or_pin.h"
 #include "base/merging_iterator.h"
+#include "base/range_tombstones.h"
 #include "sstable/table/range_delete_block.h"
 #include "util/epoch.h"
 #include "util/file_status.h"

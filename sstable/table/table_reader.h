@@ -32,10 +32,13 @@
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
-#include "base/range_tombstones.h"
 #include "cambium/pinned_value.h"
 #include "sstable/table/table_blocks.h"
 #include "sstable/table/table_format.h"
+
+namespace cambium {
+class TombstoneIndex;
+}
 
 namespace cambium::sstable {
 
@@ -98,8 +101,8 @@ class TableReader {
   // Returns the range tombstones; null if there are none. They live as long as the reader.
   const TombstoneIndex* range_deletes() const { return range_deletes_.get(); }
 
-  // Returns an iterator in both directions over all entries, without regard to range tombstones. It pins one block at a time. The reader must outlive
-  // it.
+  // Returns an iterator in both directions over all entries, without regard to range tombstones. It
+  // pins one block at a time. The reader must outlive it.
   std::unique_ptr<InternalIterator> NewIterator(const TableIteratorOptions& options) const;
 
   // Returns the approximate file offset of `key`, even if it does not exist; the end of the data

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/range_tombstones.h"
 #include "sstable/block/block.h"
 #include "sstable/table/range_delete_block.h"
 #include "sstable/table/table_reader.h"

@@ -53,9 +53,9 @@ class Tombstones {
 
 TEST(KeyCut, OrdersThePlacesAroundAKey) {
   const KeyOrder order(BytewiseComparator());
-  const std::vector<KeyCut> ascending = {KeyCut::Start(),     KeyCut::Before(""), KeyCut::After(""),
-                                         KeyCut::Before("a"), KeyCut::After("a"), KeyCut::Before("b"),
-                                         KeyCut::End()};
+  const std::vector<KeyCut> ascending = {
+      KeyCut::Start(),    KeyCut::Before(""),  KeyCut::After(""), KeyCut::Before("a"),
+      KeyCut::After("a"), KeyCut::Before("b"), KeyCut::End()};
   for (size_t i = 0; i < ascending.size(); ++i) {
     for (size_t j = 0; j < ascending.size(); ++j) {
       const int compared = CompareCuts(order, ascending[i], ascending[j]);
@@ -109,7 +109,9 @@ void CompareWithEach(const KeyOrder& order, const std::string& prefix, uint64_t 
     }
     return text;
   };
-  const auto cut = [&] { return random() % 2 == 0 ? tombstones.Before(key()) : tombstones.After(key()); };
+  const auto cut = [&] {
+    return random() % 2 == 0 ? tombstones.Before(key()) : tombstones.After(key());
+  };
   const uint64_t count = 1 + random() % 60;
   for (uint64_t i = 1; i <= count; ++i) {
     const bool from_start = random() % 12 == 0, to_end = random() % 12 == 0;
@@ -123,7 +125,8 @@ void CompareWithEach(const KeyOrder& order, const std::string& prefix, uint64_t 
     std::string at = i % 20 == 0 ? key().substr(0, random() % (prefix.size() + 1)) : key();
     if (i % 31 == 0) at = "\xff\xff";
     for (const SequenceNumber sequence : {kMaxSequenceNumber, random() % (count + 2)}) {
-      ASSERT_EQ(index.NewestOver(at, sequence), tombstones.NewestOver(at, sequence)) << "seed " << seed;
+      ASSERT_EQ(index.NewestOver(at, sequence), tombstones.NewestOver(at, sequence))
+          << "seed " << seed;
     }
     const size_t segment = index.Find(at);
     ASSERT_TRUE(IsAfterCut(order, at, index.begin(segment)));

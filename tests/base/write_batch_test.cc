@@ -217,7 +217,10 @@ TEST(BatchReader, ReadsRangeDeletes) {
   batch.DeleteFrom("");
   EXPECT_EQ(batch.Parts()[0].range_deletes, 2u);
   const std::string bytes = Bytes(batch.Encoded());
-  EXPECT_EQ(bytes, std::string("\x02\0\0\0\x05\x01" "a\x02\0" "b\x05\0\x01\x02", 14));
+  EXPECT_EQ(bytes, std::string("\x02\0\0\0\x05\x01"
+                               "a\x02\0"
+                               "b\x05\0\x01\x02",
+                               14));
   BatchReader reader(bytes);
   BatchOp op;
   ASSERT_TRUE(reader.Next(&op));
@@ -239,11 +242,21 @@ TEST(BatchReader, ReadsRangeDeletes) {
 
 TEST(BatchReader, MalformedRangeDeletesAreDataLoss) {
   const std::string head("\x01\0\0\0\x05", 5);
-  for (const std::string& operation :
-       {std::string("\x01" "a\0", 3),                // no flags
-        std::string("\x01" "a\x02\x04" "b", 5),      // an unknown flag
-        std::string("\x01" "a\x02\x02" "b", 5),      // an end, and none
-        std::string("\x01" "a\x02\x01" "b", 5)}) {   // a begin, and none
+  for (const std::string& operation : {std::string("\x01"
+                                                   "a\0",
+                                                   3),  // no flags
+                                       std::string("\x01"
+                                                   "a\x02\x04"
+                                                   "b",
+                                                   5),  // an unknown flag
+                                       std::string("\x01"
+                                                   "a\x02\x02"
+                                                   "b",
+                                                   5),  // an end, and none
+                                       std::string("\x01"
+                                                   "a\x02\x01"
+                                                   "b",
+                                                   5)}) {  // a begin, and none
     EXPECT_THAT(Describe(head + operation), ElementsAre("DATA_LOSS"));
   }
 }

@@ -72,7 +72,9 @@ TEST(TombstonesToKeep, CutsAtTheEndsOfTheRange) {
 }
 
 TEST(TombstonesToKeep, JoinsEqualNeighbors) {
-  EXPECT_EQ(Kept({Range("a", "c", 10), Range("c", "e", 10), Range("b", "d", 5),
+  EXPECT_EQ(Kept({Range("a", "c", 10),
+                  Range("c", "e", 10),
+                  Range("b", "d", 5),
                   {KeyCut::Before("e"), KeyCut::After("f"), 10}}),
             "[a,f+)@10");
 }

@@ -369,8 +369,8 @@ TEST(MergeStream, MergesOperandsOverNothingUnderARangeTombstone) {
     std::string text;
     MergeStream stream(input.get(), options);
     for (; stream.Valid(); stream.Next()) {
-      absl::StrAppend(&text, Text(stream.key(), stream.trailer()), "=",
-                      std::string(stream.value()), " ");
+      absl::StrAppend(&text, Text(stream.key(), stream.trailer()), "=", std::string(stream.value()),
+                      " ");
     }
     EXPECT_TRUE(stream.status().ok()) << stream.status();
     EXPECT_TRUE(stream.counts().Balanced());

@@ -405,8 +405,8 @@ TEST(RunMerge, CutsRangeTombstonesAtTheEndsOfFiles) {
 
 TEST(RunMerge, WritesAFileOfRangeTombstonesAlone) {
   Store store;
-  const TombstoneIndex index(
-      Bytewise(), {{{KeyCut::Before("c"), KeyCut::After("f"), 7}, Range("a", "b", 9)}});
+  const TombstoneIndex index(Bytewise(),
+                             {{{KeyCut::Before("c"), KeyCut::After("f"), 7}, Range("a", "b", 9)}});
   RunMergeOptions options = store.Options();
   options.stream.range_deletes = &index;
   const auto result = store.Merge({{"d", MakeTrailer(5, Kind::kValue), "x"}}, options);
@@ -428,14 +428,16 @@ TEST(RunMerge, EndsAFileWithManyRangeTombstones) {
   Store store;
   std::vector<std::string> keys;
   std::vector<RangeTombstone> tombstones;
-  for (int i = 0; i < 60'001; ++i) keys.push_back(absl::StrCat(Key(0), std::string(30, 'x'), 100'000 + i));
+  for (int i = 0; i < 60'001; ++i)
+    keys.push_back(absl::StrCat(Key(0), std::string(30, 'x'), 100'000 + i));
   for (size_t i = 0; i + 1 < keys.size(); i += 2) {
     tombstones.push_back(Range(keys[i], keys[i + 1], 10 + i));
   }
   const TombstoneIndex index(Bytewise(), tombstones);
   RunMergeOptions options = store.Options();
   options.stream.range_deletes = &index;
-  const auto result = store.Merge({Put(0, 3), {keys[40'001], MakeTrailer(9, Kind::kValue), "v"}}, options);
+  const auto result =
+      store.Merge({Put(0, 3), {keys[40'001], MakeTrailer(9, Kind::kValue), "v"}}, options);
   ASSERT_TRUE(result.ok()) << result.status();
   uint64_t count = 0;
   for (const FileRef& file : result->files) {

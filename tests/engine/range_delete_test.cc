@@ -157,12 +157,11 @@ class RangeDeletePlaces : public RangeDeleteTest,
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    All, RangeDeletePlaces,
-    testing::Combine(testing::Values(Between::kNothing, Between::kFlush, Between::kCompact,
-                                     Between::kReopen),
-                     testing::Values(Between::kNothing, Between::kFlush, Between::kCompact,
-                                     Between::kReopen)));
+INSTANTIATE_TEST_SUITE_P(All, RangeDeletePlaces,
+                         testing::Combine(testing::Values(Between::kNothing, Between::kFlush,
+                                                          Between::kCompact, Between::kReopen),
+                                          testing::Values(Between::kNothing, Between::kFlush,
+                                                          Between::kCompact, Between::kReopen)));
 
 TEST_P(RangeDeletePlaces, HideOlderKeysOfTheRangeAndNoOthers) {
   Open();

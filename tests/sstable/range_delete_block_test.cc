@@ -36,8 +36,22 @@ TEST(RangeDeleteBlock, DecodesWhatWasEncoded) {
 }
 
 TEST(RangeDeleteBlock, DecodesTheExampleOfTheFormat) {
-  const std::string bytes("\x02\0\0\0" "\0" "\x01" "a" "\x01" "m" "\x02" "\x1e" "\x14"
-                          "\x06" "\x01" "q" "\x01" "\x05", 17);
+  const std::string bytes(
+      "\x02\0\0\0"
+      "\0"
+      "\x01"
+      "a"
+      "\x01"
+      "m"
+      "\x02"
+      "\x1e"
+      "\x14"
+      "\x06"
+      "\x01"
+      "q"
+      "\x01"
+      "\x05",
+      17);
   const auto index = DecodeRangeDeletes(kOrder, bytes);
   ASSERT_TRUE(index.ok()) << index.status();
   EXPECT_EQ(Text(**index), "m..q+@5 a..m@10 a..m@30");
@@ -53,15 +67,69 @@ TEST(RangeDeleteBlock, RejectsBytesThatAreNotFragments) {
   EXPECT_FALSE(DecodeRangeDeletes(kOrder, bytes + '\0').ok());
   const std::string one("\x01\0\0\0", 4);
   const std::pair<const char*, std::string> wrong[] = {
-      {"an unknown flag", std::string("\x08" "\x01" "a" "\x01" "m" "\x01" "\x05", 7)},
-      {"nothing to continue", std::string("\x04" "\x01" "m" "\x01" "\x05", 5)},
-      {"an empty range", std::string("\0" "\x01" "m" "\x01" "m" "\x01" "\x05", 7)},
-      {"descending ends", std::string("\0" "\x01" "m" "\x01" "a" "\x01" "\x05", 7)},
-      {"no sequence number", std::string("\0" "\x01" "a" "\x01" "m" "\0", 6)},
-      {"sequence number 0", std::string("\0" "\x01" "a" "\x01" "m" "\x01" "\0", 7)},
-      {"a sequence number twice", std::string("\0" "\x01" "a" "\x01" "m" "\x02" "\x05" "\0", 8)},
-      {"a difference as large as the number",
-       std::string("\0" "\x01" "a" "\x01" "m" "\x02" "\x05" "\x05", 8)},
+      {"an unknown flag", std::string("\x08"
+                                      "\x01"
+                                      "a"
+                                      "\x01"
+                                      "m"
+                                      "\x01"
+                                      "\x05",
+                                      7)},
+      {"nothing to continue", std::string("\x04"
+                                          "\x01"
+                                          "m"
+                                          "\x01"
+                                          "\x05",
+                                          5)},
+      {"an empty range", std::string("\0"
+                                     "\x01"
+                                     "m"
+                                     "\x01"
+                                     "m"
+                                     "\x01"
+                                     "\x05",
+                                     7)},
+      {"descending ends", std::string("\0"
+                                      "\x01"
+                                      "m"
+                                      "\x01"
+                                      "a"
+                                      "\x01"
+                                      "\x05",
+                                      7)},
+      {"no sequence number", std::string("\0"
+                                         "\x01"
+                                         "a"
+                                         "\x01"
+                                         "m"
+                                         "\0",
+                                         6)},
+      {"sequence number 0", std::string("\0"
+                                        "\x01"
+                                        "a"
+                                        "\x01"
+                                        "m"
+                                        "\x01"
+                                        "\0",
+                                        7)},
+      {"a sequence number twice", std::string("\0"
+                                              "\x01"
+                                              "a"
+                                              "\x01"
+                                              "m"
+                                              "\x02"
+                                              "\x05"
+                                              "\0",
+                                              8)},
+      {"a difference as large as the number", std::string("\0"
+                                                          "\x01"
+                                                          "a"
+                                                          "\x01"
+                                                          "m"
+                                                          "\x02"
+                                                          "\x05"
+                                                          "\x05",
+                                                          8)},
   };
   for (const auto& [what, fragment] : wrong) {
     EXPECT_EQ(DecodeRangeDeletes(kOrder, one + fragment).status().code(),

@@ -152,8 +152,7 @@ void Apply(const std::vector<Edit>& edits, Model* model) {
     } else if (edit.span == Span::kKey) {
       model->erase(edit.key);
     } else {
-      const auto begin =
-          edit.span == Span::kAll ? model->begin() : model->lower_bound(edit.key);
+      const auto begin = edit.span == Span::kAll ? model->begin() : model->lower_bound(edit.key);
       const bool bounded = edit.span == Span::kRange;
       if (bounded && !model->key_comp()(edit.key, edit.end)) continue;
       model->erase(begin, bounded ? model->lower_bound(edit.end) : model->end());
@@ -229,7 +228,8 @@ Edit OperationStream::DrawRange() {
   constexpr size_t kDigits = 4;
   uint64_t place = 0;
   if (edit.key.size() >= kDigits) place = std::stoull(edit.key.substr(0, kDigits), nullptr, 16);
-  edit.end = Draw(8) == 0 ? DrawKey() : absl::StrCat(absl::Hex(place + Draw(2000), absl::kZeroPad4));
+  edit.end =
+      Draw(8) == 0 ? DrawKey() : absl::StrCat(absl::Hex(place + Draw(2000), absl::kZeroPad4));
   if (Draw(4) == 0) std::swap(edit.key, edit.end);
   return edit;
 }
@@ -266,8 +266,8 @@ Operation OperationStream::Next() {
       operation.edits = {DrawRange()};
       break;
     case OperationKind::kDeleteFrom:
-      operation.edits = {Edit{absl::StrCat(absl::Hex(0x8000 + Draw(0x8000))), std::nullopt,
-                              Span::kFrom}};
+      operation.edits = {
+          Edit{absl::StrCat(absl::Hex(0x8000 + Draw(0x8000))), std::nullopt, Span::kFrom}};
       break;
     case OperationKind::kClear:
       operation.edits = {Edit{"", std::nullopt, Span::kAll}};

@@ -15,7 +15,7 @@ class Output;
 struct Arguments {
   std::string db;
   std::string key, value;
-  std::string end;                 // delete-range: where it stops; `key` is its begin
+  std::string end;                 // delete-range: the key to stop before; `key` is its begin
   std::string name, new_name;      // family: of a column family
   std::string family = "default";  // the column family to use
   std::string file = "-";
