@@ -38,7 +38,7 @@ enum class PlanKind : uint8_t {
 enum class PlanReason : uint8_t {
   kRunCount,    // level 0 has too many runs
   kLevelSize,   // a level is over its target
-  kTombstones,  // a file consists mostly of tombstones
+  kTombstones,  // a file consists mostly of tombstones, or covers larger files with them
   kManual,      // CompactRange
 };
 

@@ -135,7 +135,8 @@ class Picker {
       std::optional<Plan> plan = level == 0 ? PickLevel0() : PickFromLevel(level);
       if (plan) return plan;
     }
-    return PickTombstones();
+    std::optional<Plan> plan = PickCovering();
+    return plan ? plan : PickTombstones();
   }
 
  private:
@@ -282,10 +283,26 @@ class Picker {
   // Returns true only if every tombstone of the file may be dropped or move closer to the last
   // level, so that this terminates.
   bool WorthRewriting(const FileMetadata& file) const {
-    return file.has_tombstones() && file.largest_sequence <= options_.oldest_snapshot &&
-           (file.range_deletes > 0 ||
-            file.tombstones * 100 >=
-                file.entries * static_cast<uint64_t>(options_.tombstone_percent));
+    if (!file.has_tombstones() || file.largest_sequence > options_.oldest_snapshot) return false;
+    return FreesMore(file) || (file.tombstones + file.range_deletes) * 100 >=
+                                  file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+  }
+
+  // Returns true if the file's range tombstones cover older files, and these are larger.
+  static bool FreesMore(const FileMetadata& file) {
+    return file.covered_bytes > 0 && file.covered_bytes >= file.file_size;
+  }
+
+  // Compacts level 0 if one of its files can free more space than it takes.
+  std::optional<Plan> PickCovering() const {
+    if (level0_busy_) return std::nullopt;
+    for (const Run& run : version_.runs(0)) {
+      if (!run.has_range_deletes) continue;
+      for (const FileRef& file : run.files) {
+        if (FreesMore(*file) && WorthRewriting(*file)) return PickLevel0();
+      }
+    }
+    return std::nullopt;
   }
 
   std::optional<Plan> PickTombstones() const {

@@ -27,6 +27,28 @@ size_t ApproximateSize(const TombstoneFragment& fragment) {
          fragment.sequences.size() * sizeof(SequenceNumber);
 }
 
+// Returns the size of those older files that the range tombstones cover.
+uint64_t CoveredBytes(const std::vector<TombstoneFragment>& fragments,
+                      const std::vector<FileRef>& older_files, const KeyOrder& order) {
+  const auto covers = [&](const FileMetadata& file) {
+    KeyCut reached = file.begin();
+    auto fragment = std::partition_point(
+        fragments.begin(), fragments.end(),
+        [&](const TombstoneFragment& one) { return CompareCuts(order, one.end, reached) <= 0; });
+    for (; fragment != fragments.end(); ++fragment) {
+      if (CompareCuts(order, reached, fragment->begin) < 0) return false;
+      if (fragment->sequences.front() <= file.largest_sequence) return false;
+      reached = fragment->end;
+      if (CompareCuts(order, file.end(), reached) <= 0) return true;
+    }
+    return false;
+  };
+  uint64_t bytes = 0;
+  if (fragments.empty()) return bytes;
+  for (const FileRef& file : older_files) bytes += covers(*file) ? file->file_size : 0;
+  return bytes;
+}
+
 // Extends the file's range and sequence numbers by the range tombstones in it.
 void IncludeRangeDeletes(const std::vector<TombstoneFragment>& fragments, const KeyOrder& order,
                          FileMetadata* file) {
@@ -48,7 +70,9 @@ void IncludeRangeDeletes(const std::vector<TombstoneFragment>& fragments, const 
 }
 
 FileRef MetadataOf(FileNumber number, sstable::TableSummary summary,
-                   const std::vector<TombstoneFragment>& range_deletes, const KeyOrder& order) {
+                   const std::vector<TombstoneFragment>& range_deletes,
+                   const RunMergeOptions& options) {
+  const KeyOrder& order = options.stream.order;
   auto file = std::make_shared<FileMetadata>();
   file->number = number;
   file->physical_number = number;
@@ -62,6 +86,7 @@ FileRef MetadataOf(FileNumber number, sstable::TableSummary summary,
   file->raw_bytes = summary.raw_key_bytes + summary.raw_value_bytes;
   file->digest = summary.digest;
   IncludeRangeDeletes(range_deletes, order, file.get());
+  file->covered_bytes = CoveredBytes(range_deletes, options.older_files, order);
   assert(file->entries + file->range_deletes > 0 && file->tombstones <= file->entries);
   assert(file->smallest_sequence <= file->largest_sequence);
   return file;
@@ -111,7 +136,7 @@ class OutputRun {
       RETURN_IF_ERROR(table_.builder->SetRangeDeletes(range_deletes));
       ASSIGN_OR_RETURN(sstable::TableSummary summary, table_.builder->Finish());
       table_.builder.reset();
-      files_.push_back(MetadataOf(table_.number, std::move(summary), range_deletes, order()));
+      files_.push_back(MetadataOf(table_.number, std::move(summary), range_deletes, options_));
       assert(files_.size() < 2 ||
              files_[files_.size() - 2]->EndsBefore(files_.back()->smallest_key, order()));
     }
@@ -225,6 +250,7 @@ RunMergeOptions OptionsFor(const Plan& plan, const KeyRange& range, const KeyOrd
   }
   options.target_file_size = plan.target_file_size;
   options.grandparents = plan.grandparents;
+  options.older_files = plan.older_files;
   options.max_grandparent_bytes = plan.max_grandparent_bytes;
   return options;
 }

@@ -41,6 +41,8 @@ struct RunMergeOptions {
   // As in Plan.
   std::vector<manifest::FileRef> grandparents;
   uint64_t max_grandparent_bytes = UINT64_MAX;
+  // Files with data older than the input, which its range tombstones may cover.
+  std::vector<manifest::FileRef> older_files;
   NewTable new_table;
 };
 

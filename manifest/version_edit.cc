@@ -75,8 +75,9 @@ void AppendFile(std::string* out, const FileMetadata& file) {
   AppendFixed64(out, file.digest);
   if (file.range_deletes == 0) return;
   AppendVarint64(out, static_cast<uint64_t>(FileFieldTag::kRangeDeletes) << 1 | kMustUnderstand);
-  AppendLengthPrefixed(
-      out, Varints({file.range_deletes, file.largest_exclusive ? kLargestExclusive : 0}));
+  AppendLengthPrefixed(out,
+                       Varints({file.range_deletes, file.largest_exclusive ? kLargestExclusive : 0,
+                                file.covered_bytes}));
 }
 
 void AppendName(std::string* out, FieldTag tag, ColumnFamilyId family, std::string_view name) {
@@ -167,6 +168,7 @@ absl::Status ReadFileFields(ByteReader* reader, FileMetadata* file) {
       file->range_deletes = value.ReadVarint64();
       const uint64_t flags = value.ReadVarint64();
       file->largest_exclusive = flags == kLargestExclusive;
+      file->covered_bytes = value.ReadVarint64();
       if (!value.Finished() || file->range_deletes == 0 || flags > kLargestExclusive) {
         reader->Fail();
       }
@@ -350,6 +352,7 @@ std::string DebugString(const FileMetadata& file) {
   if (file.entries != 0) absl::StrAppend(&text, " entries ", file.entries);
   if (file.tombstones != 0) absl::StrAppend(&text, " tombstones ", file.tombstones);
   if (file.range_deletes != 0) absl::StrAppend(&text, " range-deletes ", file.range_deletes);
+  if (file.covered_bytes != 0) absl::StrAppend(&text, " covers ", file.covered_bytes);
   if (file.largest_exclusive) absl::StrAppend(&text, " largest-exclusive");
   if (file.raw_bytes != 0) absl::StrAppend(&text, " raw ", file.raw_bytes);
   if (file.digest != 0) absl::StrAppend(&text, " digest ", absl::Hex(file.digest));

@@ -49,6 +49,9 @@ struct FileMetadata {
   // The number of range tombstones, which are not entries.
   uint64_t range_deletes = 0;
   bool largest_exclusive = false;
+  // The size of the older files that its range tombstones covered when it was written: a compaction
+  // with them frees as much.
+  uint64_t covered_bytes = 0;
   // Empty, or a description of its damage (D15). A quarantined file stays in the tree, so that
   // reads of its range fail instead of returning older data; it is never compacted or removed.
   std::string damage;

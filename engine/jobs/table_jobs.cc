@@ -363,6 +363,12 @@ absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree&
   options.stream.newest = newest;
   options.stream.merge_operator = tree.options().merge_operator.get();
   options.stream.range_deletes = range_deletes.get();
+  if (range_deletes != nullptr) {
+    for (const RunView& run : view.tables->runs) {
+      options.older_files.insert(options.older_files.end(), run.run->files.begin(),
+                                 run.run->files.end());
+    }
+  }
   options.new_table = [output] { return output->Create(); };
   return compaction::RunMerge(entries.get(), options);
 }

@@ -65,73 +65,77 @@ TEST(RangeDeleteBlock, RejectsBytesThatAreNotFragments) {
         << size;
   }
   EXPECT_FALSE(DecodeRangeDeletes(kOrder, bytes + '\0').ok());
-  const std::string one("\x01\0\0\0", 4);
-  const std::pair<const char*, std::string> wrong[] = {
-      {"an unknown flag", std::string("\x08"
-                                      "\x01"
-                                      "a"
-                                      "\x01"
-                                      "m"
-                                      "\x01"
-                                      "\x05",
-                                      7)},
-      {"nothing to continue", std::string("\x04"
-                                          "\x01"
-                                          "m"
-                                          "\x01"
-                                          "\x05",
-                                          5)},
-      {"an empty range", std::string("\0"
-                                     "\x01"
-                                     "m"
-                                     "\x01"
-                                     "m"
-                                     "\x01"
-                                     "\x05",
-                                     7)},
-      {"descending ends", std::string("\0"
-                                      "\x01"
-                                      "m"
-                                      "\x01"
-                                      "a"
-                                      "\x01"
-                                      "\x05",
-                                      7)},
-      {"no sequence number", std::string("\0"
-                                         "\x01"
-                                         "a"
-                                         "\x01"
-                                         "m"
-                                         "\0",
-                                         6)},
-      {"sequence number 0", std::string("\0"
-                                        "\x01"
-                                        "a"
+}
+
+const std::pair<const char*, std::string> kWrong[] = {
+    {"an unknown flag", std::string("\x08"
+                                    "\x01"
+                                    "a"
+                                    "\x01"
+                                    "m"
+                                    "\x01"
+                                    "\x05",
+                                    7)},
+    {"nothing to continue", std::string("\x04"
                                         "\x01"
                                         "m"
                                         "\x01"
-                                        "\0",
-                                        7)},
-      {"a sequence number twice", std::string("\0"
-                                              "\x01"
-                                              "a"
-                                              "\x01"
-                                              "m"
-                                              "\x02"
-                                              "\x05"
-                                              "\0",
-                                              8)},
-      {"a difference as large as the number", std::string("\0"
-                                                          "\x01"
-                                                          "a"
-                                                          "\x01"
-                                                          "m"
-                                                          "\x02"
-                                                          "\x05"
-                                                          "\x05",
-                                                          8)},
-  };
-  for (const auto& [what, fragment] : wrong) {
+                                        "\x05",
+                                        5)},
+    {"an empty range", std::string("\0"
+                                   "\x01"
+                                   "m"
+                                   "\x01"
+                                   "m"
+                                   "\x01"
+                                   "\x05",
+                                   7)},
+    {"descending ends", std::string("\0"
+                                    "\x01"
+                                    "m"
+                                    "\x01"
+                                    "a"
+                                    "\x01"
+                                    "\x05",
+                                    7)},
+    {"no sequence number", std::string("\0"
+                                       "\x01"
+                                       "a"
+                                       "\x01"
+                                       "m"
+                                       "\0",
+                                       6)},
+    {"sequence number 0", std::string("\0"
+                                      "\x01"
+                                      "a"
+                                      "\x01"
+                                      "m"
+                                      "\x01"
+                                      "\0",
+                                      7)},
+    {"a sequence number twice", std::string("\0"
+                                            "\x01"
+                                            "a"
+                                            "\x01"
+                                            "m"
+                                            "\x02"
+                                            "\x05"
+                                            "\0",
+                                            8)},
+    {"a difference as large as the number", std::string("\0"
+                                                        "\x01"
+                                                        "a"
+                                                        "\x01"
+                                                        "m"
+                                                        "\x02"
+                                                        "\x05"
+                                                        "\x05",
+                                                        8)},
+};
+
+TEST(RangeDeleteBlock, RejectsFragmentsThatAreNone) {
+  const std::string one("\x01\0\0\0", 4);
+  for (const auto& [what, fragment] : kWrong) {
     EXPECT_EQ(DecodeRangeDeletes(kOrder, one + fragment).status().code(),
               absl::StatusCode::kDataLoss)
         << what;
