@@ -64,7 +64,7 @@ absl::Status KeyFold::Merge(std::string_view key, std::string* result) const {
 absl::Status UnsupportedKind(Kind kind) {
   if (kind == Kind::kMerge) {
     return absl::FailedPreconditionError(
-        "read: the key holds merge operands, and Options::merge_operator is not set");
+        "read: the key holds merge operands, and its column family has no merge operator");
   }
   return absl::UnimplementedError(absl::StrCat("read: an entry of kind ", static_cast<int>(kind),
                                                ", which a newer release wrote"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/batch_codec.h"
 #include "base/limits.h"
@@ -109,6 +110,21 @@ void WriteBatch::Clear() {
   within_limits_ = true;
   parts_.clear();
   database_ = kNoDatabase;
+}
+
+WriteBatch::Savepoint WriteBatch::MakeSavepoint() const {
+  return {rep_.size(), Count(), parts_, database_, within_limits_};
+}
+
+void WriteBatch::RollbackTo(Savepoint savepoint) {
+  assert(savepoint.bytes <= rep_.size() && savepoint.count <= Count());
+  rep_.resize(savepoint.bytes);
+  if (rep_.size() >= kBatchHeaderSize) {
+    StoreFixed32(rep_.data(), static_cast<uint32_t>(savepoint.count));
+  }
+  parts_ = std::move(savepoint.parts);
+  database_ = savepoint.database;
+  within_limits_ = savepoint.within_limits;
 }
 
 size_t WriteBatch::Count() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/batch_request.h"
 #include "engine/database.h"
 #include "engine/read/point_read.h"
 #include "engine/read/view_iterator.h"
@@ -26,17 +27,11 @@ using engine::Tree;
 
 namespace {
 
-absl::Status CheckMergeable(const Tree& tree) {
-  if (tree.options().merge_operator != nullptr) return absl::OkStatus();
-  RETURN_IF_ERROR(tree.Check());
-  return absl::FailedPreconditionError("merge: the column family has no merge_operator");
-}
-
 // Writes one operation to one tree.
 absl::Status WriteOne(Database* database, Tree* tree, const BatchOp& op,
                       const WriteOptions& options) {
   RETURN_IF_ERROR(engine::CheckLimits(op.key, op.value));
-  if (op.tag == BatchOpTag::kMerge) RETURN_IF_ERROR(CheckMergeable(*tree));
+  if (op.tag == BatchOpTag::kMerge) RETURN_IF_ERROR(engine::CheckMergeable(*tree));
   engine::SingleWrite write(tree, op.tag, op.key, op.value);
   return database->writes->Write(write.request(), options);
 }
@@ -51,34 +46,6 @@ absl::Status DeleteOne(Database* database, Tree* tree, const KeyCut& begin, cons
   const std::string value = EncodeRangeEnd(begin, end);
   return WriteOne(database, tree, {BatchOpTag::kRangeDelete, tree->id(), begin.key, value},
                   options);
-}
-
-absl::Status CheckBatch(const WriteBatch& batch) {
-  if (!batch.WithinLimits()) {
-    return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
-                                                   " bytes or a value over ", kMaxValueSize));
-  }
-  if (batch.ByteSize() > kMaxBatchSize) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
-  }
-  return absl::OkStatus();
-}
-
-// Returns the tree of a part of a batch, which `*trees` keeps alive.
-absl::StatusOr<Tree*> TreeOfPart(Database* database, const WriteBatch::Part& part,
-                                 std::vector<engine::TreeRef>* trees) {
-  Tree* tree = database->default_tree;
-  if (part.family != tree->id()) {
-    trees->push_back(database->trees.Find(part.family));
-    tree = trees->back().get();
-  }
-  if (tree == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the batch writes to column family ", part.family, ", which was dropped"));
-  }
-  if (part.has_merges) RETURN_IF_ERROR(CheckMergeable(*tree));
-  return tree;
 }
 
 compaction::KeyRange RangeOf(std::optional<std::string_view> begin,
@@ -289,27 +256,10 @@ absl::Status DB::ClearColumnFamily(const ColumnFamily& family) {
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    RETURN_IF_ERROR(CheckBatch(batch));
-    if (batch.Count() == 0) return absl::OkStatus();
-    if (batch.Database() != 0 && batch.Database() != database_->serial) return OtherDatabase();
-    const std::span<const WriteBatch::Part> parts = batch.Parts();
-    engine::TreeShare one;
-    std::vector<engine::TreeShare> several(parts.size() > 1 ? parts.size() : 0);
-    const std::span<engine::TreeShare> shares =
-        several.empty() ? std::span(&one, 1) : std::span(several);
-    std::vector<engine::TreeRef> trees;  // keeps them alive
-    for (size_t i = 0; i < parts.size(); ++i) {
-      ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database_.get(), parts[i], &trees));
-      shares[i] = {tree,
-                   engine::MemTableBytes(parts[i].bytes, parts[i].count, parts[i].range_deletes)};
-    }
-    const std::string_view encoded = batch.Encoded();
-    engine::CommitRequest request;
-    request.pieces = {&encoded, 1};
-    request.payload_size = encoded.size();
-    request.count = static_cast<uint32_t>(batch.Count());
-    request.shares = shares;
-    return database_->writes->Write(&request, options);
+    if (batch.Count() == 0 && batch.WithinLimits()) return absl::OkStatus();
+    engine::BatchRequest write;
+    RETURN_IF_ERROR(write.Prepare(database_.get(), batch));
+    return database_->writes->Write(write.request(), options);
   });
 }
 

@@ -177,6 +177,24 @@ KeyFold::State MemTable::GetVersions(const LookupKey& lookup, KeyFold* fold) con
   return GetFromList(lookup, newest, fold);
 }
 
+std::optional<Trailer> MemTable::NewestTrailer(const LookupKey& lookup) const {
+  const Trailer newest = SeekTrailer(lookup.sequence);
+  if (index_ != nullptr) {
+    const HashIndex::Versions versions(*index_, lookup.key, lookup.hash, newest);
+    if (versions.state() == HashIndex::Versions::State::kEntry) return versions.entry().trailer();
+    if (versions.state() == HashIndex::Versions::State::kEnd) return std::nullopt;
+  }
+  LeafCopy leaf;
+  size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);
+  if (position == leaf.count) {
+    if (!list_.CopyNext(&leaf)) return std::nullopt;
+    position = 0;
+  }
+  const Entry& entry = *leaf.entries[position];
+  if (!order_.Equal(entry.key(), lookup.key)) return std::nullopt;
+  return entry.trailer();
+}
+
 // Like GetVersions, for the versions with a trailer <= `newest`.
 KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const {
   LeafCopy leaf;

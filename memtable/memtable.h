@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/internal_iterator.h"
@@ -64,6 +65,10 @@ class MemTable {
       return GetUnderRangeDeletes(lookup, fold);
     return GetVersions(lookup, fold);
   }
+
+  // Returns the trailer of the newest version of lookup.key that is visible at lookup.sequence, or
+  // nullopt.
+  std::optional<Trailer> NewestTrailer(const LookupKey& lookup) const;
 
   // Returns false if no version of a key with this hash was added, and true if there may be one.
   // One cache miss.

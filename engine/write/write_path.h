@@ -47,6 +47,9 @@ class WritePath {
   // RecentWrites.
   using Watch = CommitPipeline::Watch;
   Watch BeginWatch() { return Watch(&pipeline_); }
+  // See CommitPipeline::Exclusive.
+  using Exclusive = CommitPipeline::Exclusive;
+  void BeginExclusive(std::optional<Exclusive>* exclusive) { exclusive->emplace(&pipeline_); }
   absl::Status WaitUntilPublished(SequenceNumber sequence) {
     return pipeline_.WaitUntilPublished(sequence);
   }

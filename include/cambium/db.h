@@ -25,8 +25,8 @@
 #include "cambium/export.h"
 #include "cambium/iterator.h"
 #include "cambium/options.h"
-#include "cambium/pinned_value.h"
 #include "cambium/stats.h"
+#include "cambium/transaction.h"
 #include "cambium/write_batch.h"
 
 namespace cambium {
@@ -144,6 +144,16 @@ class CAMBIUM_EXPORT DB {
   // Returns the current state of all families, which stays readable until the last reference is
   // released.
   std::shared_ptr<const Snapshot> GetSnapshot();
+
+  // Begins a transaction, never null. If it could not begin, every call of it returns the error.
+  std::unique_ptr<Transaction> BeginTransaction(const TransactionOptions& = {});
+  // Calls `body` with a new transaction, and commits it if `body` returns ok. After a conflict it
+  // does both again, after a short pause, up to a hundred times; then it returns Aborted. Every
+  // other error rolls the transaction back and is returned. `body` should have no effect outside of
+  // its transaction; if it throws, the transaction is rolled back, and the caller gets the
+  // exception.
+  absl::Status Transact(const std::function<absl::Status(Transaction&)>& body,
+                        const TransactionOptions& = {}, const WriteOptions& = {});
 
   // A column family is an ordered key space of its own, with its own options. All families share
   // the log, the order of writes, the memory budget and the threads; a batch may write to several

@@ -41,6 +41,13 @@ class CAMBIUM_EXPORT WriteBatch {
   void DeleteFrom(const ColumnFamily& family, std::string_view begin);
   void Clear();
 
+  // A state of a batch. Plain data.
+  struct Savepoint;
+  // RollbackTo() removes the operations that were added after MakeSavepoint(); the batch must not
+  // have been cleared, or rolled back further, in between.
+  Savepoint MakeSavepoint() const;
+  void RollbackTo(Savepoint savepoint);
+
   // Returns the number of operations.
   size_t Count() const;
   // Returns the number of bytes that the batch takes in the log.
@@ -60,6 +67,13 @@ class CAMBIUM_EXPORT WriteBatch {
     size_t bytes = 0;  // of their encoding
     bool has_merges = false;
     uint32_t range_deletes = 0;  // operations that delete a range
+  };
+  struct Savepoint {
+    size_t bytes = 0;
+    size_t count = 0;
+    std::vector<Part> parts;
+    uint64_t database = 0;
+    bool within_limits = true;
   };
   // Returns one part per family, sorted by its id. Valid until the batch changes.
   std::span<const Part> Parts() const { return parts_; }

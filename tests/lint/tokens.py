@@ -17,7 +17,7 @@ _RULES = (
      r"\bstd::([io]?fstream|filesystem|rename|remove\s*\(\s*path)\b",
      _LIBRARY, ("env/",), "the FileSystem of the options"),
     ("clocks", r"\bstd::chrono\b|\b(gettimeofday|clock_gettime|nanosleep|usleep|sleep_for)\b|(?<![\w.>:])(::)?time\s*\(\s*(nullptr|NULL|0|&)",
-     _LIBRARY, ("env/", "util/mutex.h"), "the Clock of the options"),
+     _LIBRARY, ("env/", "util/mutex.h", "include/cambium/transaction.h"), "the Clock of the options"),
     ("global randomness", r"(?<![\w.>])(rand|srand|random)\s*\(\s*\)|\bstd::(random_device|mt19937(_64)?)\b",
      _LIBRARY, ("env/",), "util/random.h, seeded"),
     ("malloc", r"(?<![\w.>:])(malloc|calloc|realloc|free)\s*\(\s*[^\s)]|\bstd::(malloc|calloc|realloc|free)\b",
