@@ -297,9 +297,9 @@ class Picker {
   std::optional<Plan> PickCovering() const {
     if (level0_busy_) return std::nullopt;
     for (const Run& run : version_.runs(0)) {
-      if (!run.has_range_deletes) continue;
-      for (const FileRef& file : run.files) {
-        if (FreesMore(*file) && WorthRewriting(*file)) return PickLevel0();
+      for (const uint32_t index : run.with_range_deletes) {
+        const FileMetadata& file = *run.files[index];
+        if (FreesMore(file) && WorthRewriting(file)) return PickLevel0();
       }
     }
     return std::nullopt;

@@ -292,8 +292,11 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   run.files = SharedArray(std::move(parts.files));
   run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
-  run.has_range_deletes = std::any_of(run.files.begin(), run.files.end(),
-                                      [](const FileRef& file) { return file->range_deletes > 0; });
+  std::vector<uint32_t> with_range_deletes;
+  for (size_t i = 0; i < run.files.size(); ++i) {
+    if (run.files[i]->range_deletes > 0) with_range_deletes.push_back(static_cast<uint32_t>(i));
+  }
+  run.with_range_deletes = SharedArray(std::move(with_range_deletes));
   // The files of the base are already in order.
   if (!order_) return run;
   for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, *order_));

@@ -45,8 +45,8 @@ struct Run {
   SharedArray<uint64_t> largest_abbreviated;
   SharedArray<FileNumber> numbers;
   uint64_t bytes = 0;  // sum of file sizes
-  // Whether one of the files has range tombstones. Reads ask nothing else of the other runs.
-  bool has_range_deletes = false;
+  // The indexes of the files that have range tombstones, ascending.
+  SharedArray<uint32_t> with_range_deletes;
 };
 
 // A range of user keys, both ends inclusive; an absent end is unbounded. Plain data.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -36,15 +38,11 @@ class IndexCursor final : public TombstoneCursor {
 // Thread-compatible.
 class RunCursor final : public TombstoneCursor {
  public:
-  RunCursor(const KeyOrder& order, const TableSlice& slice, SequenceNumber sequence)
-      : order_(order), slice_(slice), sequence_(sequence) {
-    for (size_t i = 0; i < slice.files.size(); ++i) {
-      if (slice.files[i]->range_deletes > 0) with_.push_back(i);
-    }
-  }
+  RunCursor(const KeyOrder& order, const RunView& run, SequenceNumber sequence)
+      : order_(order), slice_(run.All()), with_(run.run->with_range_deletes), sequence_(sequence) {}
 
   absl::Status MoveAfter(const KeyCut& cut) override {
-    const auto next = std::partition_point(with_.begin(), with_.end(), [&](size_t file) {
+    const auto next = std::partition_point(with_.begin(), with_.end(), [&](uint32_t file) {
       return CompareCuts(order_, slice_.files[file]->end(), cut) <= 0;
     });
     const bool inside =
@@ -56,7 +54,7 @@ class RunCursor final : public TombstoneCursor {
   }
 
   absl::Status MoveBefore(const KeyCut& cut) override {
-    const auto next = std::partition_point(with_.begin(), with_.end(), [&](size_t file) {
+    const auto next = std::partition_point(with_.begin(), with_.end(), [&](uint32_t file) {
       return CompareCuts(order_, slice_.files[file]->end(), cut) < 0;
     });
     const bool inside =
@@ -94,8 +92,8 @@ class RunCursor final : public TombstoneCursor {
 
   const KeyOrder order_;
   const TableSlice slice_;
+  const std::span<const uint32_t> with_;  // the files of the slice that have tombstones
   const SequenceNumber sequence_;
-  std::vector<size_t> with_;  // the files of the slice that have tombstones
 };
 
 }  // namespace
@@ -105,9 +103,9 @@ std::unique_ptr<TombstoneCursor> NewIndexCursor(std::shared_ptr<const TombstoneI
   return std::make_unique<IndexCursor>(std::move(index), sequence);
 }
 
-std::unique_ptr<TombstoneCursor> NewRunCursor(const KeyOrder& order, const TableSlice& slice,
+std::unique_ptr<TombstoneCursor> NewRunCursor(const KeyOrder& order, const RunView& run,
                                               SequenceNumber sequence) {
-  return std::make_unique<RunCursor>(order, slice, sequence);
+  return std::make_unique<RunCursor>(order, run, sequence);
 }
 
 }  // namespace cambium::engine

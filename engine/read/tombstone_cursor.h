@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "base/keys.h"
 #include "base/range_tombstones.h"
-#include "engine/state/live_table.h"
+#include "engine/state/read_view.h"
 
 namespace cambium::engine {
 
@@ -48,11 +48,11 @@ class TombstoneCursor {
   SequenceNumber newest_ = 0;
 };
 
-// Return cursors over the tombstones that are visible at `sequence`. The slice's view must outlive
-// the cursor.
+// Return cursors over the tombstones that are visible at `sequence`. The view of the run must
+// outlive the cursor.
 std::unique_ptr<TombstoneCursor> NewIndexCursor(std::shared_ptr<const TombstoneIndex> index,
                                                 SequenceNumber sequence);
-std::unique_ptr<TombstoneCursor> NewRunCursor(const KeyOrder& order, const TableSlice& slice,
+std::unique_ptr<TombstoneCursor> NewRunCursor(const KeyOrder& order, const RunView& run,
                                               SequenceNumber sequence);
 
 }  // namespace cambium::engine

@@ -30,8 +30,8 @@ class Sources {
 
   void Add(const RunView& run, const sstable::TableIteratorOptions& how) {
     std::vector<NewCursor> own;
-    if (run.run->has_range_deletes) {
-      own.push_back([this, &run] { return NewRunCursor(order_, run.All(), sequence_); });
+    if (!run.run->with_range_deletes.empty()) {
+      own.push_back([this, &run] { return NewRunCursor(order_, run, sequence_); });
     }
     Add(NewRunIterator(order_, run.All(), how), std::move(own));
   }

@@ -112,10 +112,10 @@ absl::Status ChangeFinder::CheckRangeDeletes(const ReadRange& range) const {
     if (MayBeNewer(*slot, since_)) RETURN_IF_ERROR(check_memtable(*slot));
   }
   for (const RunView& run : view_->tables->runs) {
-    if (!run.run->has_range_deletes) continue;
-    for (const LiveTableRef& table : run.tables) {
+    for (const uint32_t index : run.run->with_range_deletes) {
+      const LiveTable* const table = run.tables[index].get();
       const manifest::FileMetadata& file = table->file();
-      if (file.range_deletes == 0 || file.largest_sequence <= since_) continue;
+      if (file.largest_sequence <= since_) continue;
       if (CompareCuts(order, file.end(), begin) <= 0 ||
           CompareCuts(order, end, file.begin()) <= 0) {
         continue;

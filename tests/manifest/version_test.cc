@@ -100,7 +100,8 @@ TEST(Version, FilesMayTouchAtAnExclusiveEnd) {
       "add L1 file 1 keys \"a\"..\"m\" seqs 3..3 range-deletes 1 largest-exclusive\n"
       "add L1 file 2 keys \"m\"..\"p\"\n");
   const manifest::Run& run = version->runs(1).front();
-  EXPECT_TRUE(run.has_range_deletes);
+  ASSERT_EQ(run.with_range_deletes.size(), 1u);
+  EXPECT_EQ(run.with_range_deletes[0], 0u);
   const auto find = [&run](std::string_view key) {
     return FindFileIndex(run, key, Bytewise().Abbreviate(key), Bytewise());
   };
