@@ -11,11 +11,37 @@ namespace {
 // Returns true for tags that are reserved.
 bool IsReserved(BatchOpTag tag) {
   return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns &&
-          tag != BatchOpTag::kMerge) ||
+          tag != BatchOpTag::kMerge && tag != BatchOpTag::kRangeDelete) ||
          (tag >= BatchOpTag::kTransactionPrepare && tag <= BatchOpTag::kTransactionRollback);
 }
 
+// Returns true if a range delete has a value of the right form.
+bool IsRange(const BatchOp& op) {
+  if (op.value.empty()) return false;
+  const auto flags = static_cast<uint8_t>(op.value.front());
+  const size_t end_size = op.value.size() - 1;
+  if (flags > (kRangeFromStart | kRangeToEnd) || end_size > kMaxKeySize) return false;
+  if ((flags & kRangeFromStart) != 0 && !op.key.empty()) return false;
+  return (flags & kRangeToEnd) == 0 || end_size == 0;
+}
+
 }  // namespace
+
+std::string EncodeRangeEnd(const KeyCut& begin, const KeyCut& end) {
+  assert(begin.place != KeyCut::Place::kAfter && end.place != KeyCut::Place::kAfter);
+  const int flags = (begin.has_key() ? 0 : kRangeFromStart) | (end.has_key() ? 0 : kRangeToEnd);
+  std::string value(1, static_cast<char>(flags));
+  value += end.key;
+  return value;
+}
+
+RangeTombstone RangeOf(const BatchOp& op, SequenceNumber sequence) {
+  assert(op.tag == BatchOpTag::kRangeDelete && IsRange(op));
+  const auto flags = static_cast<uint8_t>(op.value.front());
+  return {(flags & kRangeFromStart) != 0 ? KeyCut::Start() : KeyCut::Before(op.key),
+          (flags & kRangeToEnd) != 0 ? KeyCut::End() : KeyCut::Before(op.value.substr(1)),
+          sequence};
+}
 
 BatchReader::BatchReader(std::string_view encoded) : reader_(encoded) {
   count_ = reader_.ReadFixed32();
@@ -38,9 +64,11 @@ bool BatchReader::Next(BatchOp* op) {
   op->tag = static_cast<BatchOpTag>(byte & static_cast<uint8_t>(~kBatchColumnFamilyBit));
   const bool has_value = HasValue(op->tag);
   if (IsReserved(op->tag)) {
-    status_ = absl::UnimplementedError(absl::StrCat(
-        "write batch, operation ", done_, " of ", count_, ": tag ", static_cast<int>(op->tag),
-        " is reserved; this program knows put, delete and merge. A newer program wrote it"));
+    status_ = absl::UnimplementedError(absl::StrCat("write batch, operation ", done_, " of ",
+                                                    count_, ": tag ", static_cast<int>(op->tag),
+                                                    " is reserved; this program knows put, delete, "
+                                                    "merge and range delete. A newer program wrote "
+                                                    "it"));
     return false;
   }
   if (!has_value && op->tag != BatchOpTag::kDelete) {
@@ -51,6 +79,7 @@ bool BatchReader::Next(BatchOp* op) {
   op->value = has_value ? reader_.ReadLengthPrefixed() : std::string_view();
   if (!reader_.ok()) return Fail("the bytes end inside it");
   if (!EntryWithinLimits(op->key, op->value)) return Fail("its key or value exceeds the limits");
+  if (op->tag == BatchOpTag::kRangeDelete && !IsRange(*op)) return Fail("its range is malformed");
   ++done_;
   return true;
 }

@@ -135,7 +135,8 @@ class Picker {
       std::optional<Plan> plan = level == 0 ? PickLevel0() : PickFromLevel(level);
       if (plan) return plan;
     }
-    return PickTombstones();
+    std::optional<Plan> plan = PickCovering();
+    return plan ? plan : PickTombstones();
   }
 
  private:
@@ -282,9 +283,26 @@ class Picker {
   // Returns true only if every tombstone of the file may be dropped or move closer to the last
   // level, so that this terminates.
   bool WorthRewriting(const FileMetadata& file) const {
-    return file.tombstones > 0 && file.largest_sequence <= options_.oldest_snapshot &&
-           file.tombstones * 100 >=
-               file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+    if (!file.has_tombstones() || file.largest_sequence > options_.oldest_snapshot) return false;
+    return FreesMore(file) || (file.tombstones + file.range_deletes) * 100 >=
+                                  file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+  }
+
+  // Returns true if the file's range tombstones cover older files, and these are larger.
+  static bool FreesMore(const FileMetadata& file) {
+    return file.covered_bytes > 0 && file.covered_bytes >= file.file_size;
+  }
+
+  // Compacts level 0 if one of its files can free more space than it takes.
+  std::optional<Plan> PickCovering() const {
+    if (level0_busy_) return std::nullopt;
+    for (const Run& run : version_.runs(0)) {
+      for (const uint32_t index : run.with_range_deletes) {
+        const FileMetadata& file = *run.files[index];
+        if (FreesMore(file) && WorthRewriting(file)) return PickLevel0();
+      }
+    }
+    return std::nullopt;
   }
 
   std::optional<Plan> PickTombstones() const {
@@ -349,7 +367,7 @@ class ManualPicker {
   // Returns true if a file of the last level may contain droppable versions or tombstones.
   bool MayShrink(const FileMetadata& file) const {
     return file.number < request_.first_new_file && !file.quarantined() &&
-           (file.tombstones > 0 || file.largest_sequence > 0);
+           (file.has_tombstones() || file.largest_sequence > 0);
   }
 
   // Starts at the newest run that the request concerns: takes files that overlap the range, and in

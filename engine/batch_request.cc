@@ -56,7 +56,7 @@ absl::Status BatchRequest::Prepare(Database* database, const WriteBatch& batch) 
   const std::span<TreeShare> shares = several_.empty() ? std::span(&one_, 1) : std::span(several_);
   for (size_t i = 0; i < parts.size(); ++i) {
     ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database, parts[i]));
-    shares[i] = {tree, MemTableBytes(parts[i].bytes, parts[i].count)};
+    shares[i] = {tree, MemTableBytes(parts[i].bytes, parts[i].count, parts[i].range_deletes)};
   }
   encoded_ = batch.Encoded();
   request_.pieces = {&encoded_, 1};

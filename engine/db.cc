@@ -36,6 +36,18 @@ absl::Status WriteOne(Database* database, Tree* tree, const BatchOp& op,
   return database->writes->Write(write.request(), options);
 }
 
+// Deletes a range of one tree.
+absl::Status DeleteOne(Database* database, Tree* tree, const KeyCut& begin, const KeyCut& end,
+                       const WriteOptions& options) {
+  RETURN_IF_ERROR(engine::CheckLimits(begin.key, {}));
+  RETURN_IF_ERROR(engine::CheckLimits(end.key, {}));
+  if (CompareCuts(tree->order(), begin, end) >= 0) return tree->Check();
+  RETURN_IF_ERROR(database->writes->PrepareRangeDelete(tree, {begin, end}, options));
+  const std::string value = EncodeRangeEnd(begin, end);
+  return WriteOne(database, tree, {BatchOpTag::kRangeDelete, tree->id(), begin.key, value},
+                  options);
+}
+
 compaction::KeyRange RangeOf(std::optional<std::string_view> begin,
                              std::optional<std::string_view> end) {
   compaction::KeyRange range;
@@ -195,6 +207,49 @@ absl::Status DB::Merge(const ColumnFamily& family, std::string_view key, std::st
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
     return WriteOne(database_.get(), tree, {BatchOpTag::kMerge, tree->id(), key, operand}, options);
+  });
+}
+
+absl::Status DB::DeleteRange(std::string_view begin, std::string_view end,
+                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return DeleteOne(database_.get(), database_->default_tree, KeyCut::Before(begin),
+                     KeyCut::Before(end), options);
+  });
+}
+
+absl::Status DB::DeleteRange(const ColumnFamily& family, std::string_view begin,
+                             std::string_view end, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Before(begin), KeyCut::Before(end), options);
+  });
+}
+
+absl::Status DB::DeleteFrom(std::string_view begin, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return DeleteOne(database_.get(), database_->default_tree, KeyCut::Before(begin), KeyCut::End(),
+                     options);
+  });
+}
+
+absl::Status DB::DeleteFrom(const ColumnFamily& family, std::string_view begin,
+                            const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Before(begin), KeyCut::End(), options);
+  });
+}
+
+absl::Status DB::ClearColumnFamily(const ColumnFamily& family) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Start(), KeyCut::End(), {});
   });
 }
 

@@ -37,7 +37,13 @@ enum class FieldTag : uint64_t {
   kFamilySettings = 25,
 };
 
+// The fields of a file.
+enum class FileFieldTag : uint64_t {
+  kRangeDeletes = 3,
+};
+
 constexpr uint64_t kMustUnderstand = 1;
+constexpr uint64_t kLargestExclusive = 1;  // a flag of kRangeDeletes
 
 // Older releases can open a database with it and lose only the check that it enables, or a choice
 // that any reader understands in files.
@@ -67,6 +73,11 @@ void AppendFile(std::string* out, const FileMetadata& file) {
   out->append(Varints({file.smallest_sequence, file.largest_sequence - file.smallest_sequence,
                        file.entries, file.tombstones, file.raw_bytes}));
   AppendFixed64(out, file.digest);
+  if (file.range_deletes == 0) return;
+  AppendVarint64(out, static_cast<uint64_t>(FileFieldTag::kRangeDeletes) << 1 | kMustUnderstand);
+  AppendLengthPrefixed(out,
+                       Varints({file.range_deletes, file.largest_exclusive ? kLargestExclusive : 0,
+                                file.covered_bytes}));
 }
 
 void AppendName(std::string* out, FieldTag tag, ColumnFamilyId family, std::string_view name) {
@@ -147,6 +158,27 @@ absl::Status SkipFields(ByteReader* reader) {
   return absl::OkStatus();
 }
 
+// Reads the remaining fields of a file.
+absl::Status ReadFileFields(ByteReader* reader, FileMetadata* file) {
+  while (reader->ok() && !reader->AtEnd()) {
+    const uint64_t tag = reader->ReadVarint64();
+    ByteReader value(reader->ReadLengthPrefixed());
+    if (!reader->ok()) break;
+    if (tag >> 1 == static_cast<uint64_t>(FileFieldTag::kRangeDeletes)) {
+      file->range_deletes = value.ReadVarint64();
+      const uint64_t flags = value.ReadVarint64();
+      file->largest_exclusive = flags == kLargestExclusive;
+      file->covered_bytes = value.ReadVarint64();
+      if (!value.Finished() || file->range_deletes == 0 || flags > kLargestExclusive) {
+        reader->Fail();
+      }
+    } else if ((tag & kMustUnderstand) != 0) {
+      return UnknownField(tag);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
   file->number = FileNumber{reader->ReadVarint64()};
   file->physical_number = FileNumber{reader->ReadVarint64()};
@@ -164,7 +196,7 @@ absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
   file->tombstones = reader->ReadVarint64();
   file->raw_bytes = reader->ReadVarint64();
   file->digest = reader->ReadFixed64();
-  return SkipFields(reader);
+  return ReadFileFields(reader, file);
 }
 
 // Returns the part of `edit` for the family of a field; null if the family is invalid.
@@ -319,6 +351,9 @@ std::string DebugString(const FileMetadata& file) {
                   file.largest_sequence);
   if (file.entries != 0) absl::StrAppend(&text, " entries ", file.entries);
   if (file.tombstones != 0) absl::StrAppend(&text, " tombstones ", file.tombstones);
+  if (file.range_deletes != 0) absl::StrAppend(&text, " range-deletes ", file.range_deletes);
+  if (file.covered_bytes != 0) absl::StrAppend(&text, " covers ", file.covered_bytes);
+  if (file.largest_exclusive) absl::StrAppend(&text, " largest-exclusive");
   if (file.raw_bytes != 0) absl::StrAppend(&text, " raw ", file.raw_bytes);
   if (file.digest != 0) absl::StrAppend(&text, " digest ", absl::Hex(file.digest));
   if (file.quarantined()) absl::StrAppend(&text, " damage ", Quoted(file.damage));

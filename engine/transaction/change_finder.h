@@ -2,8 +2,9 @@
 //
 // The result is exact, for any number: the tree has the newest version of every key, and a snapshot
 // at that number, which the caller must hold, keeps flushes and compactions from dropping a newer
-// deletion, or the number of a newer version. Memtables and tables without newer entries are
-// skipped. See docs/design/transactions.md.
+// deletion, or the number of a newer version, or a newer range tombstone. A range delete counts as
+// a write of every key in it. Memtables and tables without newer entries are skipped. See
+// docs/design/transactions.md.
 #ifndef CAMBIUM_ENGINE_TRANSACTION_CHANGE_FINDER_H_
 #define CAMBIUM_ENGINE_TRANSACTION_CHANGE_FINDER_H_
 
@@ -44,6 +45,8 @@ class ChangeFinder {
 
  private:
   absl::StatusOr<bool> KeyChanged(std::string_view key) const;
+  // Returns Aborted if a newer range delete overlaps the range; or the error of a file.
+  absl::Status CheckRangeDeletes(const ReadRange& range) const;
   // Returns all entries that may be newer, and many that are not.
   std::unique_ptr<InternalIterator> Candidates() const;
 

@@ -25,7 +25,8 @@ inline absl::Status CheckLimits(std::string_view key, std::string_view value) {
 class SingleWrite {
  public:
   SingleWrite(Tree* tree, BatchOpTag tag, std::string_view key, std::string_view value)
-      : op_(tag, key, value, tree->id()), share_{tree, MemTableBytes(op_.ByteSize(), 1)} {
+      : op_(tag, key, value, tree->id()),
+        share_{tree, MemTableBytes(op_.ByteSize(), 1, tag == BatchOpTag::kRangeDelete ? 1 : 0)} {
     request_.pieces = op_.pieces();
     request_.payload_size = op_.ByteSize();
     request_.count = 1;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,12 @@ class CAMBIUM_EXPORT WriteBatch {
   // writes nothing.
   void Merge(std::string_view key, std::string_view operand);
   void Merge(const ColumnFamily& family, std::string_view key, std::string_view operand);
+  // See DB::DeleteRange and DB::DeleteFrom. It deletes what earlier operations of the batch wrote,
+  // too.
+  void DeleteRange(std::string_view begin, std::string_view end);
+  void DeleteRange(const ColumnFamily& family, std::string_view begin, std::string_view end);
+  void DeleteFrom(std::string_view begin);
+  void DeleteFrom(const ColumnFamily& family, std::string_view begin);
   void Clear();
 
   // A state of a batch. Plain data.
@@ -59,6 +66,7 @@ class CAMBIUM_EXPORT WriteBatch {
     uint32_t count = 0;
     size_t bytes = 0;  // of their encoding
     bool has_merges = false;
+    uint32_t range_deletes = 0;  // operations that delete a range
   };
   struct Savepoint {
     size_t bytes = 0;
@@ -76,6 +84,9 @@ class CAMBIUM_EXPORT WriteBatch {
  private:
   // Appends an operation. `family` is null for the default one.
   void Add(uint8_t tag, const ColumnFamily* family, std::string_view key, std::string_view value);
+  // Appends a range delete; without `end`, to the end of the family.
+  void AddRange(const ColumnFamily* family, std::string_view begin,
+                std::optional<std::string_view> end);
   // Counts operations of one family.
   void AddPart(const Part& added);
   void NoteDatabase(uint64_t database);

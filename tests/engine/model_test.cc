@@ -171,6 +171,9 @@ class ModelRun {
       case OperationKind::kPut:
       case OperationKind::kDelete:
       case OperationKind::kBatch:
+      case OperationKind::kDeleteRange:
+      case OperationKind::kDeleteFrom:
+      case OperationKind::kClear:
         return Write(operation);
       case OperationKind::kPutIfAbsent:
       case OperationKind::kCompareAndSet:
@@ -217,11 +220,27 @@ class ModelRun {
       status = db_->Put(first.key, *first.value, options);
     } else if (operation.kind == OperationKind::kDelete) {
       status = db_->Delete(first.key, options);
+    } else if (operation.kind == OperationKind::kDeleteRange) {
+      status = db_->DeleteRange(first.key, first.end, options);
+    } else if (operation.kind == OperationKind::kDeleteFrom) {
+      status = db_->DeleteFrom(first.key, options);
+    } else if (operation.kind == OperationKind::kClear) {
+      status = variant_.unlogged ? db_->Write(ClearingBatch(), options)
+                                 : db_->ClearColumnFamily(*db_->DefaultColumnFamily());
     } else {
       status = db_->Write(BatchOf(operation.edits), options);
     }
     Apply(operation.edits, &model_);
     return Failed("write", status);
+  }
+
+  // Deletes everything, in either order of the variants.
+  static WriteBatch ClearingBatch() {
+    WriteBatch batch;
+    batch.DeleteFrom("");
+    batch.DeleteRange(std::string(2, '\xff'), "");
+    batch.Delete("");
+    return batch;
   }
 
   // A held moment or, mostly, now.

@@ -410,5 +410,40 @@ TEST_P(TransactionTest, TransactRepeatsConflictsOnly) {
   EXPECT_EQ(*db_->Get("n"), "done");
 }
 
+// A range delete is a write of every key in it, in memory and in tables.
+TEST_P(TransactionTest, ConflictsWithRangeDeletesAfterItsBegin) {
+  for (const bool flush : {false, true}) {
+    CAMBIUM_ASSERT_OK(db_->Put("b", "v"));
+    CAMBIUM_ASSERT_OK(db_->Put("y", "v"));
+    auto writes = Begin(), beside = Begin();
+    CAMBIUM_ASSERT_OK(writes->Put("b", "own"));
+    CAMBIUM_ASSERT_OK(beside->Put("d", "own"));
+    auto reads = Begin(Isolation::kSerializable), scans = Begin(Isolation::kSerializable);
+    CAMBIUM_ASSERT_OK(reads->Get("b"));
+    CAMBIUM_ASSERT_OK(reads->Put("x1", "own"));
+    const auto it = scans->NewIterator();
+    it->Seek("a");
+    ASSERT_TRUE(it->Valid());
+    it->Next();
+    CAMBIUM_ASSERT_OK(scans->Put("x2", "own"));
+    CAMBIUM_ASSERT_OK(db_->DeleteRange("b", "c"));
+    if (flush) {
+      CAMBIUM_ASSERT_OK(db_->Flush());
+    }
+    CAMBIUM_EXPECT_CODE(writes->Commit(), kAborted);
+    CAMBIUM_EXPECT_CODE(reads->Commit(), kAborted);
+    CAMBIUM_EXPECT_CODE(scans->Commit(), kAborted);
+    CAMBIUM_EXPECT_OK(beside->Commit());
+    auto cleared = Begin(Isolation::kSerializable);
+    CAMBIUM_ASSERT_OK(cleared->Get("y"));
+    CAMBIUM_ASSERT_OK(cleared->Put("z", "own"));
+    CAMBIUM_ASSERT_OK(db_->ClearColumnFamily(*db_->DefaultColumnFamily()));
+    if (flush) {
+      CAMBIUM_ASSERT_OK(db_->Flush());
+    }
+    CAMBIUM_EXPECT_CODE(cleared->Commit(), kAborted);
+  }
+}
+
 }  // namespace
 }  // namespace cambium

@@ -11,7 +11,7 @@ namespace cambium::stress {
 
 void Worker::UseFamily() {
   if (family_.handle == nullptr) return CreateFamily();
-  switch (random_.Uniform(8)) {
+  switch (random_.Uniform(10)) {
     case 0:
       return DropFamily();
     case 1:
@@ -24,6 +24,8 @@ void Worker::UseFamily() {
     case 3:
     case 4:
       return ScanFamily();
+    case 5:
+      return ClearFamily();
     default:
       return WriteFamily();
   }
@@ -53,6 +55,8 @@ void Worker::WriteFamily() {
     if (random_.Uniform(4) == 0) {
       batch.Delete(*family_.handle, key);
       next.erase(key);
+    } else if (random_.Uniform(12) == 0) {
+      DeleteRangeOfFamily(key, &batch, &next);
     } else {
       std::string value = absl::StrCat(key, ":", random_.Uniform(1 << 30));
       value.resize(value.size() + random_.Uniform(500), '.');
@@ -61,7 +65,28 @@ void Worker::WriteFamily() {
     }
   }
   const uint64_t mark = Mark();
-  const absl::Status status = world_->db->Write(batch, DrawWriteOptions());
+  FinishFamilyWrite(world_->db->Write(batch, DrawWriteOptions()), mark, std::move(next));
+}
+
+void Worker::DeleteRangeOfFamily(const std::string& key, WriteBatch* batch,
+                                 std::map<std::string, std::string>* contents) {
+  const std::string end = absl::StrCat(random_.Uniform(200));
+  if (random_.Uniform(20) == 0) {
+    batch->DeleteFrom(*family_.handle, key);
+    contents->erase(contents->lower_bound(key), contents->end());
+    return;
+  }
+  batch->DeleteRange(*family_.handle, key, end);
+  if (key < end) contents->erase(contents->lower_bound(key), contents->lower_bound(end));
+}
+
+void Worker::ClearFamily() {
+  const uint64_t mark = Mark();
+  FinishFamilyWrite(world_->db->ClearColumnFamily(*family_.handle), mark, {});
+}
+
+void Worker::FinishFamilyWrite(const absl::Status& status, uint64_t mark,
+                               std::map<std::string, std::string> next) {
   if (world_->Expect(status, mark, "write to a family")) {
     family_.contents = std::move(next);
   } else if (!IsRefusal(status)) {

@@ -31,6 +31,10 @@ std::vector<Edit> IndexedWrites::Draw(uint64_t index) {
         value.append(reinterpret_cast<const char*>(&word), sizeof word);
       }
       edit.value = std::move(value);
+    } else if (random_() % 4 == 0) {
+      // Never the marker, whose key is before them.
+      edit.span = Span::kRange;
+      edit.end = absl::StrCat("key", absl::Dec(number + random_() % 10, absl::kZeroPad5));
     }
     edits.push_back(std::move(edit));
   }

@@ -140,6 +140,12 @@ void ParseFileAttribute(std::string_view word, LineReader* line, FileMetadata* f
     file->entries = line->Number();
   } else if (word == "tombstones") {
     file->tombstones = line->Number();
+  } else if (word == "range-deletes") {
+    file->range_deletes = line->Number();
+  } else if (word == "covers") {
+    file->covered_bytes = line->Number();
+  } else if (word == "largest-exclusive") {
+    file->largest_exclusive = true;
   } else if (word == "raw") {
     file->raw_bytes = line->Number();
   } else if (word == "digest") {

@@ -30,10 +30,20 @@ struct KeyLess {
 
 using Model = std::map<std::string, std::string, KeyLess>;
 
-// One change; a deletion if there is no value.
+// The keys that an edit changes.
+enum class Span {
+  kKey,
+  kRange,  // from the key to `end`
+  kFrom,   // from the key to the end
+  kAll,
+};
+
+// One change; a deletion if there is no value, and always if it changes more than its key.
 struct Edit {
   std::string key;
   std::optional<std::string> value;
+  Span span = Span::kKey;
+  std::string end = {};
 };
 
 void Apply(const std::vector<Edit>& edits, Model* model);
@@ -57,8 +67,11 @@ enum class OperationKind {
   kCompareAndSet,  // of a value that is the current one in half of the cases
   kGetAndDelete,
   kUpdate,  // appends to the value, or deletes it
+  kDeleteRange,
+  kDeleteFrom,
+  kClear,
 };
-inline constexpr size_t kOperationKinds = 17;
+inline constexpr size_t kOperationKinds = 20;
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
@@ -81,8 +94,8 @@ struct StreamShape {
   int batch_max = 12;        // edits in a batch
   double sync_part = 0.002;  // fraction of the writes
   // How many of 10,000 operations are of each kind, in the order of OperationKind.
-  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200,
-                                 10,   6,    16,  10,   100, 200,  100, 100};
+  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200, 10,
+                                 6,    16,   10,  100,  200, 100,  100, 60, 4,   2};
 };
 
 // Confined to one thread.
@@ -96,6 +109,7 @@ class OperationStream {
 
  private:
   Edit DrawPut();
+  Edit DrawRange();
   std::string DrawValue();
   uint64_t Draw(uint64_t bound) { return random_() % bound; }
 

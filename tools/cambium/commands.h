@@ -15,15 +15,17 @@ class Output;
 struct Arguments {
   std::string db;
   std::string key, value;
+  std::string end;                 // delete-range: the key to stop before; `key` is its begin
   std::string name, new_name;      // family: of a column family
   std::string family = "default";  // the column family to use
   std::string file = "-";
   std::string from, to, prefix;
-  bool has_from = false, has_to = false, has_prefix = false;
+  bool has_from = false, has_to = false, has_prefix = false, has_end = false;
   std::string format;                   // empty: the command's default
   std::optional<std::string> database;  // load: the section of the input
   uint64_t limit = UINT64_MAX;
   bool hex = false, reverse = false, keys_only = false, sync = false, json = false, yes = false;
+  bool to_end = false;
 };
 
 // Each prints its result to `out`, which is standard output and which main flushes and checks, and
@@ -31,6 +33,7 @@ struct Arguments {
 int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);
+int DeleteRange(const Arguments& arguments, Output* out);
 int Scan(const Arguments& arguments, Output* out);
 int Count(const Arguments& arguments, Output* out);
 int Load(const Arguments& arguments, Output* out);

@@ -30,7 +30,7 @@ struct Command {
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
   // format, d database, h hex, s scan's own, y sync, j json, Y yes, c column family, n name, N new
-  // name.
+  // name, b begin and end.
   std::string_view takes;
   int (*run)(const Arguments&, Output*);
 };
@@ -42,6 +42,9 @@ constexpr std::array kCommands = {
             "cambium put db user:17 Ada\n  cambium put db 00ff 0a --hex", "kvhc", Put},
     Command{"delete", "remove a key; fine where it is absent",
             "cambium delete db user:17\n  cambium delete db 00ff --hex", "khc", Delete},
+    Command{"delete-range", "remove the keys from BEGIN up to END, without END",
+            "cambium delete-range db user:17 user:20\n  cambium delete-range db user:17 --to-end",
+            "bhc", DeleteRange},
     Command{"scan", "print keys and values in order",
             "cambium scan db --prefix user: --limit 10\n  cambium scan db --reverse --keys-only",
             "rsFhc", Scan},
@@ -107,6 +110,12 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
   switch (letter) {
     case 'k':
       app->add_option("KEY", arguments->key, "the key")->required();
+      break;
+    case 'b':
+      app->add_option("BEGIN", arguments->key, "first key")->required();
+      app->add_option("END", arguments->end, "key to stop before")
+          ->each([arguments](const std::string&) { arguments->has_end = true; });
+      app->add_flag("--to-end", arguments->to_end, "instead of END: to the end of the family");
       break;
     case 'v':
       app->add_option("VALUE", arguments->value, "the value")->required();
