@@ -144,6 +144,9 @@ class MergeStream {
   // Merges the entries of held_ as far as possible without a loss.
   void MergeHeld();
   void MergeOperands();
+  // Combines `older` with the next newer operand. Returns false, and changes nothing, if the
+  // operator cannot combine them.
+  bool MergeIntoNewer(std::string_view older, Held* newer) const;
   // Decides whether the current entry is kept; sets trailer_.
   Verdict Judge();
   Verdict JudgeValue();
