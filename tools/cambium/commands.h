@@ -15,7 +15,9 @@ class Output;
 struct Arguments {
   std::string db;
   std::string key, value;
+  std::string operand;             // merge
   std::string name, new_name;      // family: of a column family
+  std::string merge_operator;      // empty: the stored one, or none
   std::string family = "default";  // the column family to use
   std::string file = "-";
   std::string from, to, prefix;
@@ -31,6 +33,7 @@ struct Arguments {
 int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);
+int Merge(const Arguments& arguments, Output* out);
 int Scan(const Arguments& arguments, Output* out);
 int Count(const Arguments& arguments, Output* out);
 int Load(const Arguments& arguments, Output* out);
