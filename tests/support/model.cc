@@ -38,7 +38,8 @@ constexpr std::array<const char*, kOperationKinds> kKindNames = {"put",
                                                                  "put-if-absent",
                                                                  "compare-and-set",
                                                                  "get-and-delete",
-                                                                 "update"};
+                                                                 "update",
+                                                                 "merge"};
 
 // The part of a model that an iterator with those bounds shows.
 class Window {
@@ -216,6 +217,7 @@ Operation OperationStream::Next() {
   switch (operation.kind) {
     case OperationKind::kPut:
     case OperationKind::kPutIfAbsent:
+    case OperationKind::kMerge:
       operation.edits = {DrawPut()};
       operation.sync = part < shape_.sync_part;
       break;
