@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/limits.h"
 #include "util/absl_view.h"
 
 namespace cambium::compaction {
@@ -131,8 +132,9 @@ void MergeStream::MergeHeld() {
   const bool whole = fold.decided() || (EndsKey() && current_.stripe == 0 && AbsentBelow());
   if (!whole) return MergeOperands();
   std::string value;
-  if (!fold.Merge(current_.key, &value).ok()) {
-    current_.pass_all = true;  // a read of the key fails in the same way
+  if (!fold.Merge(current_.key, &value).ok() || value.size() > kMaxValueSize) {
+    // A read of the key fails in the same way, or its value is too large for a table.
+    current_.pass_all = true;
     return;
   }
   counts_.merged += held_.size() - 1;
@@ -144,18 +146,45 @@ void MergeStream::MergeHeld() {
 }
 
 void MergeStream::MergeOperands() {
-  size_t last = 0;  // of those that are kept so far
+  // held_[0…top] are the operands that are kept so far, and ranks[i] says how often held_[i] has
+  // absorbed one of its own rank: a byte of an operand is copied log(n) times, not n times.
+  std::vector<uint8_t> ranks{0};
+  size_t top = 0;
+  const auto absorb_top = [&] {
+    if (!MergeIntoNewer(held_[top].value, &held_[top - 1])) return false;
+    ranks[top - 1] = static_cast<uint8_t>(ranks[top - 1] + 1);
+    ranks.pop_back();
+    --top;
+    return true;
+  };
   for (size_t i = 1; i < held_.size(); ++i) {
-    std::string both;
-    if (options_.merge_operator->PartialMerge(current_.key, held_[i].value, held_[last].value,
-                                              &both)) {
-      held_[last].value = std::move(both);
-      ++counts_.merged;
-    } else if (++last != i) {
-      held_[last] = std::move(held_[i]);
+    if (++top != i) held_[top] = std::move(held_[i]);
+    ranks.push_back(0);
+    while (top > 0 && ranks[top] == ranks[top - 1] && absorb_top()) {
     }
   }
-  held_.resize(last + 1);
+  constexpr uint8_t kAbsorbed = UINT8_MAX;
+  for (size_t i = top; i > 0; --i) {
+    if (MergeIntoNewer(held_[i].value, &held_[i - 1])) ranks[i] = kAbsorbed;
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i <= top; ++i) {
+    if (ranks[i] == kAbsorbed) continue;
+    if (kept != i) held_[kept] = std::move(held_[i]);
+    ++kept;
+  }
+  counts_.merged += held_.size() - kept;
+  held_.resize(kept);
+}
+
+bool MergeStream::MergeIntoNewer(std::string_view older, Held* newer) const {
+  std::string both;
+  if (!options_.merge_operator->PartialMerge(current_.key, older, newer->value, &both) ||
+      both.size() > kMaxValueSize) {
+    return false;
+  }
+  newer->value = std::move(both);
+  return true;
 }
 
 bool MergeStream::EndsKey() const {

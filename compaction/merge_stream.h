@@ -167,6 +167,9 @@ class MergeStream {
   void MergeOperands();
   // Starts a stripe of the current key.
   void EnterStripe(size_t stripe);
+  // Combines `older` with the next newer operand. Returns false, and changes nothing, if the
+  // operator cannot combine them.
+  bool MergeIntoNewer(std::string_view older, Held* newer) const;
   // Decides whether the current entry is kept; sets trailer_.
   Verdict Judge();
   Verdict JudgeValue();

@@ -85,6 +85,10 @@ class CambiumSession final : public Session {
     for (const Entry& entry : writes) RETURN_IF_ERROR(transaction->Put(entry.key, entry.value));
     return transaction->Commit(ToWriteOptions(durability));
   }
+  absl::Status MergeAdd(std::string_view key, std::string_view operand,
+                        Durability durability) override {
+    return db_->Merge(key, operand, ToWriteOptions(durability));
+  }
   absl::Status Get(std::string_view key, std::optional<std::string_view>* value) override {
     const absl::Status status = db_->Get(key, &value_);
     return Found(status, value_, value);
@@ -151,6 +155,7 @@ class CambiumEngine final : public Engine {
 absl::StatusOr<Options> ToOptions(const EngineSettings& settings) {
   Options options;
   options.create_if_missing = !settings.must_exist;
+  options.merge_operator = Int64AddOperator();
   // Zero means a size that Cambium chooses, so the smallest size that can be requested is one byte.
   const auto at_least_one = [](uint64_t bytes) { return std::max<uint64_t>(bytes, 1); };
   if (settings.write_buffer_bytes) {

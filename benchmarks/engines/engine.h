@@ -104,6 +104,13 @@ class Session {
                                 [[maybe_unused]] Durability durability) {
     return absl::UnimplementedError("the engine has no transactions");
   }
+  // Adds `operand`, 8 bytes in little-endian order, to the counter at `key` without reading it.
+  // Engines without such a call keep this default.
+  virtual absl::Status MergeAdd([[maybe_unused]] std::string_view key,
+                                [[maybe_unused]] std::string_view operand,
+                                [[maybe_unused]] Durability durability) {
+    return absl::UnimplementedError("the engine has no merges");
+  }
   // Sets `value` to nullopt if the key does not exist, which is not an error. The bytes live until
   // the session's next call.
   virtual absl::Status Get(std::string_view key, std::optional<std::string_view>* value) = 0;

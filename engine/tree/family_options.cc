@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "base/built_in_operators.h"
 
 namespace cambium::engine {
 namespace {
@@ -33,7 +34,10 @@ manifest::KeyOrders KeyOrdersOf(const Options& options) {
 absl::StatusOr<TreeOptions> DefaultTreeOptions(const Options& options, const std::string& path,
                                                manifest::FamilyState* family) {
   TreeOptions tree(options);
-  if (tree.merge_operator == nullptr) return tree;
+  if (tree.merge_operator == nullptr) {
+    tree.merge_operator = FindBuiltInOperator(family->merge_operator_name);
+    return tree;
+  }
   const char* const name = tree.merge_operator->Name();
   if (family->merge_operator_name.empty()) family->merge_operator_name = name;
   if (family->merge_operator_name == name) return tree;
@@ -57,7 +61,10 @@ TreeOptions ExistingTreeOptions(const Options& options, const manifest::KeyOrder
     return tree;
   }
   tree.order = given == nullptr ? *order : KeyOrder(given->comparator);
-  if (given == nullptr || given->merge_operator == nullptr) return tree;
+  if (given == nullptr || given->merge_operator == nullptr) {
+    tree.merge_operator = FindBuiltInOperator(family->merge_operator_name);
+    return tree;
+  }
   const char* const name = given->merge_operator->Name();
   if (family->merge_operator_name.empty()) family->merge_operator_name = name;
   if (family->merge_operator_name != name) {

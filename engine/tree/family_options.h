@@ -20,13 +20,14 @@ inline constexpr char kDefaultFamilyName[] = "default";
 manifest::KeyOrders KeyOrdersOf(const Options& options);
 
 // Returns the options of the default family, and stores the name of its merge operator in `*family`
-// if it had none. Returns InvalidArgument if it has another one.
+// if it had none. If the program gives none, a built-in operator is found by the stored name.
+// Returns InvalidArgument if it has another one.
 absl::StatusOr<TreeOptions> DefaultTreeOptions(const Options& options, const std::string& path,
                                                manifest::FamilyState* family);
 
 // Returns the options of another family that exists, and stores what the program gives in
 // `*family`. If the program does not give what the family needs, the options contain a refusal that
-// names it.
+// names it, except that a built-in merge operator is found by its name.
 TreeOptions ExistingTreeOptions(const Options& options, const manifest::KeyOrders& orders,
                                 manifest::FamilyState* family);
 

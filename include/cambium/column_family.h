@@ -24,7 +24,8 @@ enum class Compression : uint8_t { kNone = 0, kZstd = 1 };
 struct ColumnFamilyOptions {
   // The order of the keys. Must outlive the DB. Its name is stored and checked.
   const Comparator* comparator = BytewiseComparator();
-  // The meaning of DB::Merge. If null, Merge and reads of keys with operands return
+  // The meaning of DB::Merge. If null, a built-in operator (merge_operators.h) is found by the
+  // stored name. Without an operator, Merge and reads of keys with operands return
   // FailedPrecondition, and flush and compaction keep the operands. Its name is stored and checked.
   std::shared_ptr<const MergeOperator> merge_operator;
   Compression compression = Compression::kZstd;

@@ -68,8 +68,9 @@ class CAMBIUM_EXPORT DB {
   // of the write is unknown until the next Open.
   absl::Status Put(std::string_view key, std::string_view value, const WriteOptions& = {});
   absl::Status Delete(std::string_view key, const WriteOptions& = {});  // ok if absent
-  // Applies `operand` to the value of `key` by Options::merge_operator. Reads nothing: later reads,
-  // flushes and compactions compute the value. Returns FailedPrecondition if there is no operator.
+  // Applies `operand` to the value of `key` by the merge operator of the family. Reads nothing:
+  // later reads, flushes and compactions compute the value. Returns FailedPrecondition if there is
+  // no operator.
   absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
   // Deletes the keys in [begin, end), in the order of the family; ok and without an effect if
   // `begin` is not before `end`. Takes the same short time for any number of keys: a range

@@ -17,6 +17,7 @@
 #include "cambium/executor.h"
 #include "cambium/file_system.h"
 #include "cambium/merge_operator.h"
+#include "cambium/merge_operators.h"
 #include "cambium/snapshot.h"
 
 namespace cambium {
@@ -62,7 +63,8 @@ struct Options {
   // returns InvalidArgument.
   const Comparator* comparator = BytewiseComparator();
 
-  // The meaning of DB::Merge. If null, Merge and reads of keys with operands return
+  // The meaning of DB::Merge. If null, a built-in operator (merge_operators.h) is found by the
+  // stored name. Without an operator, Merge and reads of keys with operands return
   // FailedPrecondition, and flush and compaction keep the operands. If its name differs from the
   // stored one, Open returns InvalidArgument.
   std::shared_ptr<const MergeOperator> merge_operator;

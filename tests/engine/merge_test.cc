@@ -261,5 +261,107 @@ TEST_P(MergeTest, OperatorOfAnotherNameDoesNotOpen) {
   EXPECT_NE(status.ToString().find("test.other"), std::string::npos) << status;
 }
 
+class BuiltInMergeTest : public testing::Test {
+ protected:
+  BuiltInMergeTest() {
+    options_.file_system = std::make_shared<env::MemFileSystem>();
+    options_.executor = std::make_shared<env::InlineExecutor>(1);
+  }
+
+  void Open() {
+    db_.reset();
+    auto db = DB::Open(options_, kPath);
+    CAMBIUM_ASSERT_OK(db);
+    db_ = *std::move(db);
+  }
+
+  static ColumnFamilyOptions With(std::shared_ptr<const MergeOperator> merge) {
+    ColumnFamilyOptions options;
+    options.merge_operator = std::move(merge);
+    return options;
+  }
+  static std::string Number(unsigned char value) {
+    return std::string(1, static_cast<char>(value)) + std::string(7, '\0');
+  }
+
+  Options options_;
+  std::unique_ptr<DB> db_;
+};
+
+TEST_F(BuiltInMergeTest, OperatorsAreFoundByTheirStoredNames) {
+  options_.merge_operator = Int64AddOperator();
+  Open();
+  const std::string separator("\0,", 2);
+  CAMBIUM_ASSERT_OK(db_->CreateColumnFamily("list", With(cambium::AppendOperator(separator))));
+  CAMBIUM_ASSERT_OK(db_->CreateColumnFamily("high", With(MaxOperator())));
+  CAMBIUM_ASSERT_OK(db_->CreateColumnFamily("low", With(MinOperator())));
+  options_.merge_operator = nullptr;
+  // Options without an operator replace only what they give.
+  options_.families["low"].compression = Compression::kNone;
+  for (int round = 0; round < 3; ++round) {
+    Open();
+    CAMBIUM_ASSERT_OK(db_->Merge("n", Number(20)));
+    for (const char* name : {"list", "high", "low"}) {
+      const auto family = db_->GetColumnFamily(name);
+      CAMBIUM_ASSERT_OK(family);
+      CAMBIUM_ASSERT_OK(db_->Merge(**family, "k", std::string(1, static_cast<char>('b' + round))));
+      if (round != 1) continue;
+      CAMBIUM_ASSERT_OK(db_->CompactRange(**family));
+    }
+  }
+  EXPECT_EQ(db_->Get("n").value(), Number(60));
+  EXPECT_EQ(db_->Get(**db_->GetColumnFamily("list"), "k").value(),
+            "b" + separator + "c" + separator + "d");
+  EXPECT_EQ(db_->Get(**db_->GetColumnFamily("high"), "k").value(), "d");
+  EXPECT_EQ(db_->Get(**db_->GetColumnFamily("low"), "k").value(), "b");
+}
+
+TEST_F(BuiltInMergeTest, AnotherSeparatorIsAnotherOperator) {
+  Open();
+  CAMBIUM_ASSERT_OK(db_->CreateColumnFamily("list", With(cambium::AppendOperator(","))));
+  options_.families["list"] = With(cambium::AppendOperator(";"));
+  Open();
+  const auto list = db_->GetColumnFamily("list");
+  CAMBIUM_ASSERT_OK(list);
+  CAMBIUM_EXPECT_CODE(db_->Merge(**list, "k", "a"), kFailedPrecondition);
+}
+
+TEST_F(BuiltInMergeTest, NumberOfAnotherLengthIsDataLossAndKeepsItsOperands) {
+  options_.merge_operator = Int64AddOperator();
+  Open();
+  CAMBIUM_ASSERT_OK(db_->Put("counter", "abc"));
+  CAMBIUM_ASSERT_OK(db_->Merge("counter", Number(1)));
+  CAMBIUM_ASSERT_OK(db_->Merge("broken", Number(1)));
+  CAMBIUM_ASSERT_OK(db_->Merge("broken", "1"));
+  CAMBIUM_ASSERT_OK(db_->Merge("broken", Number(2)));
+  for (int round = 0; round < 2; ++round) {
+    for (const std::string key : {"counter", "broken"}) {
+      const auto value = db_->Get(key);
+      CAMBIUM_EXPECT_CODE(value, kDataLoss);
+      EXPECT_NE(value.status().ToString().find(key), std::string::npos) << value.status();
+    }
+    CAMBIUM_ASSERT_OK(db_->CompactRange());
+  }
+  EXPECT_EQ(db_->GetStats().levels[6].entries, 5u);
+  CAMBIUM_ASSERT_OK(db_->Delete("counter"));
+  CAMBIUM_ASSERT_OK(db_->Merge("counter", Number(4)));
+  EXPECT_EQ(db_->Get("counter").value(), Number(4));
+}
+
+// A flush combines operands in groups: it copies no byte as often as there are operands.
+TEST_F(BuiltInMergeTest, FlushOfManyOperandsOfOneKeyIsFast) {
+  options_.merge_operator = cambium::AppendOperator("");
+  Open();
+  CAMBIUM_ASSERT_OK(db_->Put("k", ""));
+  CAMBIUM_ASSERT_OK(db_->Flush());
+  constexpr size_t kOperands = 300'000;
+  WriteBatch batch;
+  for (size_t i = 0; i < kOperands; ++i) batch.Merge("k", "0123456789");
+  CAMBIUM_ASSERT_OK(db_->Write(batch));
+  CAMBIUM_ASSERT_OK(db_->Flush());
+  EXPECT_EQ(db_->GetStats().entries_merged, kOperands - 1);
+  EXPECT_EQ(db_->Get("k").value().size(), 10 * kOperands);
+}
+
 }  // namespace
 }  // namespace cambium

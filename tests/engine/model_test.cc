@@ -103,6 +103,18 @@ const Variant kVariants[] = {
        s->weights[static_cast<size_t>(OperationKind::kCompareAll)] = 1;
        s->weights[static_cast<size_t>(OperationKind::kHold)] = 3;
      }},
+    {"MergeAppend",
+     [](Options* o, StreamShape* s) {
+       o->merge_operator = AppendOperator(", ");
+       s->weights[static_cast<size_t>(OperationKind::kMerge)] = 1500;
+     }},
+    {"MergeMaxThreads",
+     [](Options* o, StreamShape* s) {
+       o->merge_operator = MaxOperator();
+       s->weights[static_cast<size_t>(OperationKind::kMerge)] = 5000;
+       s->keys = 100;
+     },
+     Background::kThreads},
 };
 
 // A snapshot and an iterator of one moment, and what they have to show. (Members in this order:
@@ -181,6 +193,8 @@ class ModelRun {
       case OperationKind::kUpdate:
         return test::ConditionalDifference(db_.get(), operation, WriteOptionsOf(operation),
                                            &model_);
+      case OperationKind::kMerge:
+        return Merge(operation);
       case OperationKind::kGet:
         return Get(operation);
       case OperationKind::kMultiGet:
@@ -241,6 +255,21 @@ class ModelRun {
     batch.DeleteRange(std::string(2, '\xff'), "");
     batch.Delete("");
     return batch;
+  }
+
+  std::string Merge(const Operation& operation) {
+    const test::Edit& edit = operation.edits.front();
+    const absl::Status status = db_->Merge(edit.key, *edit.value, WriteOptionsOf(operation));
+    const auto place = model_.find(edit.key);
+    std::optional<std::string_view> existing;
+    if (place != model_.end()) existing = place->second;
+    const std::string_view operand = *edit.value;
+    std::string merged;
+    if (!options_.merge_operator->FullMerge(edit.key, existing, {&operand, 1}, &merged)) {
+      return "the operator refuses its operand";
+    }
+    Apply({{edit.key, merged}}, &model_);
+    return Failed("merge", status);
   }
 
   // A held moment or, mostly, now.

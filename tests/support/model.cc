@@ -41,7 +41,8 @@ constexpr std::array<const char*, kOperationKinds> kKindNames = {"put",
                                                                  "update",
                                                                  "delete-range",
                                                                  "delete-from",
-                                                                 "clear"};
+                                                                 "clear",
+                                                                 "merge"};
 
 // The part of a model that an iterator with those bounds shows.
 class Window {
@@ -242,6 +243,7 @@ Operation OperationStream::Next() {
   switch (operation.kind) {
     case OperationKind::kPut:
     case OperationKind::kPutIfAbsent:
+    case OperationKind::kMerge:
       operation.edits = {DrawPut()};
       operation.sync = part < shape_.sync_part;
       break;

@@ -70,8 +70,9 @@ enum class OperationKind {
   kDeleteRange,
   kDeleteFrom,
   kClear,
+  kMerge,
 };
-inline constexpr size_t kOperationKinds = 20;
+inline constexpr size_t kOperationKinds = 21;
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
@@ -94,8 +95,8 @@ struct StreamShape {
   int batch_max = 12;        // edits in a batch
   double sync_part = 0.002;  // fraction of the writes
   // How many of 10,000 operations are of each kind, in the order of OperationKind.
-  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200, 10,
-                                 6,    16,   10,  100,  200, 100,  100, 60, 4,   2};
+  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30, 28, 200, 10, 6,
+                                 16,   10,   100, 200,  100, 100,  60, 4,  2,   0};
 };
 
 // Confined to one thread.

@@ -101,6 +101,26 @@ class Basics(ToolTest):
             self.assertIn(name, self.expect(code, *command).stderr.decode())
         self.out("verify", "db")
 
+    def test_merge(self):
+        one = "0100000000000000"
+        self.expect(7, "merge", "db", "k", "v")
+        self.out("merge", "db", "k", "a", "--merge-operator", "append:,")
+        self.out("merge", "db", "k", "b")  # the stored operator
+        self.assertEqual(self.out("get", "db", "k"), b"a,b\n")
+        self.out("family", "create", "db", "counters", "--merge-operator", "int64add")
+        for _ in range(3):
+            self.out("merge", "db", "00", one, "--hex", "--family", "counters")
+        self.out("compact", "db", "--family", "counters")
+        self.assertEqual(self.out("get", "db", "00", "--hex", "--family", "counters"),
+                         b"03" + b"00" * 7 + b"\n")
+        self.out("merge", "db", "visits", "short", "--family", "counters")
+        self.assertIn("visits", self.expect(4, "get", "db", "visits", "--family", "counters").stderr.decode())
+        self.expect(7, "merge", "db", "k", "c", "--merge-operator", "max")
+        self.expect(2, "merge", "db", "k", "c", "--merge-operator", "none")
+        self.expect(2, "merge", "db", "k", "c", "--merge-operator", "max", "--family", "counters")
+        self.assertEqual(self.out("get", "db", "k"), b"a,b\n")
+        self.assertEqual(self.out("family", "list", "db"), b"counters\ndefault\n")
+
     def test_upkeep(self):
         self.out("put", "db", "k", "v")
         self.out("compact", "db")
@@ -133,7 +153,7 @@ class Basics(ToolTest):
     def test_version_and_help(self):
         self.assertTrue(self.out("version").startswith(b"cambium "))
         self.assertEqual(self.out("--version"), self.out("version"))
-        for command in ("get put delete delete-range scan count load dump stats levels verify compact destroy"
+        for command in ("get put delete delete-range merge scan count load dump stats levels verify compact destroy"
                         .split()):
             text = self.out(command, "--help")
             self.assertEqual(self.out("help", command), text)

@@ -74,6 +74,28 @@ int DeleteRange(const Arguments& arguments, Output*) {
                                      : db->DeleteRange(*session.family, *begin, *end));
 }
 
+int Merge(const Arguments& arguments, Output*) {
+  const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
+  const absl::StatusOr<std::string> operand = Decode(arguments, arguments.operand);
+  if (!key.ok()) return Fail(key.status());
+  if (!operand.ok()) return Fail(operand.status());
+  if (!arguments.merge_operator.empty() && arguments.family != Arguments().family) {
+    return Fail(kUsage, "--merge-operator goes with the default column family only",
+                "family create gives a column family its operator");
+  }
+  int exit_code = kOk;
+  const Session session = OpenFamilyOrFail(arguments, Access::kMake, &exit_code);
+  DB* const db = session.db.get();
+  if (db == nullptr) return exit_code;
+  const absl::Status merged = db->Merge(*session.family, *key, *operand);
+  if (absl::IsFailedPrecondition(merged)) {
+    Finish(db, absl::OkStatus());
+    return Fail(kUnsupported, std::string(merged.message()),
+                "--merge-operator, or family create --merge-operator, sets one");
+  }
+  return Finish(db, merged);
+}
+
 int Count(const Arguments& arguments, Output* out) {
   absl::StatusOr<ReadOptions> options = Range(arguments);
   if (!options.ok()) return Fail(options.status());
@@ -181,9 +203,14 @@ int ListFamilies(const Arguments& arguments, Output* out) {
 
 int CreateFamily(const Arguments& arguments, Output*) {
   int exit_code = kOk;
-  const std::unique_ptr<DB> db = OpenOrFail(arguments, Access::kMake, &exit_code);
+  // The operator is the new family's, not the default one's.
+  Arguments opened;
+  opened.db = arguments.db;
+  const std::unique_ptr<DB> db = OpenOrFail(opened, Access::kMake, &exit_code);
   if (db == nullptr) return exit_code;
-  return Finish(db.get(), db->CreateColumnFamily(arguments.name).status());
+  ColumnFamilyOptions options;
+  options.merge_operator = OperatorByName(arguments.merge_operator);
+  return Finish(db.get(), db->CreateColumnFamily(arguments.name, options).status());
 }
 
 int DropFamily(const Arguments& arguments, Output*) {

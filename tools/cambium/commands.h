@@ -16,7 +16,9 @@ struct Arguments {
   std::string db;
   std::string key, value;
   std::string end;                 // delete-range: the key to stop before; `key` is its begin
+  std::string operand;             // merge
   std::string name, new_name;      // family: of a column family
+  std::string merge_operator;      // empty: the stored one, or none
   std::string family = "default";  // the column family to use
   std::string file = "-";
   std::string from, to, prefix;
@@ -34,6 +36,7 @@ int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);
 int DeleteRange(const Arguments& arguments, Output* out);
+int Merge(const Arguments& arguments, Output* out);
 int Scan(const Arguments& arguments, Output* out);
 int Count(const Arguments& arguments, Output* out);
 int Load(const Arguments& arguments, Output* out);

@@ -17,6 +17,7 @@
 #include "tools/cambium/commands.h"
 #include "tools/cambium/exit_code.h"
 #include "tools/cambium/formats.h"
+#include "tools/cambium/session.h"
 #include "tools/cambium/streams.h"
 #include "tools/process/standard_streams.h"
 #include "tools/words/nearest.h"
@@ -30,7 +31,7 @@ struct Command {
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
   // format, d database, h hex, s scan's own, y sync, j json, Y yes, c column family, n name, N new
-  // name, b begin and end.
+  // name, b begin and end, o operand, m merge operator.
   std::string_view takes;
   int (*run)(const Arguments&, Output*);
 };
@@ -45,6 +46,10 @@ constexpr std::array kCommands = {
     Command{"delete-range", "remove the keys from BEGIN up to END, without END",
             "cambium delete-range db user:17 user:20\n  cambium delete-range db user:17 --to-end",
             "bhc", DeleteRange},
+    Command{"merge", "combine an operand with the value of a key by the merge operator",
+            "cambium merge db seen:17 apple --merge-operator append:,\n"
+            "  cambium merge db visits 0100000000000000 --hex --merge-operator int64add",
+            "kohmc", Merge},
     Command{"scan", "print keys and values in order",
             "cambium scan db --prefix user: --limit 10\n  cambium scan db --reverse --keys-only",
             "rsFhc", Scan},
@@ -72,8 +77,9 @@ constexpr std::array kFamilyCommands = {
     Command{"list", "print the names of the column families",
             "cambium family list db\n  cambium family list db | wc -l", "", ListFamilies},
     Command{"create", "create a column family; makes the database where there is none",
-            "cambium family create db users\n  cambium put db 17 Ada --family users", "n",
-            CreateFamily},
+            "cambium family create db users\n"
+            "  cambium family create db counters --merge-operator int64add",
+            "nm", CreateFamily},
     Command{"drop", "remove a column family and its data",
             "cambium family drop db users --yes\n  cambium family drop db 'old users' --yes", "nY",
             DropFamily},
@@ -106,16 +112,27 @@ void AddCount(CLI::App* app, const std::string& name, const std::string& what, u
   app->add_option_function<std::string>(name, parse, what);
 }
 
+void AddBeginAndEnd(CLI::App* app, Arguments* arguments) {
+  app->add_option("BEGIN", arguments->key, "first key")->required();
+  app->add_option("END", arguments->end, "key to stop before")
+      ->each([arguments](const std::string&) { arguments->has_end = true; });
+  app->add_flag("--to-end", arguments->to_end, "instead of END: to the end of the family");
+}
+
+// Returns an error text, or nothing if `text` names a built-in operator.
+std::string CheckOperatorName(const std::string& text) {
+  return OperatorByName(text) != nullptr
+             ? std::string()
+             : "'" + text + "': expected " + std::string(kOperatorNames);
+}
+
 void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
   switch (letter) {
     case 'k':
       app->add_option("KEY", arguments->key, "the key")->required();
       break;
     case 'b':
-      app->add_option("BEGIN", arguments->key, "first key")->required();
-      app->add_option("END", arguments->end, "key to stop before")
-          ->each([arguments](const std::string&) { arguments->has_end = true; });
-      app->add_flag("--to-end", arguments->to_end, "instead of END: to the end of the family");
+      AddBeginAndEnd(app, arguments);
       break;
     case 'v':
       app->add_option("VALUE", arguments->value, "the value")->required();
@@ -162,6 +179,13 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
       break;
     case 'N':
       app->add_option("NEW_NAME", arguments->new_name, "its new name")->required();
+      break;
+    case 'o':
+      app->add_option("OPERAND", arguments->operand, "what to combine")->required();
+      break;
+    case 'm':
+      app->add_option("--merge-operator", arguments->merge_operator, std::string(kOperatorNames))
+          ->check(CheckOperatorName);
       break;
     case 'j':
       app->add_flag("--json", arguments->json, "as JSON");

@@ -35,14 +35,24 @@ std::unique_ptr<DB> OpenOrFail(const Arguments& arguments, Access access, int* e
   Options options;
   options.create_if_missing = access == Access::kMake;
   options.read_only = access == Access::kLook;
+  options.merge_operator = OperatorByName(arguments.merge_operator);
   absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(options, arguments.db);
   if (db.ok()) return *std::move(db);
   if (absl::IsInvalidArgument(db.status())) {
-    // The only option that may not match is the order of the keys.
+    // Only the order of the keys or the merge operator may differ from the stored one.
     *exit_code = Fail(kUnsupported, std::string(db.status().message()));
   } else {
     *exit_code = Fail(db.status());
   }
+  return nullptr;
+}
+
+std::shared_ptr<const MergeOperator> OperatorByName(std::string_view name) {
+  constexpr std::string_view kAppend = "append:";
+  if (name == "int64add") return Int64AddOperator();
+  if (name == "max") return MaxOperator();
+  if (name == "min") return MinOperator();
+  if (name.starts_with(kAppend)) return AppendOperator(std::string(name.substr(kAppend.size())));
   return nullptr;
 }
 

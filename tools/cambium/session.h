@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "cambium/db.h"
@@ -30,6 +31,11 @@ struct Session {
 };
 // Does the same, and finds the column family.
 Session OpenFamilyOrFail(const Arguments& arguments, Access access, int* exit_code);
+
+// What OperatorByName accepts.
+inline constexpr std::string_view kOperatorNames = "int64add, max, min or append:SEPARATOR";
+// Returns the built-in merge operator that --merge-operator names, or null.
+std::shared_ptr<const MergeOperator> OperatorByName(std::string_view name);
 
 // Closes the database; prints the first error of `status` and the close, and returns the exit code.
 int Finish(DB* db, const absl::Status& status);

@@ -192,6 +192,22 @@ std::string TransactionMessage(const Measured& measured) {
                       " aborts:", measured.totals.asked - measured.operations(), ")");
 }
 
+// Increments counters without reading them.
+void MergeRandom(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  constexpr std::string_view kOne("\1\0\0\0\0\0\0\0", 8);
+  Repeat(worker, WriteBounds(worker->work()), [&] {
+    const uint64_t number = worker->RandomNumber();
+    worker->MakeKeyOf(number);
+    Outcome outcome;
+    outcome.kind = Kind::kWrite;
+    outcome.written = Bytes(worker->key, kOne);
+    outcome.status = worker->session->MergeAdd(worker->key, kOne, worker->work().durability);
+    if (shared.live != nullptr) shared.live->Put(number, outcome.written);
+    return outcome;
+  });
+}
+
 template <typename NextNumber>
 void DeleteKeys(Worker* worker, const Bounds& bounds, NextNumber next) {
   const Shared& shared = *worker->shared;
@@ -230,6 +246,7 @@ constexpr std::array kWorkloads = {
     Workload{"casrandom", Start::kAsItIs, Crew::kThreads, CasRandom, nullptr, CasMessage},
     Workload{"randomtransaction", Start::kAsItIs, Crew::kThreads, RandomTransaction, nullptr,
              TransactionMessage},
+    Workload{"mergerandom", Start::kFresh, Crew::kThreads, MergeRandom},
     Workload{"deleteseq", Start::kAsItIs, Crew::kThreads, DeleteSeq},
     Workload{"deleterandom", Start::kAsItIs, Crew::kThreads, DeleteRandom},
 };
