@@ -78,6 +78,9 @@ void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view k
   }
   const ColumnFamilyId id = family == nullptr ? 0 : family->id();
   const SingleOp op(BatchOpTag{tag}, key, value, id);
+  // Nothing is changed if there is no memory.
+  rep_.reserve(rep_.size() + op.ByteSize());
+  parts_.reserve(parts_.size() + 1);
   rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
   for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
   AddToCount(&rep_, 1);
@@ -136,11 +139,15 @@ void WriteBatch::Append(const WriteBatch& other) {
   // Counted first: `other` may be this batch.
   const size_t count = other.Count();
   const size_t size = other.rep_.size();
+  const std::vector<Part> parts = other.parts_;
+  // Nothing is changed if there is no memory.
+  rep_.reserve(rep_.size() + size);
+  parts_.reserve(parts_.size() + parts.size());
   if (size > kBatchHeaderSize) {
     rep_.append(other.rep_, kBatchHeaderSize, size - kBatchHeaderSize);
     AddToCount(&rep_, count);
   }
-  for (const Part& part : std::vector(other.parts_)) AddPart(part);
+  for (const Part& part : parts) AddPart(part);
   NoteDatabase(other.database_);
   within_limits_ = within_limits_ && other.within_limits_ && rep_.size() <= kMaxBatchSize;
 }

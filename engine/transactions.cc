@@ -40,7 +40,11 @@ std::unique_ptr<Transaction> DB::BeginTransaction(const TransactionOptions& opti
 absl::Status DB::Transact(const std::function<absl::Status(Transaction&)>& body,
                           const TransactionOptions& options, const WriteOptions& write_options) {
   for (int attempt = 0;; ++attempt) {
-    const std::unique_ptr<Transaction> transaction = BeginTransaction(options);
+    std::unique_ptr<Transaction> transaction;
+    RETURN_IF_ERROR(CatchBadAlloc([&] {
+      transaction = BeginTransaction(options);
+      return absl::OkStatus();
+    }));
     absl::Status status = body(*transaction);
     if (status.ok()) status = transaction->Commit(write_options);
     const bool again = absl::IsAborted(status) && transaction->HadConflict();
@@ -139,7 +143,9 @@ void Transaction::SetSavepoint() { core_->SetSavepoint(); }
 absl::Status Transaction::RollbackToSavepoint() {
   return CatchBadAlloc([&] { return core_->RollbackToSavepoint(); });
 }
-absl::Status Transaction::ReleaseSavepoint() { return core_->ReleaseSavepoint(); }
+absl::Status Transaction::ReleaseSavepoint() {
+  return CatchBadAlloc([&] { return core_->ReleaseSavepoint(); });
+}
 
 absl::Status Transaction::Commit(const WriteOptions& options) {
   return CatchBadAlloc([&] { return core_->Commit(options); });

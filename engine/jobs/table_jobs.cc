@@ -303,6 +303,15 @@ class FlushedRangeDeletes {
     }
   }
 
+  // Returns the newest sequence number of a tombstone that Bounded() cuts; 0 if there is none.
+  SequenceNumber NewestUnbounded() const {
+    SequenceNumber newest = 0;
+    for (const RangeTombstone& one : tombstones_) {
+      if (!one.begin.has_key() || !one.end.has_key()) newest = std::max(newest, one.sequence);
+    }
+    return newest;
+  }
+
   // Returns the tombstones, null if there are none, with ends that have keys: a table must have a
   // range. What is older than the tombstones is in tables, or among `entries`, which is moved; a
   // tombstone without an end needs to extend only as far.
@@ -348,15 +357,17 @@ class FlushedRangeDeletes {
 };
 
 // Merges the frozen memtables of `view` into new tables.
-absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree& tree,
+absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, Tree* tree_to_flush,
                                               const ReadView& view, SequenceNumber newest,
                                               TableOutput* output) {
+  const Tree& tree = *tree_to_flush;
   std::vector<std::unique_ptr<InternalIterator>> children;
   for (const auto& slot : view.frozen) children.push_back(slot->table.NewIterator());
   const std::unique_ptr<InternalIterator> entries =
       NewMergingIterator(tree.order(), std::move(children));
-  const std::unique_ptr<const TombstoneIndex> range_deletes =
-      FlushedRangeDeletes(tree, view, newest).Bounded(entries.get());
+  FlushedRangeDeletes flushed(tree, view, newest);
+  tree_to_flush->NoteClippedDelete(flushed.NewestUnbounded());
+  const std::unique_ptr<const TombstoneIndex> range_deletes = flushed.Bounded(entries.get());
   compaction::RunMergeOptions options;
   options.stream.order = tree.order();
   options.stream.snapshots = world.snapshots->Sequences();
@@ -395,7 +406,7 @@ absl::Status RunFlush(const JobWorld& world, Tree* tree, SequenceNumber newest) 
   TableOutput output(world, *tree, 0);
   manifest::VersionEdit edit;
   const auto merge = [&]() -> absl::StatusOr<RunMergeResult> {
-    ASSIGN_OR_RETURN(RunMergeResult merged, MergeMemTables(world, *tree, *view, newest, &output));
+    ASSIGN_OR_RETURN(RunMergeResult merged, MergeMemTables(world, tree, *view, newest, &output));
     oldest_segment = std::min(oldest_segment, world.trees->OldestSegment(tree, view.get()));
     edit.log_number = FileNumber{oldest_segment};
     manifest::FamilyEdit& family = edit.Family(tree->id());

@@ -79,6 +79,7 @@ class UndeletedIterator final : public InternalIterator {
  private:
   bool Fail(absl::Status status) {
     status_ = std::move(status);
+    Leave();
     SetInvalid();
     return false;
   }
@@ -86,27 +87,36 @@ class UndeletedIterator final : public InternalIterator {
   // Finds the segment just after the cut, and what covers its entries. Returns false after an
   // error.
   bool Enter(const KeyCut& cut) {
-    begin_ = KeyCut::Start();
-    end_ = KeyCut::End();
-    covered_ = false;
-    own_ = 0;
+    Leave();  // a cursor may throw
+    Segment found{KeyCut::Start(), KeyCut::End()};
+    bool covered = false;
+    SequenceNumber own = 0;
     for (const auto& cursor : tombstones_.newer) {
-      if (!EnterOne(cut, cursor.get())) return false;
-      covered_ = covered_ || cursor->newest() != 0;
+      if (!Narrow(cut, cursor.get(), &found)) return false;
+      covered = covered || cursor->newest() != 0;
     }
     for (const auto& cursor : tombstones_.own) {
-      if (!EnterOne(cut, cursor.get())) return false;
-      own_ = std::max(own_, cursor->newest());
+      if (!Narrow(cut, cursor.get(), &found)) return false;
+      own = std::max(own, cursor->newest());
     }
+    begin_ = found.begin;
+    end_ = found.end;
+    covered_ = covered;
+    own_ = own;
     return true;
   }
-  bool EnterOne(const KeyCut& cut, TombstoneCursor* cursor) {
+  struct Segment {
+    KeyCut begin, end;
+  };
+  bool Narrow(const KeyCut& cut, TombstoneCursor* cursor, Segment* segment) {
     absl::Status status = cursor->MoveAfter(cut);
     if (!status.ok()) return Fail(std::move(status));
-    if (CompareCuts(order_, begin_, cursor->begin()) < 0) begin_ = cursor->begin();
-    if (CompareCuts(order_, cursor->end(), end_) < 0) end_ = cursor->end();
+    if (CompareCuts(order_, segment->begin, cursor->begin()) < 0) segment->begin = cursor->begin();
+    if (CompareCuts(order_, cursor->end(), segment->end) < 0) segment->end = cursor->end();
     return true;
   }
+  // Makes the segment empty: what covers a key is not known.
+  void Leave() { begin_ = end_ = KeyCut::Start(); }
 
   bool Contains(std::string_view key) const {
     return IsAfterCut(order_, key, begin_) && !IsAfterCut(order_, key, end_);

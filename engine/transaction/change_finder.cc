@@ -39,6 +39,7 @@ absl::Status ChangeFinder::CheckKey(std::string_view key) const {
 }
 
 absl::StatusOr<bool> ChangeFinder::KeyChanged(std::string_view key) const {
+  if (tree_->clipped_delete() > since_) return true;
   const KeyOrder& order = tree_->order();
   const LookupKey lookup(key, kMaxSequenceNumber, order);
   const auto newer = [&](const MemSlot& slot) {
@@ -127,9 +128,17 @@ absl::Status ChangeFinder::CheckRangeDeletes(const ReadRange& range) const {
   return absl::OkStatus();
 }
 
+bool ChangeFinder::IsEmpty(const ReadRange& range) const {
+  if (!range.begin.has_value() || !range.end.has_value()) return false;
+  const int compared = tree_->order().Compare(*range.begin, *range.end);
+  return range.end_is_read ? compared > 0 : compared >= 0;
+}
+
 absl::Status ChangeFinder::CheckRange(const ReadRange& range) const {
   const KeyOrder& order = tree_->order();
   RETURN_IF_ERROR(CheckFamily());
+  if (IsEmpty(range)) return absl::OkStatus();
+  if (tree_->clipped_delete() > since_) return Conflict(range.begin.value_or(""));
   RETURN_IF_ERROR(CheckRangeDeletes(range));
   const auto in_range = [&](std::string_view key) {
     if (!range.end.has_value()) return true;

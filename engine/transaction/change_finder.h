@@ -3,7 +3,8 @@
 // The result is exact, for any number: the tree has the newest version of every key, and a snapshot
 // at that number, which the caller must hold, keeps flushes and compactions from dropping a newer
 // deletion, or the number of a newer version, or a newer range tombstone. A range delete counts as
-// a write of every key in it. Memtables and tables without newer entries are skipped. See
+// a write of every key in it; one without an end, after its flush, of every key of the tree.
+// Memtables and tables without newer entries are skipped. See
 // docs/design/transactions.md.
 #ifndef CAMBIUM_ENGINE_TRANSACTION_CHANGE_FINDER_H_
 #define CAMBIUM_ENGINE_TRANSACTION_CHANGE_FINDER_H_
@@ -44,6 +45,7 @@ class ChangeFinder {
   absl::Status CheckRange(const ReadRange& range) const;
 
  private:
+  bool IsEmpty(const ReadRange& range) const;
   absl::StatusOr<bool> KeyChanged(std::string_view key) const;
   // Returns Aborted if a newer range delete overlaps the range; or the error of a file.
   absl::Status CheckRangeDeletes(const ReadRange& range) const;

@@ -52,6 +52,7 @@ class RecordingIterator final : public Iterator {
   void Next() override {
     base_->Next();
     Record([&] {
+      if (Failed()) return;
       if (!base_->Valid()) {
         range_->end = upper_;
         range_->end_is_read = false;
@@ -64,6 +65,7 @@ class RecordingIterator final : public Iterator {
   void Prev() override {
     base_->Prev();
     Record([&] {
+      if (Failed()) return;
       if (!base_->Valid()) {
         range_->begin = lower_;
       } else if (range_->begin.has_value() && Less(base_->key(), *range_->begin)) {
@@ -78,7 +80,10 @@ class RecordingIterator final : public Iterator {
   void Record(const Body& body) {
     recorded_ = IfMemoryAllows(body);
   }
+  // A move that failed has read nothing.
+  bool Failed() const { return !base_->Valid() && !base_->status().ok(); }
   void StartForward(std::optional<std::string> begin) {
+    if (Failed()) return;
     ReadRange range;
     range.begin = std::move(begin);
     range.end_is_read = base_->Valid();
@@ -86,6 +91,7 @@ class RecordingIterator final : public Iterator {
     range_ = reads_->AddRange(tree_, std::move(range));
   }
   void StartBackward(std::optional<std::string> end, bool end_is_read) {
+    if (Failed()) return;
     ReadRange range;
     range.begin = base_->Valid() ? std::string(base_->key()) : lower_;
     range.end = std::move(end);

@@ -1,7 +1,6 @@
 #include "engine/transaction/transaction_core.h"
 
 #include <algorithm>
-#include <cassert>
 #include <map>
 #include <optional>
 #include <span>
@@ -72,6 +71,7 @@ absl::Status TransactionCore::Check() const {
 }
 
 absl::Status TransactionCore::Noted(absl::Status status) {
+  status = database_->open_state.Outcome(std::move(status));
   had_conflict_ = had_conflict_ || absl::IsAborted(status);
   return status;
 }
@@ -130,8 +130,10 @@ ReadSet& TransactionCore::reads() {
   return *reads_;
 }
 
-void TransactionCore::NoteRead(const TreeRef& tree, std::string_view key) {
-  if (options_.isolation == Isolation::kSerializable) reads().AddKey(tree, key);
+void TransactionCore::NoteRead(const TreeRef& tree, std::string_view key,
+                               const absl::Status& status) {
+  if (options_.isolation != Isolation::kSerializable) return;
+  if (status.ok() || absl::IsNotFound(status)) reads().AddKey(tree, key);
 }
 
 absl::Status TransactionCore::Get(const ColumnFamily* family, std::string_view key,
@@ -139,21 +141,25 @@ absl::Status TransactionCore::Get(const ColumnFamily* family, std::string_view k
   value->Reset();
   RETURN_IF_ERROR(CheckReadOptions(options));
   ASSIGN_OR_RETURN(const TreeRef tree, TreeOf(family));
-  NoteRead(tree, key);
-  return GetWithOwn(family, tree, key, value, options);
+  absl::Status status = GetWithOwn(family, tree, key, value, options);
+  NoteRead(tree, key, status);
+  return status;
 }
 
 void TransactionCore::MultiGet(const ColumnFamily* family, const ManyReads& reads,
                                const ReadOptions& options) {
-  for (PinnedValue& value : reads.values) value.Reset();
+  const auto reset = [&reads] {
+    for (PinnedValue& value : reads.values) value.Reset();
+  };
+  reset();
   const absl::Status status = CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(CheckReadOptions(options));
     ASSIGN_OR_RETURN(const TreeRef tree, TreeOf(family));
-    for (const std::string_view key : reads.keys) NoteRead(tree, key);
     if (reads.keys.size() == reads.values.size() && reads.keys.size() == reads.statuses.size() &&
         writes_.Find(tree) != nullptr) {
       for (size_t i = 0; i < reads.keys.size(); ++i) {
         reads.statuses[i] = GetWithOwn(family, tree, reads.keys[i], &reads.values[i], options);
+        NoteRead(tree, reads.keys[i], reads.statuses[i]);
       }
       return absl::OkStatus();
     }
@@ -161,9 +167,14 @@ void TransactionCore::MultiGet(const ColumnFamily* family, const ManyReads& read
     at.snapshot = snapshot_;
     family == nullptr ? db_->MultiGet(reads.keys, reads.values, reads.statuses, at)
                       : db_->MultiGet(*family, reads.keys, reads.values, reads.statuses, at);
+    for (size_t i = 0; i < std::min(reads.keys.size(), reads.statuses.size()); ++i) {
+      NoteRead(tree, reads.keys[i], reads.statuses[i]);
+    }
     return absl::OkStatus();
   });
-  if (!status.ok()) std::fill(reads.statuses.begin(), reads.statuses.end(), status);
+  if (status.ok()) return;
+  reset();
+  std::fill(reads.statuses.begin(), reads.statuses.end(), status);
 }
 
 absl::Status TransactionCore::GetForUpdate(const ColumnFamily* family, std::string_view key,
@@ -171,6 +182,7 @@ absl::Status TransactionCore::GetForUpdate(const ColumnFamily* family, std::stri
   value->Reset();
   RETURN_IF_ERROR(Check());
   ASSIGN_OR_RETURN(const TreeRef tree, TreeOf(family));
+  RETURN_IF_ERROR(tree->Check());
   RETURN_IF_ERROR(Noted(LockKey(tree, key)));
   for_update_.AddKey(tree, key);
   return GetWithOwn(family, tree, key, value, {});
@@ -197,13 +209,19 @@ std::unique_ptr<Iterator> TransactionCore::NewIterator(const ColumnFamily* famil
 
 absl::Status TransactionCore::LockKey(const TreeRef& tree, std::string_view key) {
   if (options_.concurrency == Concurrency::kOptimistic) return absl::OkStatus();
+  const auto check = [&] { return ChangeFinder(tree, snapshot_->sequence()).CheckKey(key); };
+  LockTable* const locks = &database_->locks;
   bool is_new = false;
-  RETURN_IF_ERROR(database_->locks.Acquire(
-      &locks_, tree, key, static_cast<uint64_t>(options_.lock_timeout.count()), &is_new));
+  absl::Status locked = locks->Acquire(&locks_, tree, key, 0, &is_new);
+  if (absl::IsDeadlineExceeded(locked)) {
+    RETURN_IF_ERROR(check());  // of a changed key, the lock would be of no use
+    const auto timeout = static_cast<uint64_t>(options_.lock_timeout.count());
+    locked = locks->Acquire(&locks_, tree, key, timeout, &is_new);
+  }
+  RETURN_IF_ERROR(locked);
   if (!is_new) return absl::OkStatus();
-  absl::Status unchanged =
-      CatchBadAlloc([&] { return ChangeFinder(tree, snapshot_->sequence()).CheckKey(key); });
-  if (!unchanged.ok()) database_->locks.ReleaseLast(&locks_);
+  absl::Status unchanged = CatchBadAlloc(check);
+  if (!unchanged.ok()) locks->ReleaseLast(&locks_);
   return unchanged;
 }
 
@@ -275,7 +293,8 @@ std::vector<uint32_t> TransactionCore::DependencySlots() const {
 
 absl::Status TransactionCore::Commit(const WriteOptions& options) {
   RETURN_IF_ERROR(Check());
-  absl::Status status = writes_.batch().Count() > 0 ? CommitWrites(options) : CheckDependencies();
+  absl::Status status = CatchBadAlloc(
+      [&] { return writes_.batch().Count() > 0 ? CommitWrites(options) : CheckDependencies(); });
   End();
   return Noted(std::move(status));
 }
@@ -283,7 +302,7 @@ absl::Status TransactionCore::Commit(const WriteOptions& options) {
 absl::Status TransactionCore::CommitWrites(const WriteOptions& options) {
   RETURN_IF_ERROR(database_->CheckWritable());
   RETURN_IF_ERROR(database_->writes->CheckAccepts(options));
-  RETURN_IF_ERROR(CheckFamilies());
+  RETURN_IF_ERROR(CheckFamilies());  // Aborted, not the error of the batch
   BatchRequest write;
   RETURN_IF_ERROR(write.Prepare(database_, writes_.batch()));
   return Order(write.request(), options);
@@ -295,22 +314,25 @@ absl::Status TransactionCore::Order(CommitRequest* request, const WriteOptions& 
   const std::span<const uint32_t> depends = slots;
   request->depends = &depends;
   request->read_at = snapshot_->sequence();
+  request->drops = writes->drops();
+  RETURN_IF_ERROR(CheckFamilies());
   // A commit that was not recorded may be newer than the snapshot only if an earlier one failed.
   std::optional<SequenceNumber> newer;
   if (request->read_at < watch_->since()) newer = watch_->since();
   for (int attempt = 0;; ++attempt) {
     std::optional<WritePath::Exclusive> alone;
-    if (attempt == kAttempts) writes->BeginExclusive(&alone);
+    if (attempt >= kAttempts) writes->BeginExclusive(&alone);
     request->exclusive = alone.has_value();
     if (newer.has_value()) {
       RETURN_IF_ERROR(writes->WaitUntilPublished(*newer));
       request->read_at = writes->visible();
+      request->drops = writes->drops();
+      RETURN_IF_ERROR(CheckFamilies());
       RETURN_IF_ERROR(CheckDependencies());
     }
     newer.reset();
     RETURN_IF_ERROR(writes->WriteIfUnchanged(request, options, &newer));
     if (!newer.has_value()) return absl::OkStatus();
-    assert(!alone.has_value());
   }
 }
 

@@ -51,7 +51,9 @@ class TransactionCore {
   absl::Status RollbackToSavepoint();
   absl::Status ReleaseSavepoint();
   absl::Status Commit(const WriteOptions& options);
-  void Rollback() { End(); }
+  void Rollback() {
+    if (!forked()) End();
+  }
 
   bool had_conflict() const { return had_conflict_; }
   // Returns true in a child of the process that began the transaction: it must not be destroyed.
@@ -70,12 +72,12 @@ class TransactionCore {
                             const ReadOptions& options);
   absl::Status GetWithOwn(const ColumnFamily* family, const TreeRef& tree, std::string_view key,
                           PinnedValue* value, const ReadOptions& options);
-  // Notes a read of the key, if that matters.
-  void NoteRead(const TreeRef& tree, std::string_view key);
+  // Notes a read of the key that had that result, if it matters.
+  void NoteRead(const TreeRef& tree, std::string_view key, const absl::Status& status);
   ReadSet& reads();
   // A pessimistic transaction locks the key; an optimistic one does nothing.
   absl::Status LockKey(const TreeRef& tree, std::string_view key);
-  // Returns `status`, and notes whether it is a conflict.
+  // Returns the result of a call that ended with `status`, and notes whether it is a conflict.
   absl::Status Noted(absl::Status status);
 
   // Return ok, or Aborted: something that the transaction depends on has changed.

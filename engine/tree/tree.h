@@ -146,6 +146,15 @@ class Tree : public std::enable_shared_from_this<Tree> {
   // needs no log.
   uint64_t OldestSegment(const ReadView* flushed) const;
 
+  // Records that a flush did not write all of a range delete: what was beyond the data of the tree.
+  void NoteClippedDelete(SequenceNumber sequence) {
+    if (sequence > clipped_delete_.load(std::memory_order_relaxed)) {
+      clipped_delete_.store(sequence, std::memory_order_release);  // one flush at a time
+    }
+  }
+  // Returns the newest sequence number of these; 0 if there are none since Open.
+  SequenceNumber clipped_delete() const { return clipped_delete_.load(std::memory_order_acquire); }
+
   // A version that will replace the current one. It is prepared before the manifest refers to it,
   // so that installing it cannot fail.
   struct NextVersion {
@@ -178,6 +187,7 @@ class Tree : public std::enable_shared_from_this<Tree> {
   absl::Status drop_refusal_;  // written before the view that refers to it is published
   mutable Mutex tree_mu_{LockRank::kTree};
   std::atomic<PublishedView*> current_{nullptr};
+  std::atomic<SequenceNumber> clipped_delete_{0};
 };
 
 }  // namespace cambium::engine

@@ -140,6 +140,10 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
   const bool watched = has_watchers();
   if (watched) [[unlikely]] {
     if (exclusive_ && !request.exclusive) return Ordered::kNotNow;
+    if (request.drops.has_value() && *request.drops != recent_.drops()) {
+      place->newer = last_allocated_;
+      return Ordered::kChanged;
+    }
     const SequenceNumber newest =
         recent_.Newest(request.depends == nullptr ? request.slots : *request.depends);
     if (newest > request.read_at) {
@@ -177,6 +181,11 @@ SequenceNumber CommitPipeline::BeginWatch() {
     }
     table = RecentWrites::MakeTable();  // not under the lock
   }
+}
+
+uint64_t CommitPipeline::drops() {
+  const CommitLock lock(&commit_mu_);
+  return recent_.drops();
 }
 
 void CommitPipeline::BeginExclusive() {

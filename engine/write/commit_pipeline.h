@@ -91,6 +91,8 @@ struct CommitRequest {
   SequenceNumber read_at = kMaxSequenceNumber;
   // If set, that condition is about these slots instead, and about every slot if there are none.
   const std::span<const uint32_t>* depends = nullptr;
+  // If set, the condition also is that no family was dropped since drops() was this.
+  std::optional<uint64_t> drops;
   bool exclusive = false;       // it may be ordered while an Exclusive exists; see there
   std::span<TreeShare> shares;  // one per tree that the batch writes to, sorted by its id
   Logging logging = Logging::kLogged;
@@ -171,6 +173,14 @@ class CommitPipeline {
    private:
     CommitPipeline* const pipeline_;
   };
+
+  // Returns the number of families that were dropped since Open.
+  uint64_t drops();
+  // Counts one. Call it in the action of RunUnderCommitLock that drops the family.
+  void NoteDrop() {
+    commit_mu_.AssertHeld();
+    recent_.RecordDrop();
+  }
 
   // Returns true if the slots of requests are needed. May be outdated: then a commit without slots
   // counts as a write of every key.

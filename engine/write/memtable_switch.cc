@@ -137,6 +137,7 @@ std::shared_ptr<const ReadView> MemTableSwitch::Drop(Tree* tree, Tree::Ending en
   const auto bracket = [&](const std::function<void()>& publish) {
     const auto action = [&](SequenceNumber) {
       Forget(tree, *tree->active());
+      world_.pipeline->NoteDrop();
       publish();
     };
     world_.pipeline->RunUnderCommitLock(std::ref(action));

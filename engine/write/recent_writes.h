@@ -68,6 +68,10 @@ class RecentWrites {
   }
   static Table MakeTable() { return std::make_unique<SequenceNumber[]>(kSlots); }
 
+  // The number of families that were dropped.
+  uint64_t drops() const { return drops_; }
+  void RecordDrop() { ++drops_; }
+
   // The other functions require a table.
   bool has_table() const { return table_ != nullptr; }
   void SetTable(Table table) {
@@ -97,6 +101,7 @@ class RecentWrites {
   Table table_;
   SequenceNumber all_ = 0;     // of the last commit that counts as a write of every key
   SequenceNumber newest_ = 0;  // of the last recorded commit
+  uint64_t drops_ = 0;
 };
 
 }  // namespace cambium::engine

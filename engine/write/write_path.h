@@ -47,6 +47,7 @@ class WritePath {
   // RecentWrites.
   using Watch = CommitPipeline::Watch;
   Watch BeginWatch() { return Watch(&pipeline_); }
+  uint64_t drops() { return pipeline_.drops(); }
   // See CommitPipeline::Exclusive.
   using Exclusive = CommitPipeline::Exclusive;
   void BeginExclusive(std::optional<Exclusive>* exclusive) { exclusive->emplace(&pipeline_); }

@@ -445,5 +445,41 @@ TEST_P(TransactionTest, ConflictsWithRangeDeletesAfterItsBegin) {
   }
 }
 
+// A flush writes such a range delete only as far as there are data.
+TEST_P(TransactionTest, ConflictsWithRangeDeletesBeyondTheDataAfterAFlush) {
+  CAMBIUM_ASSERT_OK(db_->Put("b", "v"));
+  for (const bool clear : {false, true}) {
+    const auto t = Begin(), scan = Begin(Isolation::kSerializable);
+    CAMBIUM_ASSERT_OK(t->Put("z", "own"));
+    const auto it = scan->NewIterator();
+    it->Seek("x");
+    CAMBIUM_ASSERT_OK(scan->Put("result", "none"));
+    CAMBIUM_ASSERT_OK(clear ? db_->ClearColumnFamily(*db_->DefaultColumnFamily())
+                            : db_->DeleteFrom("a"));
+    CAMBIUM_ASSERT_OK(db_->Flush());
+    CAMBIUM_EXPECT_CODE(t->Commit(), kAborted);
+    CAMBIUM_EXPECT_CODE(scan->Commit(), kAborted);
+    const auto later = Begin();
+    CAMBIUM_ASSERT_OK(later->Put("z", "own"));
+    CAMBIUM_EXPECT_OK(later->Commit());
+  }
+}
+
+// Nothing was read, so nothing can conflict, and the program may go on with something else.
+TEST_P(TransactionTest, FailedReadIsNoDependency) {
+  const auto family = *db_->CreateColumnFamily("f");
+  CAMBIUM_ASSERT_OK(db_->DropColumnFamily("f"));
+  const auto t = Begin(Isolation::kSerializable);
+  PinnedValue value;
+  CAMBIUM_EXPECT_CODE(t->Get(*family, "k"), kFailedPrecondition);
+  CAMBIUM_EXPECT_CODE(t->GetForUpdate(*family, "k", &value), kFailedPrecondition);
+  const auto it = t->NewIterator(*family);
+  it->Seek("k");
+  CAMBIUM_EXPECT_CODE(it->status(), kFailedPrecondition);
+  EXPECT_FALSE(t->HadConflict());
+  CAMBIUM_ASSERT_OK(t->Put("k", "v"));
+  CAMBIUM_EXPECT_OK(t->Commit());
+}
+
 }  // namespace
 }  // namespace cambium
