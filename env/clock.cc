@@ -6,21 +6,19 @@
 namespace cambium::env {
 namespace {
 
-timespec Read(clockid_t id) {
+uint64_t ReadMicros(clockid_t id) {
   timespec time = {};
   // Fails only for an unknown id.
   ::clock_gettime(id, &time);
-  return time;
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<uint64_t>(time.tv_nsec) / 1'000;
 }
 
 }  // namespace
 
-uint64_t SystemClock::NowMicros() {
-  const timespec now = Read(CLOCK_MONOTONIC);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1'000;
-}
+uint64_t SystemClock::NowMicros() { return ReadMicros(CLOCK_MONOTONIC); }
 
-uint64_t SystemClock::WallSeconds() { return static_cast<uint64_t>(Read(CLOCK_REALTIME).tv_sec); }
+uint64_t SystemClock::WallMicros() { return ReadMicros(CLOCK_REALTIME); }
 
 void SystemClock::SleepMicros(uint64_t micros) {
   timespec rest = {};

@@ -13,7 +13,7 @@ namespace cambium::env {
 class SystemClock final : public Clock {
  public:
   uint64_t NowMicros() override;
-  uint64_t WallSeconds() override;
+  uint64_t WallMicros() override;
   void SleepMicros(uint64_t micros) override;
 };
 

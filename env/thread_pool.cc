@@ -48,9 +48,11 @@ void ThreadPool::Stop() {
   any_work_.SignalAll();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  decltype(delayed_) dropped;  // destroyed outside the lock
   MutexLock lock(&mu_);
   assert(running_ == 0);
   stopped_ = true;
+  dropped.swap(delayed_);
 }
 
 void ThreadPool::Schedule(Lane lane, std::function<void()> task) {
@@ -69,6 +71,39 @@ void ThreadPool::Schedule(Lane lane, std::function<void()> task) {
     flush_work_.Signal();
   } else {
     any_work_.Signal();
+  }
+}
+
+bool ThreadPool::ScheduleAfter(uint64_t micros, std::function<void()> task) {
+  const auto due = std::chrono::steady_clock::now() + std::chrono::microseconds(micros);
+  {
+    MutexLock lock(&mu_);
+    delayed_.emplace(due, std::move(task));
+  }
+  any_work_.SignalAll();  // each waits for the first one
+  return true;
+}
+
+void ThreadPool::ReleaseDue() {
+  if (delayed_.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  while (!delayed_.empty() && delayed_.begin()->first <= now) {
+    lanes_[static_cast<size_t>(Lane::kMaintenance)].push_back(std::move(delayed_.begin()->second));
+    delayed_.erase(delayed_.begin());
+  }
+}
+
+void ThreadPool::AwaitWork(Role role) {
+  if (role == Role::kFlushOnly) {
+    flush_thread_idle_ = true;
+    flush_work_.Wait(&mu_);
+    flush_thread_idle_ = false;
+  } else if (delayed_.empty()) {
+    any_work_.Wait(&mu_);
+  } else {
+    const auto left = delayed_.begin()->first - std::chrono::steady_clock::now();
+    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(left).count();
+    any_work_.WaitFor(&mu_, static_cast<uint64_t>(std::max<int64_t>(micros, 0)) + 1);
   }
 }
 
@@ -91,9 +126,9 @@ bool ThreadPool::Drained() const {
 
 void ThreadPool::Work(Role role) {
   if (role == Role::kAnyNiced) LowerPriorityOfThisThread();
-  CondVar& work = role == Role::kFlushOnly ? flush_work_ : any_work_;
   mu_.Lock();
   while (true) {
+    ReleaseDue();
     if (std::optional<Task> task = Take(role); task.has_value()) {
       ++running_;
       mu_.Unlock();
@@ -105,9 +140,7 @@ void ThreadPool::Work(Role role) {
     } else if (Drained()) {
       break;
     } else {
-      if (role == Role::kFlushOnly) flush_thread_idle_ = true;
-      work.Wait(&mu_);
-      if (role == Role::kFlushOnly) flush_thread_idle_ = false;
+      AwaitWork(role);
     }
   }
   mu_.Unlock();

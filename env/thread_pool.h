@@ -9,9 +9,11 @@
 #define CAMBIUM_ENV_THREAD_POOL_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -36,6 +38,7 @@ class ThreadPool final : public Executor {
 
   void Schedule(Lane lane, std::function<void()> task) override;
   bool RunOne() override { return false; }
+  bool ScheduleAfter(uint64_t micros, std::function<void()> task) override;
   int Concurrency() const override { return concurrency_; }
 
  private:
@@ -45,6 +48,10 @@ class ThreadPool final : public Executor {
   void Work(Role role);
   // Returns the next task that a thread of this role may run.
   std::optional<Task> Take(Role role) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Moves the delayed tasks whose time has come to their lane.
+  void ReleaseDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits for work, or until the next delayed task is due.
+  void AwaitWork(Role role) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Drained() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int concurrency_;
@@ -52,6 +59,7 @@ class ThreadPool final : public Executor {
   CondVar flush_work_;  // the flush thread waits here
   CondVar any_work_;    // the others wait here
   std::array<std::deque<Task>, kLaneCount> lanes_ ABSL_GUARDED_BY(mu_);
+  std::multimap<std::chrono::steady_clock::time_point, Task> delayed_ ABSL_GUARDED_BY(mu_);
   size_t running_ ABSL_GUARDED_BY(mu_) = 0;
   bool flush_thread_idle_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_EXECUTOR_H_
 #define CAMBIUM_EXECUTOR_H_
 
+#include <cstdint>
 #include <functional>
 
 #include "cambium/export.h"
@@ -26,6 +27,15 @@ class CAMBIUM_EXPORT Executor {
   // threads of callers only: runs one waiting task and returns true, or returns false if there is
   // none. A caller that waits for background work calls this first, and holds no lock.
   virtual bool RunOne() = 0;
+
+  // Runs `task` as Schedule does in Lane::kMaintenance, but not before that much real time has
+  // passed, and returns true; or does nothing and returns false, as the default does, if the
+  // executor has no timer: then the space of entries that expire is released when other background
+  // work is due. A task that still waits when the executor is destroyed does not run.
+  virtual bool ScheduleAfter([[maybe_unused]] uint64_t micros,
+                             [[maybe_unused]] std::function<void()> task) {
+    return false;
+  }
 
   // Returns the number of tasks that can run at the same time.
   virtual int Concurrency() const = 0;

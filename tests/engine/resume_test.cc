@@ -148,7 +148,7 @@ class GateClock final : public Clock {
     while (gated && !open.load()) std::this_thread::yield();
     return clock_.NowMicros();
   }
-  uint64_t WallSeconds() override { return clock_.WallSeconds(); }
+  uint64_t WallMicros() override { return clock_.WallMicros(); }
   void SleepMicros(uint64_t micros) override { clock_.SleepMicros(micros); }
 
   static thread_local bool gated;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
@@ -170,6 +171,42 @@ std::vector<int> OrderOf(uint64_t seed) {
   while (executor.RunOne()) {
   }
   return order;
+}
+
+TEST(ThreadPool, RunsDelayedTasksInTheOrderOfTheirTimes) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    std::mutex mu;
+    std::vector<int> order;
+    Gate all_ran;
+    const auto started = std::chrono::steady_clock::now();
+    for (const int turn : {2, 0, 1}) {
+      EXPECT_TRUE(pool.ScheduleAfter(static_cast<uint64_t>(30'000 * (1 + turn)), [&, turn] {
+        const std::lock_guard lock(mu);
+        order.push_back(turn);
+        if (order.size() == 3) all_ran.Open();
+      }));
+    }
+    all_ran.Wait();
+    EXPECT_GE(std::chrono::steady_clock::now() - started, std::chrono::milliseconds(90));
+    EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
+  }
+}
+
+TEST(ThreadPool, DelayedTaskThatStillWaitsAtTheEndDoesNotRun) {
+  std::atomic<int> ran = 0;
+  {
+    ThreadPool pool(2);
+    EXPECT_TRUE(pool.ScheduleAfter(3'600'000'000, [&] { ++ran; }));
+    pool.Schedule(Lane::kCompaction, [&] { ++ran; });
+  }
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(InlineExecutor, HasNoTimer) {
+  InlineExecutor executor(1);
+  EXPECT_FALSE(executor.ScheduleAfter(1, [] {}));
+  EXPECT_FALSE(executor.RunOne());
 }
 
 TEST(InlineExecutor, OrderIsAFunctionOfTheSeed) {

@@ -79,7 +79,7 @@ class NoisySystemClock final : public Clock {
     MakeNoise(NoisePoint::kClock);
     return base_.NowMicros();
   }
-  uint64_t WallSeconds() override { return base_.WallSeconds(); }
+  uint64_t WallMicros() override { return base_.WallMicros(); }
   void SleepMicros(uint64_t micros) override { base_.SleepMicros(micros); }
 
  private:
