@@ -11,7 +11,7 @@ namespace {
 // Returns true for tags that are reserved.
 bool IsReserved(BatchOpTag tag) {
   return (tag >= BatchOpTag::kSingleDelete && tag <= BatchOpTag::kWideColumns &&
-          tag != BatchOpTag::kMerge) ||
+          tag != BatchOpTag::kMerge && tag != BatchOpTag::kPutWithExpiry) ||
          (tag >= BatchOpTag::kTransactionPrepare && tag <= BatchOpTag::kTransactionRollback);
 }
 
@@ -40,7 +40,8 @@ bool BatchReader::Next(BatchOp* op) {
   if (IsReserved(op->tag)) {
     status_ = absl::UnimplementedError(absl::StrCat(
         "write batch, operation ", done_, " of ", count_, ": tag ", static_cast<int>(op->tag),
-        " is reserved; this program knows put, delete and merge. A newer program wrote it"));
+        " is reserved; this program knows put, delete, merge and put with expiry. A newer program "
+        "wrote it"));
     return false;
   }
   if (!has_value && op->tag != BatchOpTag::kDelete) {
@@ -50,7 +51,9 @@ bool BatchReader::Next(BatchOp* op) {
   op->key = reader_.ReadLengthPrefixed();
   op->value = has_value ? reader_.ReadLengthPrefixed() : std::string_view();
   if (!reader_.ok()) return Fail("the bytes end inside it");
-  if (!EntryWithinLimits(op->key, op->value)) return Fail("its key or value exceeds the limits");
+  op->value_head = {};
+  if (!StoredEntryWithinLimits(KindOf(op->tag), op->key, op->value))
+    return Fail("its key or value is outside the limits");
   ++done_;
   return true;
 }

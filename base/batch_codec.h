@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "base/limits.h"
 #include "util/byte_reader.h"
@@ -23,8 +24,8 @@
 
 namespace cambium {
 
-// Version 1 writes kPut, kDelete, and kMerge; the others are reserved, and a reader returns
-// Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
+// Version 1 writes kPut, kDelete, kMerge, and kPutWithExpiry; the others are reserved, and a reader
+// returns Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
 enum class BatchOpTag : uint8_t {
   kPut = 1,
   kDelete = 2,
@@ -43,12 +44,13 @@ inline constexpr size_t kBatchHeaderSize = 4;
 
 // Returns true if an operation with that tag has a value (for kMerge, an operand).
 constexpr bool HasValue(BatchOpTag tag) {
-  return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge;
+  return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge || tag == BatchOpTag::kPutWithExpiry;
 }
 
 // Returns the kind of the entry that an operation creates.
 constexpr Kind KindOf(BatchOpTag tag) {
   if (tag == BatchOpTag::kMerge) return Kind::kMerge;
+  if (tag == BatchOpTag::kPutWithExpiry) return Kind::kValueWithExpiry;
   return tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
 }
 
@@ -57,7 +59,11 @@ struct BatchOp {
   BatchOpTag tag = BatchOpTag::kPut;
   ColumnFamilyId column_family = 0;
   std::string_view key;
-  std::string_view value;  // empty for a delete
+  // Empty for a delete. For kPutWithExpiry: the expiry and the value, as the entry stores them
+  // (base/expiry.h). In a WriteBatch, the place of the expiry holds the TTL in milliseconds.
+  std::string_view value;
+  // The first bytes of the value, if they are not together with the others; empty if they are.
+  std::string_view value_head = {};
 };
 
 constexpr bool EntryWithinLimits(std::string_view key, std::string_view value) {
@@ -93,8 +99,10 @@ class BatchReader {
 // caller's key and value, which must outlive it. Immutable after construction.
 class SingleOp {
  public:
-  // `tag` is kPut, kMerge, or kDelete (which ignores `value`).
-  SingleOp(BatchOpTag tag, std::string_view key, std::string_view value, ColumnFamilyId family = 0)
+  // `tag` is kPut, kPutWithExpiry, kMerge, or kDelete (which ignores `value`). `expiry` is for
+  // kPutWithExpiry, whose `value` is without it.
+  SingleOp(BatchOpTag tag, std::string_view key, std::string_view value, ColumnFamilyId family = 0,
+           uint64_t expiry = 0)
       : tag_(tag) {
     assert(HasValue(tag) || tag == BatchOpTag::kDelete);
     StoreFixed32(head_.data(), 1);
@@ -106,8 +114,11 @@ class SingleOp {
     pieces_[0] = {head_.data(), static_cast<size_t>(end - head_.data())};
     pieces_[1] = key;
     if (HasValue(tag)) {
-      end = StoreVarint64(value_length_.data(), value.size());
-      pieces_[2] = {value_length_.data(), static_cast<size_t>(end - value_length_.data())};
+      const size_t head_size = tag == BatchOpTag::kPutWithExpiry ? kExpirySize : 0;
+      end = StoreVarint64(value_head_.data(), head_size + value.size());
+      if (head_size != 0) StoreFixed64(end, expiry);
+      end += head_size;
+      pieces_[2] = {value_head_.data(), static_cast<size_t>(end - value_head_.data())};
       pieces_[3] = value;
     }
   }
@@ -124,11 +135,16 @@ class SingleOp {
   BatchOpTag tag() const { return tag_; }
   std::string_view key() const { return pieces_[1]; }
   std::string_view value() const { return pieces_[3]; }
+  // Returns the expiry as it is stored, before value(); empty if there is none.
+  std::string_view value_head() const {
+    if (tag_ != BatchOpTag::kPutWithExpiry) return {};
+    return pieces_[2].substr(pieces_[2].size() - kExpirySize);
+  }
 
  private:
   const BatchOpTag tag_;
   std::array<char, kBatchHeaderSize + 1 + 2 * kMaxVarint64Bytes> head_;
-  std::array<char, kMaxVarint64Bytes> value_length_;
+  std::array<char, kMaxVarint64Bytes + kExpirySize> value_head_;  // its length and expiry
   std::array<std::string_view, 4> pieces_;
 };
 

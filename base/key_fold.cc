@@ -9,7 +9,23 @@
 
 namespace cambium {
 
+KeyFold::State KeyFold::Resolve(std::string_view* value) {
+  assert(kind_ == Kind::kValueWithExpiry);
+  const std::optional<ExpiringValue> parts = DecodeExpiring(*value);
+  if (time_ == nullptr || !parts.has_value()) return State::kUnsupported;
+  expiry_micros_ = 0;
+  if (time_->HasPassed(parts->expiry_micros)) return State::kDeleted;
+  expiry_micros_ = parts->expiry_micros;
+  *value = parts->value;
+  return State::kValue;
+}
+
 KeyFold::State KeyFold::StepOther(Trailer trailer, std::string_view value) {
+  if (kind_ == Kind::kValueWithExpiry) {
+    state_ = Resolve(&value);
+    if (state_ == State::kValue) value_ = value;
+    return state_;
+  }
   if (kind_ != Kind::kMerge || merge_operator_ == nullptr) return state_ = State::kUnsupported;
   owned().operands.emplace_back(value);
   has_operands_ = true;
@@ -27,12 +43,29 @@ KeyFold::State KeyFold::StepUnderOperands(Trailer trailer, std::string_view valu
     case Kind::kDelete:
     case Kind::kSingleDelete:
       return state_ = State::kMerged;
+    case Kind::kValueWithExpiry:
+      switch (Resolve(&value)) {
+        case State::kValue:
+          owned_->base.assign(value);
+          has_base_ = true;
+          return state_ = State::kMerged;
+        case State::kDeleted:
+          return state_ = State::kMerged;
+        default:
+          return state_ = State::kUnsupported;
+      }
     default:
       return StepOther(trailer, value);
   }
 }
 
 void KeyFold::StepOtherNewer(std::string_view value) {
+  if (kind_ == Kind::kValueWithExpiry) {
+    DropOperands();
+    state_ = Resolve(&value);
+    if (state_ == State::kValue) KeepValue(value);
+    return;
+  }
   if (kind_ != Kind::kMerge || merge_operator_ == nullptr) {
     DropOperands();
     state_ = State::kUnsupported;
@@ -65,6 +98,9 @@ absl::Status UnsupportedKind(Kind kind) {
   if (kind == Kind::kMerge) {
     return absl::FailedPreconditionError(
         "read: the key holds merge operands, and Options::merge_operator is not set");
+  }
+  if (kind == Kind::kValueWithExpiry) {
+    return absl::DataLossError("read: a value with an expiry is shorter than its expiry");
   }
   return absl::UnimplementedError(absl::StrCat("read: an entry of kind ", static_cast<int>(kind),
                                                ", which a newer release wrote"));

@@ -18,6 +18,9 @@
 // computes the same result: a newer value or deletion replaces the older versions, an operand
 // applies to them.
 //
+// A value with an expiry (base/expiry.h) that has passed counts as a deletion, also as the base of
+// operands: these do not expire.
+//
 // For a plain Get the fold is inline: a compare and a branch. Operands are copied, because their
 // source may move or be destroyed before the value is merged.
 #ifndef CAMBIUM_BASE_KEY_FOLD_H_
@@ -31,6 +34,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "cambium/merge_operator.h"
 
@@ -47,9 +51,11 @@ class KeyFold {
     kUnsupported,  // kind() is unknown to this release, or has no operator
   };
 
-  // `merge_operator` may be null: then operands are an unsupported kind. It must outlive the fold.
-  explicit KeyFold(SequenceNumber sequence, const MergeOperator* merge_operator = nullptr)
-      : limit_(SeekTrailer(sequence)), merge_operator_(merge_operator) {}
+  // `merge_operator` may be null: then operands are an unsupported kind. So may `time`: then values
+  // with an expiry are. Both must outlive the fold.
+  explicit KeyFold(SequenceNumber sequence, const MergeOperator* merge_operator = nullptr,
+                   ReadTime* time = nullptr)
+      : limit_(SeekTrailer(sequence)), merge_operator_(merge_operator), time_(time) {}
   KeyFold(KeyFold&&) = default;
   KeyFold& operator=(KeyFold&&) = default;
 
@@ -63,12 +69,13 @@ class KeyFold {
   void Reset(SequenceNumber sequence) {
     limit_ = SeekTrailer(sequence);
     state_ = State::kMore;
+    expiry_micros_ = 0;
     DropOperands();
   }
 
   // Steps to the next older version. The result must be undecided, and `trailer` must be older than
   // every trailer stepped over before, or equal to one of these: an interrupted search may start
-  // again. If it returns kValue, value() is `value`, with the same lifetime.
+  // again. If it returns kValue, value() is `value`, or its end, with the same lifetime.
   State Step(Trailer trailer, std::string_view value) {
     assert(!decided());
     if (trailer > limit_) return state_;
@@ -96,6 +103,7 @@ class KeyFold {
       case Kind::kValue:
         DropOperands();
         KeepValue(value);
+        expiry_micros_ = 0;
         state_ = State::kValue;
         break;
       case Kind::kDelete:
@@ -120,6 +128,9 @@ class KeyFold {
     assert(state_ == State::kValue);
     return value_;
   }
+  // Returns when the value expires, or, after Step() has returned kMerged, when the base of the
+  // operands does; 0: never.
+  uint64_t expiry_micros() const { return expiry_micros_; }
   // Returns the kind of the last visible version.
   Kind kind() const { return kind_; }
 
@@ -136,6 +147,9 @@ class KeyFold {
 
   State StepOther(Trailer trailer, std::string_view value);
   State StepUnderOperands(Trailer trailer, std::string_view value);
+  // Resolves a kValueWithExpiry to kValue, with `*value` without its expiry, to kDeleted, or to
+  // kUnsupported. Sets expiry_micros_.
+  State Resolve(std::string_view* value);
   void StepOtherNewer(std::string_view value);
   void KeepValue(std::string_view value) {
     owned().base.assign(value);
@@ -154,6 +168,8 @@ class KeyFold {
 
   Trailer limit_;  // newer versions are skipped
   const MergeOperator* merge_operator_;
+  ReadTime* time_;
+  uint64_t expiry_micros_ = 0;  // of value_ or of owned_->base
   std::string_view value_;
   std::unique_ptr<Owned> owned_;
   State state_ = State::kMore;

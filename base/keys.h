@@ -26,8 +26,8 @@ namespace cambium {
 using SequenceNumber = uint64_t;
 inline constexpr SequenceNumber kMaxSequenceNumber = (uint64_t{1} << 56) - 1;
 
-// The kind of an entry. Version 1 writes only kValue, kDelete, and kMerge; the others are reserved,
-// and a reader returns Unimplemented for them.
+// The kind of an entry. Version 1 writes only kValue, kDelete, kMerge, and kValueWithExpiry
+// (base/expiry.h); the others are reserved, and a reader returns Unimplemented for them.
 enum class Kind : uint8_t {
   kDelete = 0,
   kValue = 1,

@@ -27,11 +27,20 @@ constexpr uint8_t ToByte(BatchOpTag tag) { return static_cast<uint8_t>(tag); }
 
 WriteBatch::WriteBatch() { Reinitialise(&rep_); }
 
-void WriteBatch::Put(std::string_view key, std::string_view value) {
-  Add(ToByte(BatchOpTag::kPut), nullptr, key, value);
+void WriteBatch::Put(std::string_view key, std::string_view value,
+                     std::optional<std::chrono::milliseconds> ttl) {
+  AddPut(nullptr, key, value, ttl);
 }
-void WriteBatch::Put(const ColumnFamily& family, std::string_view key, std::string_view value) {
-  Add(ToByte(BatchOpTag::kPut), &family, key, value);
+void WriteBatch::Put(const ColumnFamily& family, std::string_view key, std::string_view value,
+                     std::optional<std::chrono::milliseconds> ttl) {
+  AddPut(&family, key, value, ttl);
+}
+void WriteBatch::AddPut(const ColumnFamily* family, std::string_view key, std::string_view value,
+                        std::optional<std::chrono::milliseconds> ttl) {
+  if (!ttl.has_value()) return Add(ToByte(BatchOpTag::kPut), family, key, value);
+  Add(ToByte(BatchOpTag::kPutWithExpiry), family, key, value, static_cast<uint64_t>(ttl->count()));
+  has_ttls_ = true;
+  has_negative_ttl_ = has_negative_ttl_ || ttl->count() < 0;
 }
 void WriteBatch::Delete(std::string_view key) {
   Add(ToByte(BatchOpTag::kDelete), nullptr, key, {});
@@ -47,14 +56,14 @@ void WriteBatch::Merge(const ColumnFamily& family, std::string_view key, std::st
 }
 
 void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view key,
-                     std::string_view value) {
+                     std::string_view value, uint64_t expiry) {
   if (rep_.size() < kBatchHeaderSize) Clear();
   if (!EntryWithinLimits(key, value)) {
     within_limits_ = false;
     return;
   }
   const ColumnFamilyId id = family == nullptr ? 0 : family->id();
-  const SingleOp op(BatchOpTag{tag}, key, value, id);
+  const SingleOp op(BatchOpTag{tag}, key, value, id, expiry);
   rep_.append(op.pieces()[0].substr(kBatchHeaderSize));
   for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
   AddToCount(&rep_, 1);
@@ -83,6 +92,7 @@ void WriteBatch::NoteDatabase(uint64_t database) {
 void WriteBatch::Clear() {
   Reinitialise(&rep_);
   within_limits_ = true;
+  has_ttls_ = has_negative_ttl_ = false;
   parts_.clear();
   database_ = kNoDatabase;
 }
@@ -102,6 +112,8 @@ void WriteBatch::Append(const WriteBatch& other) {
   }
   for (const Part& part : std::vector(other.parts_)) AddPart(part);
   NoteDatabase(other.database_);
+  has_ttls_ = has_ttls_ || other.has_ttls_;
+  has_negative_ttl_ = has_negative_ttl_ || other.has_negative_ttl_;
   within_limits_ = within_limits_ && other.within_limits_ && rep_.size() <= kMaxBatchSize;
 }
 

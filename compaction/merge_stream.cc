@@ -28,14 +28,15 @@ MergeCounts& MergeCounts::operator+=(const MergeCounts& other) {
   out += other.out;
   shadowed += other.shadowed;
   tombstones_dropped += other.tombstones_dropped;
+  expired += other.expired;
   merged += other.merged;
   sequences_zeroed += other.sequences_zeroed;
   return *this;
 }
 
 MergeStream::MergeStream(InternalIterator* input, MergeStreamOptions options)
-    : input_(input), options_(std::move(options)) {
-  current_.fold = KeyFold(0, options_.merge_operator);
+    : input_(input), options_(std::move(options)), time_(options_.wall) {
+  current_.fold = KeyFold(0, options_.merge_operator, options_.wall == nullptr ? nullptr : &time_);
   assert(std::is_sorted(options_.snapshots.begin(), options_.snapshots.end()));
   if (options_.range.begin) {
     input_->Seek(*options_.range.begin, ~Trailer{0});
@@ -123,6 +124,14 @@ void MergeStream::MergeHeld() {
   const KeyFold& fold = current_.fold;
   current_.pass_all = fold.state() == KeyFold::State::kUnsupported;
   if (current_.pass_all) return;
+  if (fold.decided() && fold.expiry_micros() != 0) {
+    // The base will expire and the operands will not.
+    Held base = std::move(held_.back());
+    held_.pop_back();
+    MergeOperands();
+    held_.push_back(std::move(base));
+    return;
+  }
   const bool whole = fold.decided() || (EndsKey() && current_.stripe == 0 && AbsentBelow());
   if (!whole) return MergeOperands();
   std::string value;
@@ -235,7 +244,7 @@ MergeStream::Verdict MergeStream::Judge() {
     case KeyFold::State::kValue:
       return JudgeValue();
     case KeyFold::State::kDeleted:
-      return JudgeTombstone();
+      return current_.fold.kind() == Kind::kValueWithExpiry ? JudgeExpired() : JudgeTombstone();
     case KeyFold::State::kUnsupported:
       current_.pass_all = true;
       break;
@@ -247,7 +256,7 @@ MergeStream::Verdict MergeStream::Judge() {
 }
 
 MergeStream::Verdict MergeStream::JudgeValue() {
-  assert(TrailerKind(trailer_) == Kind::kValue);
+  assert(TrailerKind(trailer_) == Kind::kValue || TrailerKind(trailer_) == Kind::kValueWithExpiry);
   if (current_.stripe == 0 && TrailerSequence(trailer_) != 0 && AbsentBelow()) {
     trailer_ = MakeTrailer(0, TrailerKind(trailer_));
     ++counts_.sequences_zeroed;
@@ -262,6 +271,15 @@ MergeStream::Verdict MergeStream::JudgeTombstone() {
   return Verdict::kDrop;
 }
 
+MergeStream::Verdict MergeStream::JudgeExpired() {
+  if (current_.stripe == 0 && ExpiredAbsentBelow()) {
+    ++counts_.expired;
+    return Verdict::kDrop;
+  }
+  trailer_ = MakeTrailer(TrailerSequence(trailer_), Kind::kDelete);
+  return Verdict::kKeep;
+}
+
 size_t MergeStream::StripeOf(SequenceNumber sequence) const {
   const std::vector<SequenceNumber>& snapshots = options_.snapshots;
   return static_cast<size_t>(std::lower_bound(snapshots.begin(), snapshots.end(), sequence) -
@@ -270,6 +288,11 @@ size_t MergeStream::StripeOf(SequenceNumber sequence) const {
 
 bool MergeStream::AbsentBelow() const {
   return options_.key_absent_below && options_.key_absent_below(current_.key);
+}
+
+bool MergeStream::ExpiredAbsentBelow() const {
+  if (options_.key_absent_below) return options_.key_absent_below(current_.key);
+  return options_.expired_absent_below && options_.expired_absent_below(current_.key);
 }
 
 }  // namespace cambium::compaction

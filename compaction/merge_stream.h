@@ -31,6 +31,13 @@
 //   e  Merge@45 +3      > 40
 //   e  Put@15 "7"       ≤ 20       e Put@0
 //
+// A value whose expiry has passed is a tombstone, and is written as one as long as there may be
+// something to hide. Operands are not applied to a value that will expire, because they do not:
+//
+//   f  Merge@50 +2      ≤ 20       f Merge@50 +5  f is 12 until noon, and then 5
+//   f  Merge@45 +3      ≤ 20
+//   f  Put@15 "7"       ≤ 20       f Put@15       expires at noon
+//
 // A version of a kind that this release does not know (KeyFold::kUnsupported), and all older
 // versions of its key, pass unchanged; so do operands that their operator rejects.
 #ifndef CAMBIUM_COMPACTION_MERGE_STREAM_H_
@@ -43,6 +50,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
@@ -56,11 +64,12 @@ struct MergeCounts {
   uint64_t out = 0;
   uint64_t shadowed = 0;            // dropped: no reader can see it
   uint64_t tombstones_dropped = 0;  // dropped: it hides nothing any more
+  uint64_t expired = 0;             // dropped: its expiry has passed, and it hides nothing
   uint64_t merged = 0;              // dropped: merged into a newer entry
   uint64_t sequences_zeroed = 0;    // of the entries in `out`
 
   // Returns true if the counts are balanced (D18).
-  bool Balanced() const { return in == out + shadowed + tombstones_dropped + merged; }
+  bool Balanced() const { return in == out + shadowed + tombstones_dropped + expired + merged; }
   MergeCounts& operator+=(const MergeCounts& other);
 };
 
@@ -71,11 +80,17 @@ struct MergeStreamOptions {
   std::vector<SequenceNumber> snapshots;
   // Null: operands pass unchanged. Must outlive the stream.
   const MergeOperator* merge_operator = nullptr;
+  // Null: values with an expiry, and older versions of their keys, pass unchanged. Must outlive the
+  // stream.
+  WallTime* wall = nullptr;
   // Entries with greater sequence numbers are skipped, and not counted.
   SequenceNumber newest = kMaxSequenceNumber;
   // Returns true if a key has no data older than the input anywhere; called for ascending keys.
   // Empty: every key may have older data.
   std::function<bool(std::string_view key)> key_absent_below;
+  // The same, but only for dropping values whose expiry has passed: of an output whose sequence
+  // numbers must stay. Not called if `key_absent_below` is there.
+  std::function<bool(std::string_view key)> expired_absent_below;
   // Only keys in this range.
   KeyRange range;
   // Called every few thousand entries; if it returns true, the stream ends with Cancelled. May be
@@ -96,7 +111,10 @@ class MergeStream {
   // Return the current entry. Valid() must be true. The bytes live until Next().
   std::string_view key() const { return held_.empty() ? input_->key() : current_.key; }
   Trailer trailer() const { return trailer_; }
-  std::string_view value() const { return held_.empty() ? input_->value() : held_[at_].value; }
+  std::string_view value() const {
+    if (TrailerKind(trailer_) == Kind::kDelete) return {};  // the input's entry may have expired
+    return held_.empty() ? input_->value() : held_[at_].value;
+  }
   // Returns true if this entry has a different key than the previous one: a file may be split here.
   bool starts_key() const { return starts_key_; }
 
@@ -151,14 +169,17 @@ class MergeStream {
   Verdict Judge();
   Verdict JudgeValue();
   Verdict JudgeTombstone();
+  Verdict JudgeExpired();
   // Returns the number of snapshots that do not see the sequence number.
   size_t StripeOf(SequenceNumber sequence) const;
   bool AbsentBelow() const;
+  bool ExpiredAbsentBelow() const;
   // Returns true if no more versions of the key follow in the input.
   bool EndsKey() const;
 
   InternalIterator* const input_;
   const MergeStreamOptions options_;
+  ReadTime time_;
   absl::Status status_;
   MergeCounts counts_;
   // The current entry of the stream.

@@ -96,6 +96,25 @@ bool Conflicts(const Plan& a, const Plan& b, const KeyOrder& order) {
   return a.output_level == b.output_level || JumpsOver(a, b) || JumpsOver(b, a);
 }
 
+bool WasFutile(const Plan& plan, std::span<const FileRef> outputs) {
+  if (plan.reason != PlanReason::kTombstones && plan.reason != PlanReason::kExpired) return false;
+  if (plan.inputs.front().level != plan.output_level) return false;
+  uint64_t tombstones = 0, expiring = 0;  // of the inputs without those of the outputs
+  const auto add = [&](const FileRef& file) {
+    tombstones += file->tombstones;
+    expiring += file->expiring.count;
+  };
+  const auto subtract = [&](const FileRef& file) {
+    tombstones -= file->tombstones;
+    expiring -= file->expiring.count;
+  };
+  for (const PlanInput& input : plan.inputs) {
+    std::for_each(input.files.begin(), input.files.end(), add);
+  }
+  std::for_each(outputs.begin(), outputs.end(), subtract);
+  return tombstones == 0 && expiring == 0;
+}
+
 bool ConflictsWithAny(const Plan& plan, std::span<const Plan> running, const KeyOrder& order) {
   return std::any_of(running.begin(), running.end(),
                      [&](const Plan& other) { return Conflicts(plan, other, order); });

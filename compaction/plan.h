@@ -33,12 +33,14 @@ struct KeyRange {
 enum class PlanKind : uint8_t {
   kMerge,        // read the inputs, write new files
   kTrivialMove,  // the inputs overlap nothing: they move to another level, without reading them
+  kDrop,         // the inputs hold nothing visible and hide nothing: they are removed unread
 };
 
 enum class PlanReason : uint8_t {
   kRunCount,    // level 0 has too many runs
   kLevelSize,   // a level is over its target
   kTombstones,  // a file consists mostly of tombstones
+  kExpired,     // a file consists mostly of values that have expired, or holds nothing else
   kManual,      // CompactRange
 };
 
@@ -82,6 +84,10 @@ struct Plan {
 // output. Symmetric.
 bool Conflicts(const Plan& a, const Plan& b, const KeyOrder& order);
 bool ConflictsWithAny(const Plan& plan, std::span<const Plan> running, const KeyOrder& order);
+
+// Returns true if a plan with these outputs, because of tombstones or expired values, has removed
+// none of them and moved nothing: it would do no more the next time.
+bool WasFutile(const Plan& plan, std::span<const manifest::FileRef> outputs);
 
 // Adds the result of the plan to `edit`: removes the inputs, and adds `outputs`, or the inputs
 // themselves for a trivial move, to the output level.

@@ -123,6 +123,7 @@ void PlanMaker::DescribeSurroundings(Plan* plan) const {
 bool PlanMaker::CanMove(const Plan& plan) const {
   if (plan.inputs.back().level == plan.output_level) return false;
   if (plan.reason == PlanReason::kManual && plan.output_level == kLevelCount - 1) return false;
+  if (plan.reason == PlanReason::kExpired && plan.Bottommost()) return false;
   const auto may_shrink = [this](const FileRef& file) {
     return file->tombstones > 0 && file->smallest_sequence <= limits_.oldest_snapshot;
   };

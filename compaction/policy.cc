@@ -38,6 +38,30 @@ bool IsSound(const Run& run) {
   return false;
 }
 
+// A file whose values expire within this time is not compacted before the last one has expired: it
+// can probably be dropped then.
+constexpr uint64_t kPatienceMicros = uint64_t{24} * 3600 * 1'000'000;
+
+constexpr uint64_t kNever = UINT64_MAX;
+
+// Returns when no entry of the file will be visible any more.
+uint64_t EmptyAt(const FileMetadata& file) {
+  const bool ends = file.entries > 0 && file.tombstones + file.expiring.count == file.entries;
+  return ends ? file.expiring.newest_micros : kNever;
+}
+
+// Returns when at least options.tombstone_percent of the entries will have expired.
+uint64_t MostlyExpiredAt(const FileMetadata& file, const PolicyOptions& options) {
+  const double needed =
+      static_cast<double>(file.entries) * static_cast<double>(options.tombstone_percent) / 100;
+  const auto expiring = static_cast<double>(file.expiring.count);
+  if (file.expiring.count == 0 || expiring < needed) return kNever;
+  const uint64_t span = file.expiring.newest_micros - file.expiring.oldest_micros;
+  if (span <= kPatienceMicros) return file.expiring.newest_micros;
+  return file.expiring.oldest_micros +
+         static_cast<uint64_t>(static_cast<double>(span) * needed / expiring);
+}
+
 using LevelSizes = std::array<uint64_t, kLevelCount>;
 
 // Returns 0 if `taken` is larger: the two overlap, and are sums over different files.
@@ -131,11 +155,14 @@ class Picker {
   }
 
   std::optional<Plan> Pick() const {
+    // Costs nothing, and may make the others cheaper.
+    if (std::optional<Plan> plan = PickDrop()) return plan;
     for (const auto& [score, level] : LevelsByScore()) {
       std::optional<Plan> plan = level == 0 ? PickLevel0() : PickFromLevel(level);
       if (plan) return plan;
     }
-    return PickTombstones();
+    std::optional<Plan> plan = PickExpired();
+    return plan ? std::move(plan) : PickTombstones();
   }
 
  private:
@@ -287,15 +314,83 @@ class Picker {
                file.entries * static_cast<uint64_t>(options_.tombstone_percent);
   }
 
+  // Drops files without visible entries: adjacent ones together, up to kMostDropped.
+  std::optional<Plan> PickDrop() const {
+    for (int level = kLastLevel; level >= 0; --level) {
+      const std::span<const Run> runs = version_.runs(level);
+      for (size_t run = runs.size(); run-- > 0;) {
+        const std::span<const FileRef> files = runs[run].files;
+        for (size_t i = 0; i < files.size(); ++i) {
+          std::optional<Plan> plan = Drop(level, run, files.subspan(i, 1));
+          if (!plan) continue;
+          constexpr size_t kMostDropped = 64;
+          for (size_t count = 2; count <= std::min(kMostDropped, files.size() - i); ++count) {
+            std::optional<Plan> longer = Drop(level, run, files.subspan(i, count));
+            if (!longer) break;
+            plan = std::move(longer);
+          }
+          return plan;
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Returns the plan that drops adjacent files of one run, if that is safe. The caller has checked
+  // all but the last of them.
+  std::optional<Plan> Drop(int level, size_t run, std::span<const FileRef> files) const {
+    if (EmptyAt(*files.back()) > options_.now_micros || !Free(files.back())) return std::nullopt;
+    std::optional<Plan> plan = IfFree(maker_.Make(
+        PlanReason::kExpired, {{level, version_.runs(level)[run].id, {files.begin(), files.end()}}},
+        run + 1, level));
+    if (!plan || !plan->Bottommost()) return std::nullopt;
+    plan->kind = PlanKind::kDrop;
+    return plan;
+  }
+
+  bool Futile(const FileRef& file) const {
+    return options_.futile != nullptr && options_.futile->contains(file->number);
+  }
+
+  bool MostlyExpired(const FileRef& file) const {
+    return Free(file) && !Futile(file) && MostlyExpiredAt(*file, options_) <= options_.now_micros;
+  }
+
+  // This terminates: the plan drops the expired values, or turns them into tombstones.
+  std::optional<Plan> PickExpired() const {
+    for (const Run& run : version_.runs(0)) {
+      if (level0_busy_) break;
+      if (std::any_of(run.files.begin(), run.files.end(),
+                      [this](const FileRef& file) { return MostlyExpired(file); })) {
+        std::optional<Plan> plan = PickLevel0();
+        if (plan) return plan;
+        break;
+      }
+    }
+    for (int level = 1; level < kLevelCount; ++level) {
+      if (version_.runs(level).empty()) continue;
+      for (const FileRef& file : version_.runs(level).back().files) {
+        if (!MostlyExpired(file)) continue;
+        std::optional<Plan> plan = FromLevelAlone(PlanReason::kExpired, level, file);
+        if (plan) return plan;
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Compacts one file of the oldest run of `level` into the next level, or in place in the last.
+  std::optional<Plan> FromLevelAlone(PlanReason reason, int level, const FileRef& file) const {
+    const int output_level =
+        level == kLastLevel ? level : NextLevel(version_, level, targets_.base_level, running_);
+    return IfFree(maker_.MakeOfOldest(reason, level, {&file, 1}, output_level));
+  }
+
   std::optional<Plan> PickTombstones() const {
     for (int level = 1; level < kLevelCount; ++level) {
       if (version_.runs(level).empty()) continue;
       for (const FileRef& file : version_.runs(level).back().files) {
-        if (!WorthRewriting(*file) || !Free(file)) continue;
-        const int output_level =
-            level == kLastLevel ? level : NextLevel(version_, level, targets_.base_level, running_);
-        std::optional<Plan> plan =
-            IfFree(maker_.MakeOfOldest(PlanReason::kTombstones, level, {&file, 1}, output_level));
+        if (!WorthRewriting(*file) || !Free(file) || Futile(file)) continue;
+        std::optional<Plan> plan = FromLevelAlone(PlanReason::kTombstones, level, file);
         if (plan) return plan;
       }
     }
@@ -349,7 +444,8 @@ class ManualPicker {
   // Returns true if a file of the last level may contain droppable versions or tombstones.
   bool MayShrink(const FileMetadata& file) const {
     return file.number < request_.first_new_file && !file.quarantined() &&
-           (file.tombstones > 0 || file.largest_sequence > 0);
+           (file.tombstones > 0 || file.largest_sequence > 0 ||
+            (file.expiring.count > 0 && file.expiring.oldest_micros <= options_.now_micros));
   }
 
   // Starts at the newest run that the request concerns: takes files that overlap the range, and in
@@ -454,6 +550,21 @@ LevelTargets ComputeTargets(const Version& version, const PolicyOptions& options
 std::optional<Plan> Pick(const Version& version, const PolicyOptions& options,
                          std::span<const Plan> running) {
   return Picker(version, options, running).Pick();
+}
+
+uint64_t NextExpiry(const Version& version, const PolicyOptions& options) {
+  uint64_t next = kNever;
+  for (int level = 0; level < kLevelCount; ++level) {
+    for (const Run& run : version.runs(level)) {
+      for (const FileRef& file : run.files) {
+        if (file->quarantined()) continue;
+        for (const uint64_t due : {EmptyAt(*file), MostlyExpiredAt(*file, options)}) {
+          if (due > options.now_micros) next = std::min(next, due);
+        }
+      }
+    }
+  }
+  return next;
 }
 
 void ManualRequest::Advance(const Plan& step) {

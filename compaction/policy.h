@@ -6,6 +6,13 @@
 // the level below, and levels that would be smaller than a tenth of max_base_bytes stay empty.
 // Level 0 is merged into the topmost level in use, the base level.
 //
+// A file without visible entries, because each is a tombstone or has expired, is dropped unread if
+// no older file overlaps it: one that hides older data must not go before that data does. If the
+// data of whole levels has expired, the files go from the lowest level up. A file that consists
+// mostly of expired values is compacted like one that consists mostly of tombstones. What has
+// expired is only known for the whole file, once its last value has; if that takes more than a day
+// longer than its first, the values in between are taken as evenly spread.
+//
 //   last level size    200 MiB      3 GiB              30 GiB            (max_base_bytes 512 MiB)
 //   L0                 flushed      flushed            flushed
 //   L4                                                 base ≤ 307 MiB
@@ -38,6 +45,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "base/keys.h"
@@ -71,6 +79,11 @@ struct PolicyOptions {
   int tombstone_percent = 50;
   // The oldest sequence number that a reader may still use: newer tombstones cannot be dropped.
   SequenceNumber oldest_snapshot = kMaxSequenceNumber;
+  // The time (WallTime::Now): values with an expiry up to it have expired. 0: nothing has.
+  uint64_t now_micros = 0;
+  // Null, or files that are not compacted because of their tombstones or expired values alone,
+  // because they cannot be removed: they are under operands that cannot be merged.
+  const std::set<FileNumber>* futile = nullptr;
 };
 
 // The target size of each level. Plain data.
@@ -84,6 +97,10 @@ LevelTargets ComputeTargets(const manifest::Version& version, const PolicyOption
 // every input of every running plan.
 std::optional<Plan> Pick(const manifest::Version& version, const PolicyOptions& options,
                          std::span<const Plan> running);
+
+// Returns the first time after options.now_micros at which Pick() may return another plan for the
+// same version, because values have expired; UINT64_MAX if there is none.
+uint64_t NextExpiry(const manifest::Version& version, const PolicyOptions& options);
 
 // A request of CompactRange. Plain data.
 struct ManualRequest {

@@ -26,6 +26,7 @@ FileRef MetadataOf(FileNumber number, sstable::TableSummary summary) {
   file->tombstones = summary.tombstones;
   file->raw_bytes = summary.raw_key_bytes + summary.raw_value_bytes;
   file->digest = summary.digest;
+  file->expiring = summary.expiring;
   assert(file->entries > 0 && file->tombstones <= file->entries);
   assert(file->smallest_sequence <= file->largest_sequence);
   return file;
@@ -95,10 +96,11 @@ absl::StatusOr<RunMergeResult> RunMerge(InternalIterator* input, const RunMergeO
   uint64_t written = 0;
   for (const FileRef& file : result.files) written += file->entries;
   if (!result.counts.Balanced() || result.counts.out != written) {
-    return absl::InternalError(absl::StrCat(
-        "merge: found ", result.counts.in, " entries in, ", result.counts.shadowed, " shadowed, ",
-        result.counts.tombstones_dropped, " tombstones dropped, ", result.counts.merged,
-        " merged and ", written, " in files, expected the five to balance"));
+    return absl::InternalError(
+        absl::StrCat("merge: found ", result.counts.in, " entries in, ", result.counts.shadowed,
+                     " shadowed, ", result.counts.tombstones_dropped, " tombstones dropped, ",
+                     result.counts.expired, " expired, ", result.counts.merged, " merged and ",
+                     written, " in files, expected the six to balance"));
   }
   return result;
 }
@@ -107,14 +109,15 @@ RunMergeOptions OptionsFor(const Plan& plan, const KeyRange& range, const KeyOrd
   RunMergeOptions options;
   options.stream.order = order;
   options.stream.range = range;
-  if (plan.output_level == 0) {
-    // Sequence numbers distinguish the runs of level 0: they are not set to 0 there.
-  } else if (plan.Bottommost()) {
-    options.stream.key_absent_below = [](std::string_view) { return true; };
-  } else {
+  std::function<bool(std::string_view)> absent = [](std::string_view) { return true; };
+  if (!plan.Bottommost()) {
     auto older = std::make_shared<OlderData>(plan.older_files, order);
-    options.stream.key_absent_below = [older](std::string_view key) { return older->Absent(key); };
+    absent = [older](std::string_view key) { return older->Absent(key); };
   }
+  // Sequence numbers distinguish the runs of level 0: they are not set to 0 there.
+  const bool inside_level0 = plan.output_level == 0;
+  (inside_level0 ? options.stream.expired_absent_below : options.stream.key_absent_below) =
+      std::move(absent);
   options.target_file_size = plan.target_file_size;
   options.grandparents = plan.grandparents;
   options.max_grandparent_bytes = plan.max_grandparent_bytes;

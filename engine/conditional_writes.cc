@@ -1,5 +1,7 @@
 // DB: conditional writes. engine/write/recent_writes.h explains why each is atomic.
+#include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -36,6 +38,7 @@ struct KeyState {
   SequenceNumber sequence = 0;
   bool exists = false;
   PinnedValue value;
+  engine::ValueExpiry expiry;
 
   Value view() const { return exists ? Value(value.view()) : std::nullopt; }
 };
@@ -46,12 +49,19 @@ absl::Status Read(Database* database, const Tree& tree, std::string_view key, Ke
     EpochGuard guard(&database->context.epochs);
     ASSIGN_OR_RETURN(const engine::ReadMoment at, database->BeginRead(tree, {}));
     state->sequence = at.sequence;
-    status = engine::PointRead({&tree.options(), &guard, at.shared().get(), at.sequence}, key,
-                               &state->value);
+    status = engine::PointRead({&tree.options(), &guard, at.shared().get(), at.sequence,
+                                sstable::CacheFill::kYes, &database->context.storage.wall},
+                               key, &state->value, &state->expiry);
   }
   state->exists = status.ok();
   return absl::IsNotFound(status) ? absl::OkStatus()
                                   : database->open_state.Outcome(std::move(status));
+}
+
+// Returns true if the key has the value `desired`, and would also have it in future.
+bool IsUnchanged(const KeyState& state, const Value& desired, uint64_t expiry) {
+  if (desired != state.view() || expiry != state.expiry.micros) return false;
+  return expiry == 0 || !state.expiry.has_operands;
 }
 
 // Calls `decide(current, &desired)`, maybe several times. It sets its second argument to the new
@@ -60,6 +70,7 @@ absl::Status Read(Database* database, const Tree& tree, std::string_view key, Ke
 template <typename Decide>
 absl::Status WriteConditionally(Database* database, Tree* tree, std::string_view key,
                                 const WriteOptions& options, const Decide& decide) {
+  if (options.ttl.has_value()) RETURN_IF_ERROR(database->ExpiryFor(*tree, options.ttl).status());
   RETURN_IF_ERROR(database->CheckWritable());
   RETURN_IF_ERROR(engine::CheckLimits(key, {}));
   engine::WritePath* const writes = database->writes.get();
@@ -73,12 +84,17 @@ absl::Status WriteConditionally(Database* database, Tree* tree, std::string_view
     assert(state.sequence >= *newer);
     Value desired;
     RETURN_IF_ERROR(decide(state.view(), &desired));
-    if (desired == state.view() && writes->EverythingIsAsDurableAs(options)) break;
+    uint64_t expiry = 0;
+    if (desired.has_value()) {
+      ASSIGN_OR_RETURN(expiry, database->ExpiryFor(*tree, options.ttl));
+    }
+    if (IsUnchanged(state, desired, expiry) && writes->EverythingIsAsDurableAs(options)) break;
     state.value.Reset();  // it may pin a memtable, and the commit may wait for memory
     const std::string_view value = desired.value_or(std::string_view());
     RETURN_IF_ERROR(engine::CheckLimits(key, value));
-    engine::SingleWrite write(tree, desired.has_value() ? BatchOpTag::kPut : BatchOpTag::kDelete,
-                              key, value);
+    const BatchOpTag put = expiry == 0 ? BatchOpTag::kPut : BatchOpTag::kPutWithExpiry;
+    engine::SingleWrite write(tree, desired.has_value() ? put : BatchOpTag::kDelete, key, value,
+                              expiry);
     write.request()->read_at = state.sequence;
     newer.reset();
     RETURN_IF_ERROR(writes->WriteIfUnchanged(write.request(), options, &newer));
@@ -131,6 +147,33 @@ absl::StatusOr<std::string> GetAndDeleteIn(Database* database, Tree* tree, std::
         return absl::OkStatus();
       }));
   return deleted;
+}
+
+absl::StatusOr<std::string> GetAndExtendIn(Database* database, Tree* tree, std::string_view key,
+                                           std::chrono::milliseconds ttl,
+                                           const WriteOptions& options) {
+  WriteOptions with_ttl = options;
+  with_ttl.ttl = ttl;
+  std::string kept;
+  RETURN_IF_ERROR(
+      WriteConditionally(database, tree, key, with_ttl, [&](const Value& current, Value* desired) {
+        if (!current.has_value()) return absl::Status(absl::StatusCode::kNotFound, "");
+        kept = *current;
+        *desired = kept;
+        return absl::OkStatus();
+      }));
+  return kept;
+}
+
+absl::StatusOr<std::optional<std::chrono::system_clock::time_point>> GetExpiryIn(
+    Database* database, const Tree& tree, std::string_view key) {
+  using TimePoint = std::chrono::system_clock::time_point;
+  KeyState state;
+  RETURN_IF_ERROR(Read(database, tree, key, &state));
+  if (!state.exists) return absl::Status(absl::StatusCode::kNotFound, "");
+  if (state.expiry.micros == 0 || state.expiry.has_operands) return std::nullopt;
+  const std::chrono::microseconds since(std::min(state.expiry.micros, kMaxExpiryMicros));
+  return TimePoint(std::chrono::duration_cast<TimePoint::duration>(since));
 }
 
 using Function = std::function<std::optional<std::string>(Value)>;
@@ -199,6 +242,41 @@ absl::StatusOr<std::string> DB::GetAndDelete(const ColumnFamily& family, std::st
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
     return GetAndDeleteIn(database_.get(), tree, key, options);
+  });
+}
+
+absl::StatusOr<std::string> DB::GetAndExtend(std::string_view key, std::chrono::milliseconds ttl,
+                                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return GetAndExtendIn(database_.get(), database_->default_tree, key, ttl, options);
+  });
+}
+
+absl::StatusOr<std::string> DB::GetAndExtend(const ColumnFamily& family, std::string_view key,
+                                             std::chrono::milliseconds ttl,
+                                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return GetAndExtendIn(database_.get(), tree, key, ttl, options);
+  });
+}
+
+using OptionalTime = std::optional<std::chrono::system_clock::time_point>;
+
+absl::StatusOr<OptionalTime> DB::GetExpiry(std::string_view key) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<OptionalTime> {
+    RETURN_IF_ERROR(database_->open_state.Check());
+    return GetExpiryIn(database_.get(), *database_->default_tree, key);
+  });
+}
+
+absl::StatusOr<OptionalTime> DB::GetExpiry(const ColumnFamily& family, std::string_view key) {
+  return CatchBadAlloc([&]() -> absl::StatusOr<OptionalTime> {
+    RETURN_IF_ERROR(database_->open_state.Check());
+    ASSIGN_OR_RETURN(const Tree* const tree, TreeOf(family));
+    return GetExpiryIn(database_.get(), *tree, key);
   });
 }
 

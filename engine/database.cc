@@ -181,7 +181,12 @@ absl::Status Database::CloseParts() {
   open_state.Close();
   absl::Status status;
   if (writes != nullptr && !context.options.read_only) {
-    status = CatchBadAlloc([this] { return writes->Close(); });
+    jobs.CancelWakeup();
+    if (context.errors.writable()) {
+      status = CatchBadAlloc([this] { return versions.RecordWallTime(0); });
+    }
+    absl::Status closed = CatchBadAlloc([this] { return writes->Close(); });
+    if (status.ok()) status = std::move(closed);
   }
   context.epochs.Drain();
   context.storage.reaper.Reap();
@@ -200,6 +205,25 @@ absl::Status Database::CheckWritable() const {
   if (!context.options.read_only) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the database at ", context.storage.path, " is open for reading only"));
+}
+
+absl::StatusOr<uint64_t> Database::ExpiryFor(const Tree& tree,
+                                             const std::optional<std::chrono::milliseconds>& ttl) {
+  const std::chrono::milliseconds chosen = ttl.value_or(tree.options().default_ttl);
+  if (chosen.count() == 0) return 0;
+  if (chosen.count() < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a TTL of ", chosen.count(), " milliseconds, expected 0 or more"));
+  }
+  return ExpiryAfter(TimeOfWrite(), chosen);
+}
+
+uint64_t Database::TimeOfWrite() {
+  WallTime& wall = context.storage.wall;
+  const bool is_first = wall.reached() == 0;
+  const uint64_t now = wall.NowForWrite();
+  if (is_first) jobs.Schedule();
+  return now;
 }
 
 absl::StatusOr<ReadMoment> Database::BeginRead(const Tree& tree,

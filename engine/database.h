@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_ENGINE_DATABASE_H_
 #define CAMBIUM_ENGINE_DATABASE_H_
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,12 @@ class Database {
   absl::Status Close() ABSL_LOCKS_EXCLUDED(close_mu_);
   // Returns ok if the database accepts writes.
   absl::Status CheckWritable() const;
+  // Returns the time of a write that will expire. The first call starts the jobs' looking at it.
+  uint64_t TimeOfWrite();
+  // Returns when a value expires that is put now with that TTL, or, without one, with the family's:
+  // 0 if never. Returns InvalidArgument if the TTL is negative.
+  absl::StatusOr<uint64_t> ExpiryFor(const Tree& tree,
+                                     const std::optional<std::chrono::milliseconds>& ttl);
   // Returns the view and the sequence number for a read of `tree` that starts now. The caller must
   // hold an EpochGuard as long as it uses the view, or copy the view. Returns InvalidArgument if
   // the snapshot belongs to another database, and FailedPrecondition if the family cannot be used,

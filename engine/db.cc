@@ -12,6 +12,7 @@
 #include "engine/read/view_iterator.h"
 #include "engine/validate_options.h"
 #include "engine/verification.h"
+#include "engine/write/batch_expiry.h"
 #include "engine/write/single_write.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
@@ -41,10 +42,43 @@ absl::Status WriteOne(Database* database, Tree* tree, const BatchOp& op,
   return database->writes->Write(write.request(), options);
 }
 
+absl::Status PutOne(Database* database, Tree* tree, const BatchOp& op,
+                    const WriteOptions& options) {
+  const bool expires = options.ttl.has_value() || tree->options().default_ttl.count() != 0;
+  if (!expires) [[likely]]
+    return WriteOne(database, tree, op, options);
+  RETURN_IF_ERROR(engine::CheckLimits(op.key, op.value));
+  ASSIGN_OR_RETURN(const uint64_t expiry, database->ExpiryFor(*tree, options.ttl));
+  engine::SingleWrite write(tree, expiry == 0 ? BatchOpTag::kPut : BatchOpTag::kPutWithExpiry,
+                            op.key, op.value, expiry);
+  return database->writes->Write(write.request(), options);
+}
+
+// Replaces the TTLs of a batch by expiries, in `*resolved`, if there are any. Returns the bytes to
+// write.
+absl::StatusOr<std::string_view> ResolveBatch(Database* database, const WriteBatch& batch,
+                                              std::span<engine::TreeShare> shares,
+                                              std::string* resolved) {
+  const bool expires =
+      batch.HasTtls() || std::any_of(shares.begin(), shares.end(), [](const auto& share) {
+        return share.tree->options().default_ttl.count() != 0;
+      });
+  if (!expires) return batch.Encoded();
+  ASSIGN_OR_RETURN(*resolved,
+                   engine::ResolveTtls(batch.Encoded(), shares, database->TimeOfWrite()));
+  for (size_t i = 0; i < shares.size(); ++i) {
+    shares[i].memtable_bytes += batch.Parts()[i].count * engine::kExpiryGrowth;
+  }
+  return *resolved;
+}
+
 absl::Status CheckBatch(const WriteBatch& batch) {
   if (!batch.WithinLimits()) {
     return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
                                                    " bytes or a value over ", kMaxValueSize));
+  }
+  if (batch.HasNegativeTtl()) {
+    return absl::InvalidArgumentError("the batch has a negative TTL");
   }
   if (batch.ByteSize() > kMaxBatchSize) {
     return absl::InvalidArgumentError(
@@ -87,9 +121,9 @@ absl::Status ReadOne(Database* database, const Tree& tree, std::string_view key,
   context.stats.Add(engine::Counter::kGets, 1);
   EpochGuard guard(&context.epochs);
   ASSIGN_OR_RETURN(const ReadMoment at, database->BeginRead(tree, options));
-  absl::Status status = engine::PointRead(
-      {&tree.options(), &guard, at.shared().get(), at.sequence, engine::FillOf(options)}, key,
-      value);
+  absl::Status status = engine::PointRead({&tree.options(), &guard, at.shared().get(), at.sequence,
+                                           engine::FillOf(options), &context.storage.wall},
+                                          key, value);
   if (status.ok()) {
     context.stats.Add(engine::Counter::kGetsFound, 1);
     return status;
@@ -119,9 +153,9 @@ void ReadMany(Database* database, const absl::StatusOr<Tree*>& tree, const ManyR
     EpochGuard guard(&database->context.epochs);
     ASSIGN_OR_RETURN(const ReadMoment at, database->BeginRead(**tree, options));
     std::fill(statuses.begin(), statuses.end(), absl::OkStatus());
-    engine::MultiPointRead(
-        {&(*tree)->options(), &guard, at.shared().get(), at.sequence, engine::FillOf(options)},
-        keys, values, statuses);
+    engine::MultiPointRead({&(*tree)->options(), &guard, at.shared().get(), at.sequence,
+                            engine::FillOf(options), &database->context.storage.wall},
+                           keys, values, statuses);
     return absl::OkStatus();
   });
   if (!status.ok()) {
@@ -152,8 +186,9 @@ std::unique_ptr<Iterator> MakeIterator(Database* database, const absl::StatusOr<
     if (at.ok()) view = at->shared();
   }
   if (!at.ok()) return engine::NewErrorIterator(at.status());
-  return engine::NewViewIterator({&(*tree)->options(), &context->stats, &database->open_state},
-                                 (*tree)->KeepAlive(std::move(view)), at->sequence, options);
+  return engine::NewViewIterator(
+      {&(*tree)->options(), &context->stats, &database->open_state, &context->storage.wall},
+      (*tree)->KeepAlive(std::move(view)), at->sequence, options);
 }
 
 }  // namespace
@@ -182,8 +217,8 @@ absl::StatusOr<engine::Tree*> DB::TreeOf(const ColumnFamily& family) const {
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    return WriteOne(database_.get(), database_->default_tree, {BatchOpTag::kPut, 0, key, value},
-                    options);
+    return PutOne(database_.get(), database_->default_tree, {BatchOpTag::kPut, 0, key, value},
+                  options);
   });
 }
 
@@ -192,7 +227,7 @@ absl::Status DB::Put(const ColumnFamily& family, std::string_view key, std::stri
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
     ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
-    return WriteOne(database_.get(), tree, {BatchOpTag::kPut, tree->id(), key, value}, options);
+    return PutOne(database_.get(), tree, {BatchOpTag::kPut, tree->id(), key, value}, options);
   });
 }
 
@@ -247,7 +282,9 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
       ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database_.get(), parts[i], &trees));
       shares[i] = {tree, engine::MemTableBytes(parts[i].bytes, parts[i].count)};
     }
-    const std::string_view encoded = batch.Encoded();
+    std::string resolved;
+    ASSIGN_OR_RETURN(const std::string_view encoded,
+                     ResolveBatch(database_.get(), batch, shares, &resolved));
     engine::CommitRequest request;
     request.pieces = {&encoded, 1};
     request.payload_size = encoded.size();

@@ -305,6 +305,7 @@ absl::StatusOr<Recovered> Recover(Context* context, Trees* trees) {
   Recovered recovered;
   recovered.state = std::move(found.state);
   recovered.last_sequence = recovered.state.last_sequence;
+  storage->wall.Reach(recovered.state.wall_micros);
   for (auto& [id, family] : recovered.state.families) {
     RETURN_IF_ERROR(AddTree(context, orders, trees, id, &family));
     recovered.memtables[id] = {context->memory.no_memtable};

@@ -56,7 +56,11 @@ absl::Status CheckTreeOptions(const AnyOptions& options, std::string_view owner)
 }  // namespace
 
 absl::Status ValidateFamilyOptions(const ColumnFamilyOptions& options, std::string_view owner) {
-  return CheckTreeOptions(options, owner);
+  RETURN_IF_ERROR(CheckTreeOptions(options, owner));
+  if (options.default_ttl.count() >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(owner), "::default_ttl is ",
+                                                 options.default_ttl.count(),
+                                                 " milliseconds, expected 0 or more"));
 }
 
 absl::Status ValidateOptions(const Options& options) {

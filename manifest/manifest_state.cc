@@ -69,6 +69,7 @@ absl::Status StateBuilder::Apply(const VersionEdit& edit) {
   if (edit.log_reach) state_.log_reach = *edit.log_reach;
   if (edit.session_start) state_.session_start = *edit.session_start;
   RETURN_IF_ERROR(Advance("next family", edit.next_family, &state_.next_family));
+  RETURN_IF_ERROR(Advance("wall time", edit.wall_micros, &state_.wall_micros));
   for (const auto& [id, family] : edit.families) RETURN_IF_ERROR(ApplyFamily(id, family));
   return absl::OkStatus();
 }
@@ -140,6 +141,7 @@ VersionEdit SnapshotEdit(const ManifestState& state) {
   const uint64_t implied =
       state.families.empty() ? 0 : uint64_t{state.families.rbegin()->first} + 1;
   if (state.next_family > implied) edit.next_family = state.next_family;
+  if (state.wall_micros != 0) edit.wall_micros = state.wall_micros;
   for (const auto& [id, family] : state.families) {
     FamilyEdit& family_edit = edit.Family(id);
     family_edit.change = FamilyChange::kAdd;

@@ -78,6 +78,8 @@ struct ManifestNumbers {
   uint64_t session_start = 0;
   // No family with this id or a greater one was ever created.
   uint64_t next_family = 0;
+  // No time that the database has used for an expiry is later; 0: it has used none.
+  uint64_t wall_micros = 0;
 };
 
 // Plain data: copies share their versions.

@@ -25,6 +25,7 @@ enum class FieldTag : uint64_t {
   kLogReach = 6,
   kSessionStart = 7,
   kNextFamily = 8,
+  kWallMicros = 9,
   kAddFamily = 16,
   kDropFamily = 17,
   kFlushedSequence = 18,
@@ -37,13 +38,17 @@ enum class FieldTag : uint64_t {
   kFamilySettings = 25,
 };
 
+// Fields of a file, and of a family's settings, after their fixed part.
+enum class FileTag : uint64_t { kExpiry = 2 };
+enum class SettingTag : uint64_t { kDefaultTtl = 1 };
+
 constexpr uint64_t kMustUnderstand = 1;
 
 // Older releases can open a database with it and lose only the check that it enables, or a choice
 // that any reader understands in files.
 bool MayBeSkipped(FieldTag tag) {
   return tag == FieldTag::kLogReach || tag == FieldTag::kSessionStart ||
-         tag == FieldTag::kFamilySettings;
+         tag == FieldTag::kWallMicros || tag == FieldTag::kFamilySettings;
 }
 
 void AppendField(std::string* out, FieldTag tag, std::string_view value) {
@@ -60,6 +65,13 @@ std::string Varints(std::initializer_list<uint64_t> values) {
 // A level is below 128, so a varint is identical to the u8 of the format.
 uint64_t Level(int level) { return static_cast<uint64_t>(level); }
 
+// Appends a field that a reader may skip to the end of a value.
+template <typename Tag>
+void AppendSkippable(std::string* out, Tag tag, std::string_view value) {
+  AppendVarint64(out, static_cast<uint64_t>(tag) << 1);
+  AppendLengthPrefixed(out, value);
+}
+
 void AppendFile(std::string* out, const FileMetadata& file) {
   out->append(Varints({ToInteger(file.number), ToInteger(file.physical_number), file.file_size}));
   AppendLengthPrefixed(out, file.smallest_key);
@@ -67,6 +79,11 @@ void AppendFile(std::string* out, const FileMetadata& file) {
   out->append(Varints({file.smallest_sequence, file.largest_sequence - file.smallest_sequence,
                        file.entries, file.tombstones, file.raw_bytes}));
   AppendFixed64(out, file.digest);
+  const ExpirySpan& expiring = file.expiring;
+  if (expiring.count == 0) return;
+  AppendSkippable(out, FileTag::kExpiry,
+                  Varints({expiring.count, expiring.oldest_micros,
+                           expiring.newest_micros - expiring.oldest_micros}));
 }
 
 void AppendName(std::string* out, FieldTag tag, ColumnFamilyId family, std::string_view name) {
@@ -79,6 +96,9 @@ void AppendSettings(std::string* out, ColumnFamilyId family, const FamilySetting
   std::string value = Varints({family, static_cast<uint64_t>(settings.compression)});
   AppendFixed32(&value, static_cast<uint32_t>(settings.compression_level));
   AppendFixed64(&value, std::bit_cast<uint64_t>(settings.filter_bits_per_key));
+  if (settings.default_ttl_millis != 0) {
+    AppendSkippable(&value, SettingTag::kDefaultTtl, Varints({settings.default_ttl_millis}));
+  }
   AppendField(out, FieldTag::kFamilySettings, value);
 }
 
@@ -137,14 +157,32 @@ absl::Status UnknownField(uint64_t tag) {
       " is unknown and must be understood: the database was written by a newer release"));
 }
 
-// Skips the remaining fields, if they may be skipped.
-absl::Status SkipFields(ByteReader* reader) {
+// Reads the remaining fields: `read(tag, &value)` returns false for a tag that it does not know,
+// which must be one that may be skipped.
+template <typename Read>
+absl::Status ReadFields(ByteReader* reader, Read read) {
   while (reader->ok() && !reader->AtEnd()) {
     const uint64_t tag = reader->ReadVarint64();
-    reader->ReadLengthPrefixed();
-    if (reader->ok() && (tag & kMustUnderstand) != 0) return UnknownField(tag);
+    ByteReader value(reader->ReadLengthPrefixed());
+    if (!reader->ok()) break;
+    if (read(tag >> 1, &value)) {
+      if (!value.Finished()) reader->Fail();
+    } else if ((tag & kMustUnderstand) != 0) {
+      return UnknownField(tag);
+    }
   }
   return absl::OkStatus();
+}
+
+bool ReadFileField(uint64_t tag, ByteReader* value, FileMetadata* file) {
+  if (FileTag{tag} != FileTag::kExpiry) return false;
+  ExpirySpan& expiring = file->expiring;
+  expiring.count = value->ReadVarint64();
+  expiring.oldest_micros = value->ReadVarint64();
+  const uint64_t span = value->ReadVarint64();
+  if (span > UINT64_MAX - expiring.oldest_micros || expiring.count > file->entries) value->Fail();
+  expiring.newest_micros = expiring.oldest_micros + span;
+  return true;
 }
 
 absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
@@ -164,7 +202,8 @@ absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
   file->tombstones = reader->ReadVarint64();
   file->raw_bytes = reader->ReadVarint64();
   file->digest = reader->ReadFixed64();
-  return SkipFields(reader);
+  return ReadFields(
+      reader, [file](uint64_t tag, ByteReader* value) { return ReadFileField(tag, value, file); });
 }
 
 // Returns the part of `edit` for the family of a field; null if the family is invalid.
@@ -180,7 +219,12 @@ absl::Status ReadSettings(ByteReader* reader, FamilySettings* settings) {
   settings->filter_bits_per_key = std::bit_cast<double>(reader->ReadFixed64());
   // Other values are of a newer release; any choice is valid.
   if (settings->compression > Compression::kZstd) settings->compression = Compression::kZstd;
-  return SkipFields(reader);
+  return ReadFields(reader, [settings](uint64_t tag, ByteReader* value) {
+    if (SettingTag{tag} != SettingTag::kDefaultTtl) return false;
+    settings->default_ttl_millis = value->ReadVarint64();
+    if (settings->default_ttl_millis > INT64_MAX) value->Fail();
+    return true;
+  });
 }
 
 absl::Status ReadFamilyField(FieldTag tag, ByteReader* reader, FamilyEdit* family) {
@@ -249,6 +293,9 @@ absl::Status ReadField(uint64_t tag, ByteReader* reader, VersionEdit* edit) {
     case FieldTag::kNextFamily:
       edit->next_family = reader->ReadVarint64();
       return absl::OkStatus();
+    case FieldTag::kWallMicros:
+      edit->wall_micros = reader->ReadVarint64();
+      return absl::OkStatus();
     case FieldTag::kAddFamily:
     case FieldTag::kDropFamily:
     case FieldTag::kFlushedSequence:
@@ -288,6 +335,7 @@ std::string VersionEdit::Encode() const {
   }
   if (session_start) AppendField(&out, FieldTag::kSessionStart, Varints({*session_start}));
   if (next_family) AppendField(&out, FieldTag::kNextFamily, Varints({*next_family}));
+  if (wall_micros) AppendField(&out, FieldTag::kWallMicros, Varints({*wall_micros}));
   for (const auto& [id, family] : families) AppendFamily(&out, id, family);
   return out;
 }
@@ -319,6 +367,10 @@ std::string DebugString(const FileMetadata& file) {
                   file.largest_sequence);
   if (file.entries != 0) absl::StrAppend(&text, " entries ", file.entries);
   if (file.tombstones != 0) absl::StrAppend(&text, " tombstones ", file.tombstones);
+  if (file.expiring.count != 0) {
+    absl::StrAppend(&text, " expiring ", file.expiring.count, " at ", file.expiring.oldest_micros,
+                    "..", file.expiring.newest_micros);
+  }
   if (file.raw_bytes != 0) absl::StrAppend(&text, " raw ", file.raw_bytes);
   if (file.digest != 0) absl::StrAppend(&text, " digest ", absl::Hex(file.digest));
   if (file.quarantined()) absl::StrAppend(&text, " damage ", Quoted(file.damage));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "cambium/options.h"
 #include "wal/log_format.h"
@@ -41,6 +42,7 @@ struct FileMetadata {
   uint64_t entries = 0, tombstones = 0;
   // Size of keys and values before encoding.
   uint64_t raw_bytes = 0;
+  ExpirySpan expiring;
   // Digest of the whole physical file (FileDigest).
   uint64_t digest = 0;
   // Empty, or a description of its damage (D15). A quarantined file stays in the tree, so that
@@ -88,6 +90,7 @@ struct FamilySettings {
   Compression compression = Compression::kZstd;
   int compression_level = 1;
   double filter_bits_per_key = 10;
+  uint64_t default_ttl_millis = 0;  // 0: values do not expire
 
   friend bool operator==(const FamilySettings&, const FamilySettings&) = default;
 };
@@ -121,6 +124,7 @@ struct VersionEdit {
   std::optional<wal::LogPosition> log_reach;
   std::optional<uint64_t> session_start;
   std::optional<uint64_t> next_family;
+  std::optional<uint64_t> wall_micros;
   std::map<ColumnFamilyId, FamilyEdit> families;
 
   // Returns the part for `family`; creates it if it does not exist.

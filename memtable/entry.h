@@ -30,13 +30,18 @@ class Entry {
   }
 
   // Creates an entry in the arena and copies the bytes. The sizes must be within base/limits.h.
-  static Entry* Make(Arena* arena, std::string_view key, Trailer trailer, std::string_view value) {
-    char* const memory = arena->Allocate(SizeFor(key.size(), value.size()));
+  // The value is `value_head` and then `value`.
+  static Entry* Make(Arena* arena, std::string_view key, Trailer trailer, std::string_view value,
+                     std::string_view value_head = {}) {
+    const size_t value_size = value_head.size() + value.size();
+    char* const memory = arena->Allocate(SizeFor(key.size(), value_size));
     Entry* const entry = new (memory)
-        Entry(trailer, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()));
-    char* const bytes = memory + sizeof(Entry);
-    if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
-    if (!value.empty()) std::memcpy(bytes + key.size(), value.data(), value.size());
+        Entry(trailer, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value_size));
+    char* bytes = memory + sizeof(Entry);
+    for (const std::string_view part : {key, value_head, value}) {
+      if (!part.empty()) std::memcpy(bytes, part.data(), part.size());
+      bytes += part.size();
+    }
     return entry;
   }
 

@@ -144,9 +144,10 @@ MemTable::MemTable(const KeyOrder& order, ChunkPool* pool, size_t capacity_bytes
       index_(MakeIndex(order, pool, capacity_bytes)),
       list_(order, &arena_) {}
 
-void MemTable::Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash) {
+void MemTable::Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash,
+                   std::string_view value_head) {
   Prefetch(hash);
-  Entry* const entry = Entry::Make(&arena_, key, trailer, value);
+  Entry* const entry = Entry::Make(&arena_, key, trailer, value, value_head);
   list_.Insert(entry, [this, hash] {
     if (index_ != nullptr) index_->PrefetchChain(hash);
   });

@@ -45,8 +45,9 @@ class MemTable {
 
   // Inserts one version. (key, trailer) must be new to the memtable. `hash` is HashKey(key), and is
   // ignored if the order's comparator_identical() is false. Fastest if the trailers of a key are
-  // ascending.
-  void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash);
+  // ascending. The value is `value_head` and then `value`.
+  void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash,
+           std::string_view value_head = {});
 
   // Steps `fold` over the versions of lookup.key that are visible at lookup.sequence, newest first,
   // until it is decided, and returns its state. After kValue, its value lives as long as the

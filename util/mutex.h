@@ -26,6 +26,7 @@ enum class LockRank : uint8_t {
   kClose,
   kFamilies,
   kResume,
+  kWakeup,
   kManifest,
   kScheduler,
   kLoad,

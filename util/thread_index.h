@@ -22,7 +22,7 @@ struct ThreadState {
   uint32_t index = kNoIndex;  // kNoIndex before the first use
   // Both counted only if asserts are on.
   uint32_t open_guards = 0;            // epoch guards of all domains
-  std::array<uint8_t, 17> locks = {};  // mutexes held, by rank (util/mutex.h)
+  std::array<uint8_t, 18> locks = {};  // mutexes held, by rank (util/mutex.h)
 };
 
 #if defined(__GNUC__)

@@ -20,15 +20,47 @@ constexpr uint64_t kWaitMicros = 20'000;
 constexpr uint64_t kBaseRuns = 8;
 constexpr uint64_t kPlanFiles = 25;
 
+// The jobs of a database that uses expiries look at the time at least this often: it may jump.
+constexpr uint64_t kLookMicros = 1'000'000;
+// At least this often, the manifest records the time. After a crash, the time may be as much
+// behind.
+constexpr uint64_t kRecordMicros = 10'000'000;
+
 }  // namespace
+
+// The task of the executor's timer, which may outlive the scheduler. Thread-safe.
+class JobScheduler::Wakeup {
+ public:
+  explicit Wakeup(JobScheduler* scheduler) : scheduler_(scheduler) {}
+
+  void Run() {
+    MutexLock lock(&mutex_);
+    if (scheduler_ != nullptr) scheduler_->WakeUp();
+  }
+  // Returns when WakeUp() is not running and will not be called again.
+  void Cancel() {
+    MutexLock lock(&mutex_);
+    scheduler_ = nullptr;
+  }
+
+ private:
+  Mutex mutex_{LockRank::kWakeup};
+  JobScheduler* scheduler_ ABSL_GUARDED_BY(mutex_);
+};
+
+JobScheduler::JobScheduler(JobWorld world)
+    : world_(std::move(world)), wakeup_(std::make_shared<Wakeup>(this)) {}
 
 void JobScheduler::Schedule() {
   MutexLock lock(&mutex_);
   StartDue();
 }
 
+void JobScheduler::CancelWakeup() { wakeup_->Cancel(); }
+
 void JobScheduler::Stop() {
   stopping_.store(true);
+  CancelWakeup();
   Drain();
 }
 
@@ -60,7 +92,30 @@ void JobScheduler::StartDue() {
     mutex_.AssertHeld();
     if (flush_backoff_.Over(now)) StartFlush();
     if (compaction_backoff_.Over(now)) StartCompactions();
+    ScheduleWakeup();
   });
+}
+
+void JobScheduler::ScheduleWakeup() {
+  const WallTime& wall = world_.storage->wall;
+  uint64_t next = UINT64_MAX;
+  for (const auto& [id, jobs] : trees_) next = std::min(next, jobs.next_expiry);
+  // A database that has never used an expiry does not need the time.
+  if (wakeup_waits_ || (next == UINT64_MAX && wall.reached() == 0)) return;
+  const uint64_t now = wall.Now();
+  const uint64_t delay = std::min(next > now ? next - now : 0, kLookMicros);
+  wakeup_waits_ = world_.storage->executor->ScheduleAfter(std::max(delay, kWaitMicros),
+                                                          [wakeup = wakeup_] { wakeup->Run(); });
+}
+
+void JobScheduler::WakeUp() {
+  if (world_.errors->writable()) {
+    // An error is recorded in `errors`.
+    CatchBadAlloc([this] { return world_.versions->RecordWallTime(kRecordMicros); }).IgnoreError();
+  }
+  MutexLock lock(&mutex_);
+  wakeup_waits_ = false;
+  StartDue();
 }
 
 void JobScheduler::StartFlush() {
@@ -93,6 +148,11 @@ void JobScheduler::StartFlush() {
 
 JobScheduler::Situation JobScheduler::Now(const TreeJobs& jobs) const {
   return {jobs.tree->Pin()->tables->version, jobs.changes, world_.snapshots->Oldest()};
+}
+
+bool JobScheduler::IsExamined(const TreeJobs& jobs) const {
+  return jobs.examined == Now(jobs) &&
+         (jobs.next_expiry == UINT64_MAX || world_.storage->wall.Now() < jobs.next_expiry);
 }
 
 JobScheduler::TreeJobs& JobScheduler::JobsOf(const TreeRef& tree) {
@@ -131,7 +191,7 @@ void JobScheduler::StartCompactions() {
   for (const TreeRef& tree : trees) {
     if (!tree->usable()) continue;
     TreeJobs& jobs = JobsOf(tree);
-    if (jobs.examined != Now(jobs)) StartCompactionsOf(&jobs);
+    if (!IsExamined(jobs)) StartCompactionsOf(&jobs);
   }
 }
 
@@ -143,9 +203,10 @@ void JobScheduler::StartCompactionsOf(TreeJobs* jobs) {
   if (manual_first) waiting = StartManual(*now.version, jobs);
   // Waiting steps must not be blocked: for the policy they count as running.
   waiting.insert(waiting.end(), jobs->running.begin(), jobs->running.end());
+  compaction::PolicyOptions policy = Policy(*jobs->tree);
+  policy.futile = &jobs->futile;
   while (CanStartCompaction()) {
-    std::optional<compaction::Plan> plan =
-        compaction::Pick(*now.version, Policy(*jobs->tree), waiting);
+    std::optional<compaction::Plan> plan = compaction::Pick(*now.version, policy, waiting);
     exhausted = !plan.has_value();
     if (exhausted) break;
     waiting.push_back(*plan);
@@ -156,6 +217,7 @@ void JobScheduler::StartCompactionsOf(TreeJobs* jobs) {
   // Otherwise this is called again when a thread is free, after the end of any tree's job.
   if (!exhausted) return;
   jobs->examined = {now.version, jobs->changes, now.oldest_snapshot};
+  jobs->next_expiry = compaction::NextExpiry(*now.version, policy);
   if (!jobs->running.empty()) return;
   MutexLock lock(&backlog_mutex_);
   backlogs_[jobs->tree->id()] = {now.version, {}};
@@ -197,11 +259,17 @@ void JobScheduler::Start(compaction::Plan plan, ManualRef manual, TreeJobs* jobs
 
 void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual, TreeJobs* jobs) {
   bool published = false;
+  std::vector<FileNumber> futile;
+  const auto note_futile = [&](std::span<const manifest::FileRef> outputs) {
+    if (!compaction::WasFutile(plan, outputs)) return;
+    for (const manifest::FileRef& file : outputs) futile.push_back(file->number);
+  };
   const auto publish_and_leave = [&](const std::function<void()>& publish) {
     MutexLock lock(&mutex_);
     publish();
     Leave(plan, jobs);
     published = true;
+    IfMemoryAllows([&] { jobs->futile.insert(futile.begin(), futile.end()); });
     // Otherwise the step is repeated.
     if (manual != nullptr) IfMemoryAllows([&] { manual->request.Advance(plan); });
   };
@@ -209,6 +277,7 @@ void JobScheduler::RunPlan(const compaction::Plan& plan, const ManualRef& manual
   const absl::Status outcome = CatchBadAlloc([&] {
     CompactionControl control;
     control.cancelled = [this] { return stopping_.load(std::memory_order_relaxed); };
+    control.written = note_futile;
     control.publish = publish_and_leave;
     return control.cancelled() ? absl::CancelledError("stopping")
                                : RunCompaction(world_, jobs->tree.get(), plan, control);
@@ -289,7 +358,7 @@ absl::Status JobScheduler::AwaitIdle() {
       mutex_.AssertHeld();
       if (!tree->usable()) return true;
       const TreeJobs& jobs = JobsOf(tree);
-      return tree->Pin()->frozen.empty() && jobs.examined == Now(jobs);
+      return tree->Pin()->frozen.empty() && IsExamined(jobs);
     });
   });
 }
@@ -357,6 +426,7 @@ compaction::PolicyOptions JobScheduler::Policy(const Tree& tree) const {
   policy.max_base_bytes = kBaseRuns * memtable_bytes;
   policy.max_plan_bytes = kPlanFiles * policy.target_file_size;
   policy.oldest_snapshot = world_.snapshots->Oldest();
+  policy.now_micros = world_.storage->wall.Now();
   return policy;
 }
 

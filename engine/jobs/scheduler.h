@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -58,12 +59,14 @@ class Backoff {
 class JobScheduler {
  public:
   // Stop() must be called before the destructor.
-  explicit JobScheduler(JobWorld world) : world_(std::move(world)) {}
+  explicit JobScheduler(JobWorld world);
   JobScheduler(const JobScheduler&) = delete;
   JobScheduler& operator=(const JobScheduler&) = delete;
 
   // Starts the due jobs. Cheap if no job is due: the policy is called once per change of its input.
   void Schedule() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Starts no more jobs because time has passed. Does not wait for jobs.
+  void CancelWakeup() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts no more jobs, cancels running compactions, and returns when no job runs.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -121,14 +124,25 @@ class JobScheduler {
     size_t unfinished = 0;  // compactions that have not ended completely
     uint64_t changes = 0;   // of `running` and `manual`
     Situation examined;     // no more jobs can be started in this situation
+    // The time (WallTime::Now) from which on there may be more, because values have expired.
+    uint64_t next_expiry = UINT64_MAX;
+    std::set<FileNumber> futile;  // PolicyOptions::futile
   };
   struct CountedBacklog {
     std::shared_ptr<const manifest::Version> version;  // the backlog belongs to it
     Backlog backlog;
   };
 
+  class Wakeup;
+
   compaction::PolicyOptions Policy(const Tree& tree) const;
   Situation Now(const TreeJobs& jobs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if no more jobs of the tree can be started now.
+  bool IsExamined(const TreeJobs& jobs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the executor call WakeUp() when values will have expired.
+  void ScheduleWakeup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts the jobs that are due because time has passed, and records the time.
+  void WakeUp() ABSL_LOCKS_EXCLUDED(mutex_);
   TreeJobs& JobsOf(const TreeRef& tree) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the CompactRange calls of trees that were dropped, and forgets these trees.
   void ForgetDropped() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -166,6 +180,8 @@ class JobScheduler {
   size_t compactions_running_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs that have not ended completely
   std::map<ColumnFamilyId, TreeJobs> trees_ ABSL_GUARDED_BY(mutex_);
   ColumnFamilyId next_turn_ ABSL_GUARDED_BY(mutex_) = 0;  // the tree that is checked first
+  const std::shared_ptr<Wakeup> wakeup_;
+  bool wakeup_waits_ ABSL_GUARDED_BY(mutex_) = false;  // the executor will call it
   mutable Mutex backlog_mutex_{LockRank::kBacklog};
   mutable std::map<ColumnFamilyId, CountedBacklog> backlogs_ ABSL_GUARDED_BY(backlog_mutex_);
 };

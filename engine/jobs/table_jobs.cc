@@ -203,6 +203,7 @@ absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tre
       compaction::RunMergeOptions options = compaction::OptionsFor(plan, ranges[i], tree.order());
       options.stream.snapshots = snapshots;
       options.stream.merge_operator = tree.options().merge_operator.get();
+      options.stream.wall = &world.storage->wall;
       options.stream.cancelled = running.control->cancelled;
       options.new_table = [output] { return output->Create(); };
       return compaction::RunMerge(InputsOf(world, tree, running).get(), options);
@@ -232,6 +233,23 @@ absl::Status Quarantine(const JobWorld& world, const Tree& tree, const compactio
   return edit.families.empty() ? error : world.versions->Commit(std::move(edit), 0);
 }
 
+// Returns a function that returns true for keys, which ascend, that are in none of the tables.
+// Costs nothing until it is called.
+std::function<bool(std::string_view)> AbsentIn(std::shared_ptr<const TablesView> tables,
+                                               const KeyOrder& order) {
+  return [tables = std::move(tables), order,
+          older = std::shared_ptr<compaction::OlderData>()](std::string_view key) mutable {
+    if (older == nullptr) {
+      std::vector<manifest::FileRef> files;
+      for (const RunView& run : tables->runs) {
+        files.insert(files.end(), run.run->files.begin(), run.run->files.end());
+      }
+      older = std::make_shared<compaction::OlderData>(files, order);
+    }
+    return older->Absent(key);
+  };
+}
+
 // Merges the frozen memtables of `view` into new tables.
 absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree& tree,
                                               const ReadView& view, SequenceNumber newest,
@@ -243,6 +261,8 @@ absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree&
   options.stream.snapshots = world.snapshots->Sequences();
   options.stream.newest = newest;
   options.stream.merge_operator = tree.options().merge_operator.get();
+  options.stream.wall = &world.storage->wall;
+  options.stream.expired_absent_below = AbsentIn(view.tables, tree.order());
   options.new_table = [output] { return output->Create(); };
   return compaction::RunMerge(NewMergingIterator(tree.order(), std::move(children)).get(), options);
 }
@@ -293,6 +313,27 @@ absl::Status RunFlush(const JobWorld& world, Tree* tree, SequenceNumber newest) 
   return world.retire_log(oldest_segment);
 }
 
+namespace {
+
+// Runs a plan of the kind kDrop.
+absl::Status DropFiles(const JobWorld& world, Tree* tree, const compaction::Plan& plan,
+                       const CompactionControl& control) {
+  size_t count = 0;
+  for (const compaction::PlanInput& input : plan.inputs) {
+    count += input.files.size();
+    for (const manifest::FileRef& file : input.files) {
+      world.storage->wall.Reach(file->expiring.newest_micros);
+    }
+  }
+  manifest::VersionEdit edit;
+  compaction::AppendToEdit(plan, {}, &edit.Family(tree->id()));
+  RETURN_IF_ERROR(world.versions->Commit(std::move(edit), 0, control.publish));
+  world.stats->AddDrop(count);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::Plan& plan,
                            const CompactionControl& control) {
   const uint64_t started = world.storage->clock->NowMicros();
@@ -304,6 +345,7 @@ absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::
     world.stats->AddTrivialMove();
     return absl::OkStatus();
   }
+  if (plan.kind == compaction::PlanKind::kDrop) return DropFiles(world, tree, plan, control);
   // Keeps the input files on disk until the end, without keeping a memtable in memory.
   const std::shared_ptr<const TablesView> view = TablesFor(*tree);
   if (view == nullptr) return absl::CancelledError("the column family was dropped");
@@ -326,6 +368,7 @@ absl::Status RunCompaction(const JobWorld& world, Tree* tree, const compaction::
     if (!status.ok() && !absl::IsCancelled(status)) world.errors->NoteWriteError(status, epoch);
     return status;
   }
+  if (control.written) control.written(result->files);
   const absl::Status committed = world.versions->Commit(std::move(edit), 0, control.publish);
   if (absl::IsCancelled(committed)) output.Discard();
   RETURN_IF_ERROR(committed);

@@ -53,6 +53,8 @@ absl::Status RunFlush(const JobWorld& world, Tree* tree,
 // The connection between a running compaction and the caller that started it.
 struct CompactionControl {
   std::function<bool()> cancelled;
+  // Called with the new files before they are published. May be empty.
+  std::function<void(std::span<const manifest::FileRef> outputs)> written = {};
   // The version with the plan's result is published inside of this bracket.
   PublishBracket publish;
 };

@@ -41,7 +41,8 @@ class DBIterator final : public Iterator {
   explicit DBIterator(DBIteratorArgs args)
       : args_(std::move(args)),
         identical_(args_.order.comparator_identical()),
-        fold_(args_.sequence, args_.merge_operator),
+        fold_(args_.sequence, args_.merge_operator,
+              args_.time.has_value() ? &*args_.time : nullptr),
         lower_abbreviated_(
             args_.lower_bound.has_value() ? args_.order.Abbreviate(*args_.lower_bound) : 0),
         upper_abbreviated_(

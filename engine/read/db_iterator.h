@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "base/expiry.h"
 #include "base/internal_iterator.h"
 #include "base/keys.h"
 #include "cambium/iterator.h"
@@ -34,6 +35,7 @@ struct DBIteratorArgs {
   std::unique_ptr<InternalIterator> input = nullptr;
   KeyOrder order{BytewiseComparator()};
   const MergeOperator* merge_operator = nullptr;          // outlives the iterator
+  std::optional<ReadTime> time = std::nullopt;            // absent: values must not expire
   SequenceNumber sequence = kMaxSequenceNumber;           // newer versions are not visible
   std::optional<std::string> lower_bound = std::nullopt;  // inclusive
   std::optional<std::string> upper_bound = std::nullopt;  // exclusive

@@ -97,9 +97,9 @@ struct Miss {
 
 // One key of a MultiPointRead that no memtable decided.
 struct Pending {
-  Pending(std::string_view key, const ReadPoint& at)
+  Pending(std::string_view key, const ReadPoint& at, ReadTime* time)
       : lookup(key, at.sequence, at.tree->order),
-        fold(at.sequence, at.tree->merge_operator.get()) {}
+        fold(at.sequence, at.tree->merge_operator.get(), time) {}
 
   LookupKey lookup;
   KeyFold fold;
@@ -120,12 +120,12 @@ void ReadTableForMany(const LiveTable& table, sstable::CacheFill fill,
   }
 }
 
-}  // namespace
-
-absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value) {
+// Reads with a new fold.
+inline absl::Status ReadInto(const ReadPoint& at, std::string_view key, PinnedValue* value,
+                             KeyFold* new_fold) {
   const KeyOrder& order = at.tree->order;
   const LookupKey lookup(key, at.sequence, order);
-  KeyFold fold(at.sequence, at.tree->merge_operator.get());
+  KeyFold& fold = *new_fold;
   if (ReadMemTables(*at.view, lookup, &fold, value)) return Outcome(fold, key, value);
   const std::vector<RunView>& runs = at.view->tables->runs;
   Miss miss;
@@ -141,13 +141,25 @@ absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* v
   return Outcome(fold, key, value);
 }
 
+}  // namespace
+
+absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value,
+                       ValueExpiry* expiry) {
+  ReadTime time(at.wall);
+  KeyFold fold(at.sequence, at.tree->merge_operator.get(), &time);
+  absl::Status status = ReadInto(at, key, value, &fold);
+  if (expiry != nullptr) *expiry = {fold.expiry_micros(), fold.has_operands()};
+  return status;
+}
+
 void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
                     std::span<PinnedValue> values, std::span<absl::Status> statuses) {
   const KeyOrder& order = at.tree->order;
+  ReadTime time(at.wall);
   std::vector<Pending> pending;
   pending.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    Pending& read = pending.emplace_back(keys[i], at);
+    Pending& read = pending.emplace_back(keys[i], at, &time);
     read.index = i;
     at.view->active->table.Prefetch(read.lookup.hash);
   }

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "cambium/options.h"
 #include "cambium/pinned_value.h"
@@ -34,11 +35,19 @@ struct ReadPoint {
   const ReadView* view = nullptr;  // loaded inside the guard
   SequenceNumber sequence = 0;
   sstable::CacheFill fill = sstable::CacheFill::kYes;
+  WallTime* wall = nullptr;
 };
 
-// Sets `*value` and returns ok, or returns NotFound, or DataLoss if a damaged file may hide the
-// key.
-absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value);
+// When the value that a read returned will change without a write. Plain data.
+struct ValueExpiry {
+  uint64_t micros = 0;        // of the value, or of the one that operands apply to; 0: never
+  bool has_operands = false;  // they stay
+};
+
+// Sets `*value`, and `*expiry` if it is not null, and returns ok; or returns NotFound, or DataLoss
+// if a damaged file may hide the key.
+absl::Status PointRead(const ReadPoint& at, std::string_view key, PinnedValue* value,
+                       ValueExpiry* expiry = nullptr);
 
 // Does the same for many keys. Results are at the key's index; the three spans have the same size.
 void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,

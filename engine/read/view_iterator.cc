@@ -22,6 +22,8 @@ std::unique_ptr<Iterator> NewViewIterator(const IteratorWorld& world,
   args.input = NewMergingIterator(world.tree->order, std::move(children));
   args.order = world.tree->order;
   args.merge_operator = world.tree->merge_operator.get();
+  args.time.emplace(world.wall);
+  args.time->Fix();
   args.sequence = sequence;
   args.lower_bound = options.lower_bound;
   args.upper_bound = options.upper_bound;

@@ -20,6 +20,7 @@ struct IteratorWorld {
   const TreeOptions* tree = nullptr;
   StatsRecorder* stats = nullptr;
   const OpenState* open = nullptr;
+  WallTime* wall = nullptr;
 };
 
 // Returns an iterator over the entries of `view` that are visible at `sequence`, within the bounds

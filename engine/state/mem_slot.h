@@ -57,7 +57,7 @@ struct MemSlot {
   // Does the same with the hash of the key, KeyOrder::Hash.
   void Insert(const BatchOp& op, SequenceNumber sequence, uint64_t hash) {
     assert(hash == order.Hash(op.key));
-    table.Add(op.key, MakeTrailer(sequence, KindOf(op.tag)), op.value, hash);
+    table.Add(op.key, MakeTrailer(sequence, KindOf(op.tag)), op.value, hash, op.value_head);
   }
 };
 

@@ -47,6 +47,8 @@ inline constexpr auto kStatRows = std::to_array<StatRow>({
     {"entries shadowed", &Stats::entries_shadowed},
     {"tombstones dropped", &Stats::tombstones_dropped},
     {"entries merged", &Stats::entries_merged},
+    {"entries expired", &Stats::entries_expired},
+    {"files dropped", &Stats::files_dropped},
     {"filter negatives", &Stats::filter_negatives},
     {"block cache hits", &Stats::block_cache_hits},
     {"block cache misses", &Stats::block_cache_misses},
@@ -112,6 +114,10 @@ class StatsRecorder {
     MutexLock lock(&mutex_);
     ++jobs_.trivial_moves;
   }
+  void AddDrop(size_t files) {
+    MutexLock lock(&mutex_);
+    jobs_.files_dropped += files;
+  }
   void AddSync(uint64_t micros) {
     MutexLock lock(&mutex_);
     sync_micros_.Record(micros);
@@ -146,6 +152,7 @@ class StatsRecorder {
     jobs_.entries_shadowed += counts.shadowed;
     jobs_.tombstones_dropped += counts.tombstones_dropped;
     jobs_.entries_merged += counts.merged;
+    jobs_.entries_expired += counts.expired;
   }
 
   ShardedCounters<kCounterCount> counters_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "cambium/options.h"
 #include "engine/state/file_reaper.h"
@@ -26,12 +27,14 @@ struct Storage {
                                                       static_cast<size_t>(options.max_open_files))),
         clock(options.clock.get()),
         executor(options.executor.get()),
+        wall(options.clock.get()),
         reaper(files.get(), executor, path) {}
 
   const std::string path;
   const std::unique_ptr<env::PooledFileSystem> files;  // wraps options.file_system
   Clock* const clock;
   Executor* const executor;
+  WallTime wall;  // of expiries
   FileReaper reaper;
   std::atomic<uint64_t> next_file_number{1};
 

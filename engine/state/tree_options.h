@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
 #define CAMBIUM_ENGINE_STATE_TREE_OPTIONS_H_
 
+#include <chrono>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -20,13 +21,17 @@ struct TreeOptions {
         merge_operator(options.merge_operator),
         compression(options.compression),
         compression_level(options.compression_level),
-        filter_bits_per_key(options.filter_bits_per_key) {}
+        filter_bits_per_key(options.filter_bits_per_key) {
+    const auto given = options.families.find("default");
+    if (given != options.families.end()) default_ttl = given->second.default_ttl;
+  }
 
   KeyOrder order{BytewiseComparator()};
   std::shared_ptr<const MergeOperator> merge_operator;  // may be null
   Compression compression = Compression::kZstd;
   int compression_level = 1;
   double filter_bits_per_key = 10;
+  std::chrono::milliseconds default_ttl{0};
   // Not ok if the family cannot be used, because the program did not give what it needs. Nothing
   // reads or changes its files then, and `order` is not valid.
   absl::Status refusal;

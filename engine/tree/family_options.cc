@@ -21,6 +21,7 @@ void Set(const manifest::FamilySettings& settings, TreeOptions* options) {
   options->compression = settings.compression;
   options->compression_level = settings.compression_level;
   options->filter_bits_per_key = settings.filter_bits_per_key;
+  options->default_ttl = std::chrono::milliseconds(settings.default_ttl_millis);
 }
 
 }  // namespace
@@ -84,7 +85,8 @@ TreeOptions NewTreeOptions(const ColumnFamilyOptions& given) {
 }
 
 manifest::FamilySettings SettingsOf(const ColumnFamilyOptions& given) {
-  return {given.compression, given.compression_level, given.filter_bits_per_key};
+  return {given.compression, given.compression_level, given.filter_bits_per_key,
+          static_cast<uint64_t>(given.default_ttl.count())};
 }
 
 }  // namespace cambium::engine

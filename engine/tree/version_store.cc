@@ -40,6 +40,7 @@ absl::Status VersionStore::Commit(manifest::VersionEdit edit, size_t flushed,
   assert(last_sequence <= kMaxSequenceNumber);
   edit.last_sequence = last_sequence;
   edit.next_file_number = storage_->next_file_number.load(std::memory_order_relaxed);
+  AddWallTime(&edit);
   const WriteEpoch epoch = errors_->epoch();
   manifest::StateChange change;
   auto versions = CatchBadAlloc([&] {
@@ -118,9 +119,30 @@ absl::Status VersionStore::RecordReach(wal::LogPosition reach) {
   if (state_.families.empty()) return absl::OkStatus();
   manifest::VersionEdit edit;
   edit.log_reach = reach;
+  return WriteNumbers(std::move(edit));
+}
+
+absl::Status VersionStore::RecordWallTime(uint64_t lag_micros) {
+  MutexLock lock(&manifest_mu_);
+  if (state_.families.empty() || log_ == nullptr) return absl::OkStatus();
+  const uint64_t reached = storage_->wall.reached();
+  if (reached <= state_.wall_micros || reached - state_.wall_micros <= lag_micros) {
+    return absl::OkStatus();
+  }
+  return WriteNumbers({});
+}
+
+absl::Status VersionStore::WriteNumbers(manifest::VersionEdit edit) {
+  AddWallTime(&edit);
   manifest::StateChange change{state_, {}, {}};
-  change.numbers.log_reach = reach;
+  if (edit.log_reach.has_value()) change.numbers.log_reach = *edit.log_reach;
+  if (edit.wall_micros.has_value()) change.numbers.wall_micros = *edit.wall_micros;
   return WriteEdit(edit, std::move(change));
+}
+
+void VersionStore::AddWallTime(manifest::VersionEdit* edit) const {
+  const uint64_t reached = storage_->wall.reached();
+  if (reached > state_.wall_micros) edit->wall_micros = reached;
 }
 
 std::string VersionStore::EndPayload() {

@@ -66,6 +66,10 @@ class VersionStore final : public wal::LogRegistry {
   // After an error: writes the current state to a new manifest and allows deletions again.
   absl::Status Recover();
 
+  // Records the time that the database has reached, if that is more than `lag_micros` after the
+  // recorded one. Every edit records it, too.
+  absl::Status RecordWallTime(uint64_t lag_micros);
+
   // Closes the manifest. Do not call Commit() or Recover() afterwards.
   void Close();
 
@@ -92,6 +96,10 @@ class VersionStore final : public wal::LogRegistry {
   absl::StatusOr<std::vector<std::pair<TreeRef, Tree::NextVersion>>> Prepare(
       const manifest::VersionEdit& edit, manifest::StateChange* change) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+
+  // Makes an edit of the numbers durable: its log reach and its wall time.
+  absl::Status WriteNumbers(manifest::VersionEdit edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+  void AddWallTime(manifest::VersionEdit* edit) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
 
   Storage* const storage_;
   ErrorState* const errors_;

@@ -86,9 +86,9 @@ absl::Status LogAndMemTables::Apply(const CommitRequest& request, const CommitSl
     if (request.single == nullptr) return InsertBatch(request, slot.first);
     assert(request.shares.size() == 1);
     const TreeShare& share = request.shares.front();
-    share.memtable->Insert(
-        {request.single->tag(), share.tree->id(), request.single->key(), request.single->value()},
-        slot.first, request.key_hash);
+    const SingleOp& op = *request.single;
+    share.memtable->Insert({op.tag(), share.tree->id(), op.key(), op.value(), op.value_head()},
+                           slot.first, request.key_hash);
     return absl::OkStatus();
   });
   if (!status.ok()) world_.errors->NoteWriteError(status, epoch);

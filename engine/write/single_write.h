@@ -24,8 +24,11 @@ inline absl::Status CheckLimits(std::string_view key, std::string_view value) {
 // Key and value must be within the limits, and outlive it. Confined to its thread.
 class SingleWrite {
  public:
-  SingleWrite(Tree* tree, BatchOpTag tag, std::string_view key, std::string_view value)
-      : op_(tag, key, value, tree->id()), share_{tree, MemTableBytes(op_.ByteSize(), 1)} {
+  // `expiry_micros` is for kPutWithExpiry.
+  SingleWrite(Tree* tree, BatchOpTag tag, std::string_view key, std::string_view value,
+              uint64_t expiry_micros = 0)
+      : op_(tag, key, value, tree->id(), expiry_micros),
+        share_{tree, MemTableBytes(op_.ByteSize(), 1)} {
     request_.pieces = op_.pieces();
     request_.payload_size = op_.ByteSize();
     request_.count = 1;

@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_COLUMN_FAMILY_H_
 #define CAMBIUM_COLUMN_FAMILY_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ struct ColumnFamilyOptions {
   int compression_level = 1;  // zstd's: -131072 to 22
   // Bits of Bloom filter per key, at most 64; 0: no filter.
   double filter_bits_per_key = 10;
+  // The TTL of writes that do not state one; 0: values do not expire.
+  std::chrono::milliseconds default_ttl{0};
 };
 
 // A handle. It may outlive the drop of its family, and the DB: then every call with it returns

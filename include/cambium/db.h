@@ -63,6 +63,12 @@ class CAMBIUM_EXPORT DB {
   // an iterator ends with that status. Calls that return no status throw std::bad_alloc and change
   // nothing. The database stays usable, and background work is repeated.
 
+  // A value that was written with a TTL is visible until it expires, and then to no read any more,
+  // also through a snapshot; an iterator uses the time at which it was made. The time is
+  // Clock::WallMicros() of Options::clock. If that jumps back, the database stays at the latest
+  // time that it has used. The space is released by flush and compaction, which also run because
+  // values have expired (Executor::ScheduleAfter).
+
   // Writes are atomic and ordered, and are visible to the caller's next read when they return.
   // After an error other than InvalidArgument, FailedPrecondition or ResourceExhausted the outcome
   // of the write is unknown until the next Open.
@@ -90,6 +96,10 @@ class CAMBIUM_EXPORT DB {
   // value is not `expected`; nullopt expects that the key does not exist.
   absl::Status CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
                              std::optional<std::string_view> desired, const WriteOptions& = {});
+  // Gives the value a new TTL, 0 for none, and returns it; or returns NotFound. `ttl` is as in
+  // WriteOptions, whose own is not used.
+  absl::StatusOr<std::string> GetAndExtend(std::string_view key, std::chrono::milliseconds ttl,
+                                           const WriteOptions& = {});
   // Returns the value that it deleted, or NotFound.
   absl::StatusOr<std::string> GetAndDelete(std::string_view key, const WriteOptions& = {});
   // Puts the value that `f` returns for the current one, nullopt if the key does not exist; deletes
@@ -106,6 +116,8 @@ class CAMBIUM_EXPORT DB {
   absl::Status CompareAndSet(const ColumnFamily&, std::string_view key,
                              std::optional<std::string_view> expected,
                              std::optional<std::string_view> desired, const WriteOptions& = {});
+  absl::StatusOr<std::string> GetAndExtend(const ColumnFamily&, std::string_view key,
+                                           std::chrono::milliseconds ttl, const WriteOptions& = {});
   absl::StatusOr<std::string> GetAndDelete(const ColumnFamily&, std::string_view key,
                                            const WriteOptions& = {});
   absl::Status Update(
@@ -118,6 +130,10 @@ class CAMBIUM_EXPORT DB {
   absl::StatusOr<std::string> Get(std::string_view key, const ReadOptions& = {});
   // Sets `*value` to the value of `key`, without copying a long one.
   absl::Status Get(std::string_view key, PinnedValue* value, const ReadOptions& = {});
+  // Returns when the value of `key` expires: nullopt if never. That is also so for a key with merge
+  // operands, which stay when the value that they apply to expires. Or returns NotFound.
+  absl::StatusOr<std::optional<std::chrono::system_clock::time_point>> GetExpiry(
+      std::string_view key);
   // Reads all keys as of the same moment. The result for keys[i] is in values[i] and statuses[i];
   // the three spans have the same size. Keys may repeat and come in any order.
   void MultiGet(std::span<const std::string_view> keys, std::span<PinnedValue> values,
@@ -129,6 +145,8 @@ class CAMBIUM_EXPORT DB {
                                   const ReadOptions& = {});
   absl::Status Get(const ColumnFamily&, std::string_view key, PinnedValue* value,
                    const ReadOptions& = {});
+  absl::StatusOr<std::optional<std::chrono::system_clock::time_point>> GetExpiry(
+      const ColumnFamily&, std::string_view key);
   void MultiGet(const ColumnFamily&, std::span<const std::string_view> keys,
                 std::span<PinnedValue> values, std::span<absl::Status> statuses,
                 const ReadOptions& = {});

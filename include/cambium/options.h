@@ -4,6 +4,7 @@
 #ifndef CAMBIUM_OPTIONS_H_
 #define CAMBIUM_OPTIONS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -91,6 +92,10 @@ struct WriteOptions {
   // True: the write is not logged, and any crash loses it until its memtable is flushed. Together
   // with sync it is InvalidArgument.
   bool disable_wal = false;
+  // For Put, PutIfAbsent, CompareAndSet, and Update: how long the value is visible, counted from
+  // the write. 0: for ever. nullopt: as ColumnFamilyOptions::default_ttl says. A negative one is
+  // InvalidArgument; a value expires in the year 2262 at the latest.
+  std::optional<std::chrono::milliseconds> ttl = std::nullopt;
 };
 
 // The options of one read or iterator.

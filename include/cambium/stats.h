@@ -40,6 +40,8 @@ struct Stats {
   // + merged (D18).
   uint64_t entries_in = 0, entries_out = 0;
   uint64_t entries_shadowed = 0, tombstones_dropped = 0, entries_merged = 0;
+  // Values that compaction dropped because they had expired, and files that were dropped unread.
+  uint64_t entries_expired = 0, files_dropped = 0;
   // Reads of tables, including those of compactions: keys that filters excluded, data blocks, bytes
   // of blocks.
   uint64_t filter_negatives = 0;

@@ -2,8 +2,10 @@
 #ifndef CAMBIUM_WRITE_BATCH_H_
 #define CAMBIUM_WRITE_BATCH_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,8 +26,13 @@ class CAMBIUM_EXPORT WriteBatch {
 
   // Without a family: the default one. A family of another database than the one that writes the
   // batch is InvalidArgument, and a dropped one FailedPrecondition: then nothing is written.
-  void Put(std::string_view key, std::string_view value);
-  void Put(const ColumnFamily& family, std::string_view key, std::string_view value);
+  //
+  // `ttl` is as in WriteOptions, and counts from DB::Write. If one is negative, DB::Write returns
+  // InvalidArgument and writes nothing.
+  void Put(std::string_view key, std::string_view value,
+           std::optional<std::chrono::milliseconds> ttl = {});
+  void Put(const ColumnFamily& family, std::string_view key, std::string_view value,
+           std::optional<std::chrono::milliseconds> ttl = {});
   void Delete(std::string_view key);
   void Delete(const ColumnFamily& family, std::string_view key);
   // See DB::Merge. If the database has no merge operator, DB::Write returns FailedPrecondition and
@@ -41,10 +48,14 @@ class CAMBIUM_EXPORT WriteBatch {
   // Appends the operations of `other`.
   void Append(const WriteBatch& other);
 
-  // Returns the encoded batch, as the log stores it. Valid until the batch changes.
+  // Returns the encoded batch: as the log stores it, but with TTLs, in milliseconds, in the place
+  // of expiries. Valid until the batch changes.
   std::string_view Encoded() const { return rep_; }
   // Returns true if every key and value is within the limits.
   bool WithinLimits() const { return within_limits_; }
+  // Returns true if a put states a TTL, or a negative one.
+  bool HasTtls() const { return has_ttls_; }
+  bool HasNegativeTtl() const { return has_negative_ttl_; }
 
   // The operations of one family. Plain data.
   struct Part {
@@ -60,8 +71,11 @@ class CAMBIUM_EXPORT WriteBatch {
   uint64_t Database() const { return database_; }
 
  private:
-  // Appends an operation. `family` is null for the default one.
-  void Add(uint8_t tag, const ColumnFamily* family, std::string_view key, std::string_view value);
+  void AddPut(const ColumnFamily* family, std::string_view key, std::string_view value,
+              std::optional<std::chrono::milliseconds> ttl);
+  // Appends an operation. `family` is null for the default one. `expiry` is for puts with one.
+  void Add(uint8_t tag, const ColumnFamily* family, std::string_view key, std::string_view value,
+           uint64_t expiry = 0);
   // Counts operations of one family.
   void AddPart(const Part& added);
   void NoteDatabase(uint64_t database);
@@ -70,6 +84,8 @@ class CAMBIUM_EXPORT WriteBatch {
   std::vector<Part> parts_;
   uint64_t database_ = 0;
   bool within_limits_ = true;
+  bool has_ttls_ = false;
+  bool has_negative_ttl_ = false;
 };
 
 }  // namespace cambium

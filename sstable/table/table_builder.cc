@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/expiry.h"
 #include "sstable/block/index_partition.h"
 #include "sstable/table/table_format.h"
 #include "util/checksum.h"
@@ -122,7 +123,7 @@ uint64_t TableBuilder::EstimatedFileSize() const {
 
 absl::Status TableBuilder::CheckAdd(std::string_view key, Trailer trailer,
                                     std::string_view value) const {
-  if (key.size() > kMaxKeySize || value.size() > kMaxValueSize) {
+  if (!StoredEntryWithinLimits(TrailerKind(trailer), key, value)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "add to ", options_.path, ": found a key of ", key.size(), " and a value of ", value.size(),
         " bytes, expected at most ", kMaxKeySize, " and ", kMaxValueSize));

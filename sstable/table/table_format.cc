@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "util/byte_reader.h"
@@ -58,6 +59,15 @@ constexpr Field kFields[] = {
 };
 constexpr uint64_t kCompressionId = 16;
 
+// The records of TableProperties::expiring, which are there if it is not empty.
+struct ExpiryField {
+  uint64_t id;
+  uint64_t ExpirySpan::*number;
+};
+constexpr ExpiryField kOldestExpiry{14, &ExpirySpan::oldest_micros};
+constexpr ExpiryField kExpiryFields[] = {
+    kOldestExpiry, {17, &ExpirySpan::newest_micros}, {18, &ExpirySpan::count}};
+
 void AppendNumber(uint64_t id, uint64_t value, std::string* out) {
   AppendVarint64(out, id);
   AppendVarint64(out, VarintSize(value));
@@ -67,6 +77,11 @@ void AppendNumber(uint64_t id, uint64_t value, std::string* out) {
 // Stores one record; returns false if its value cannot be decoded.
 bool Store(uint64_t id, std::string_view value, TableProperties* properties) {
   ByteReader reader(value);
+  for (const ExpiryField& field : kExpiryFields) {
+    if (field.id != id) continue;
+    properties->expiring.*field.number = reader.ReadVarint64();
+    return reader.Finished();
+  }
   for (const Field& field : kFields) {
     if (field.id != id) continue;
     if (field.bytes != nullptr) {
@@ -182,6 +197,9 @@ void TableProperties::Count(std::string_view key, Trailer trailer, std::string_v
   }
   const Kind kind = TrailerKind(trailer);
   ++entries;
+  if (kind == Kind::kValueWithExpiry) {
+    expiring.Add(DecodeExpiring(value).value_or(ExpiringValue()).expiry_micros);
+  }
   tombstones += kind == Kind::kDelete || kind == Kind::kSingleDelete ? 1 : 0;
   raw_key_bytes += key.size();
   raw_value_bytes += value.size();
@@ -199,7 +217,13 @@ std::string TableProperties::Encode() const {
       AppendLengthPrefixed(&out, this->*field.bytes);
     }
   }
+  const bool expires = expiring.count != 0;
+  if (expires) AppendNumber(kOldestExpiry.id, expiring.*kOldestExpiry.number, &out);
   AppendNumber(kCompressionId, static_cast<uint64_t>(compression), &out);
+  if (!expires) return out;
+  for (const ExpiryField& field : std::span(kExpiryFields).subspan(1)) {
+    AppendNumber(field.id, expiring.*field.number, &out);
+  }
   return out;
 }
 

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/expiry.h"
 #include "base/keys.h"
 #include "base/limits.h"
 #include "cambium/options.h"
@@ -86,6 +87,7 @@ struct TableProperties {
   std::string comparator_name;
   uint64_t filter_bits_per_key = 0;
   Compression compression = Compression::kNone;
+  ExpirySpan expiring;
 
   // Counts the next entry of the table. Does not set the largest key, which the caller knows at the
   // end.

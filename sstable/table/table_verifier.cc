@@ -98,6 +98,9 @@ class TableVerifier {
         {"tombstones", counted_.tombstones, properties_->tombstones},
         {"raw key bytes", counted_.raw_key_bytes, properties_->raw_key_bytes},
         {"raw value bytes", counted_.raw_value_bytes, properties_->raw_value_bytes},
+        {"values with an expiry", counted_.expiring.count, properties_->expiring.count},
+        {"oldest expiry", counted_.expiring.oldest_micros, properties_->expiring.oldest_micros},
+        {"newest expiry", counted_.expiring.newest_micros, properties_->expiring.newest_micros},
         {"smallest sequence number", counted_.smallest_sequence, properties_->smallest_sequence},
         {"largest sequence number", counted_.largest_sequence, properties_->largest_sequence},
     };

@@ -145,5 +145,98 @@ TEST(KeyFold, RefusedMergeNamesTheKey) {
   EXPECT_NE(status.ToString().find("the\\nkey"), std::string::npos) << status;
 }
 
+// A clock that a test sets.
+class SetClock final : public Clock {
+ public:
+  uint64_t NowMicros() override { return 0; }
+  uint64_t WallMicros() override { return wall_micros; }
+  void SleepMicros(uint64_t) override {}
+
+  uint64_t wall_micros = 100;
+};
+
+std::string Expiring(uint64_t expiry_micros, std::string_view value) {
+  std::string stored(kExpirySize, '\0');
+  StoreFixed64(stored.data(), expiry_micros);
+  return stored.append(value);
+}
+
+Trailer PutUntil(SequenceNumber sequence) { return MakeTrailer(sequence, Kind::kValueWithExpiry); }
+
+TEST(KeyFold, ValueIsVisibleBeforeItsExpiry) {
+  SetClock clock;
+  WallTime wall(&clock);
+  for (const auto& [expiry, state] : {std::pair(101, State::kValue), {100, State::kDeleted}}) {
+    ReadTime time(&wall);
+    KeyFold fold(30, nullptr, &time);
+    const std::string stored = Expiring(static_cast<uint64_t>(expiry), "v");
+    EXPECT_EQ(fold.Step(PutUntil(20), stored), state);
+    KeyFold backward(30, nullptr, &time);
+    EXPECT_TRUE(backward.StepNewer(Put(10), "old"));
+    EXPECT_TRUE(backward.StepNewer(PutUntil(20), stored));
+    EXPECT_EQ(backward.state(), state);
+    EXPECT_EQ(fold.expiry_micros(), state == State::kValue ? 101u : 0u);
+    if (state != State::kValue) continue;
+    EXPECT_EQ(fold.value(), "v");
+    EXPECT_EQ(backward.value(), "v");
+    backward.StepNewer(Put(25), "new");
+    EXPECT_EQ(backward.expiry_micros(), 0u);
+  }
+}
+
+TEST(KeyFold, OperandsDoNotExpireWithTheirBase) {
+  SetClock clock;
+  WallTime wall(&clock);
+  const test::AppendOperator append;
+  for (const auto& [expiry, merged] : {std::pair(101, "base,a"), {100, "a"}}) {
+    const std::string base = Expiring(static_cast<uint64_t>(expiry), "base");
+    ReadTime time(&wall);
+    KeyFold fold(30, &append, &time), backward(30, &append, &time);
+    EXPECT_EQ(fold.Step(Merge(20), "a"), State::kMore);
+    EXPECT_EQ(fold.Step(PutUntil(10), base), State::kMerged);
+    backward.StepNewer(PutUntil(10), base);
+    backward.StepNewer(Merge(20), "a");
+    std::string result;
+    EXPECT_TRUE(fold.Merge("k", &result).ok());
+    EXPECT_EQ(result, merged);
+    EXPECT_TRUE(backward.Merge("k", &result).ok());
+    EXPECT_EQ(result, merged);
+    EXPECT_EQ(fold.expiry_micros(), expiry == 101 ? 101u : 0u);
+  }
+}
+
+TEST(KeyFold, ValueShorterThanItsExpiryIsUnsupported) {
+  SetClock clock;
+  WallTime wall(&clock);
+  ReadTime time(&wall);
+  KeyFold fold(30, nullptr, &time);
+  EXPECT_EQ(fold.Step(PutUntil(20), "1234567"), State::kUnsupported);
+  EXPECT_TRUE(absl::IsDataLoss(UnsupportedKind(fold.kind())));
+}
+
+TEST(WallTime, StaysAtTheLatestTimeThatDecidedSomething) {
+  SetClock clock;
+  WallTime wall(&clock);
+  ReadTime before(&wall);
+  EXPECT_FALSE(before.HasPassed(101));
+  EXPECT_EQ(wall.reached(), 0u);  // nothing was hidden
+  EXPECT_TRUE(before.HasPassed(90));
+  clock.wall_micros = 50;
+  EXPECT_EQ(wall.Now(), 90u);
+  EXPECT_TRUE(before.HasPassed(100));  // its own time does not change
+  EXPECT_EQ(wall.Now(), 100u);
+  clock.wall_micros = 200;
+  EXPECT_EQ(wall.NowForWrite(), 200u);
+  clock.wall_micros = 10;
+  EXPECT_EQ(wall.Now(), 200u);
+}
+
+TEST(ExpiryAfter, Saturates) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(ExpiryAfter(7, milliseconds(1)), 1007u);
+  EXPECT_EQ(ExpiryAfter(7, milliseconds::max()), kMaxExpiryMicros);
+  EXPECT_EQ(ExpiryAfter(UINT64_MAX, milliseconds(1)), kMaxExpiryMicros);
+}
+
 }  // namespace
 }  // namespace cambium

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -203,12 +204,41 @@ TEST(WriteBatch, CountsTheOperationsOfEachFamily) {
 }
 
 TEST(BatchReader, AnswersUnimplementedForReservedTags) {
-  for (const char tag : {3, 5, 6, 7, 32, 33, 34}) {
+  for (const char tag : {3, 5, 7, 32, 33, 34}) {
     std::string bytes("\x01\0\0\0", 4);
     bytes += tag;
     bytes += "\x01k\x01v";
     EXPECT_THAT(Describe(bytes), ElementsAre("UNIMPLEMENTED")) << int{tag};
   }
+}
+
+TEST(WriteBatch, HoldsTtlsInThePlaceOfExpiries) {
+  WriteBatch batch;
+  batch.Put("k", "v", std::chrono::milliseconds(0x0201));
+  batch.Put("k", "v");
+  EXPECT_EQ(batch.Encoded(), "\x02\0\0\0\x06\x01k\x09\x01\x02\0\0\0\0\0\0v\x01\x01k\x01v"s);
+  EXPECT_TRUE(batch.HasTtls());
+  EXPECT_FALSE(batch.HasNegativeTtl());
+  batch.Clear();
+  EXPECT_FALSE(batch.HasTtls());
+  WriteBatch negative;
+  negative.Put("k", "v", std::chrono::milliseconds(-1));
+  batch.Append(negative);
+  EXPECT_TRUE(batch.HasTtls());
+  EXPECT_TRUE(batch.HasNegativeTtl());
+}
+
+// The bytes of the log: docs/format/log.md.
+TEST(SingleOp, PutsTheExpiryBeforeTheValue) {
+  const SingleOp op(BatchOpTag::kPutWithExpiry, "k", "v", 0, 0x0201);
+  std::string bytes;
+  for (const std::string_view piece : op.pieces()) bytes.append(piece);
+  EXPECT_EQ(bytes, "\x01\0\0\0\x06\x01k\x09\x01\x02\0\0\0\0\0\0v"s);
+  EXPECT_EQ(op.value_head(), "\x01\x02\0\0\0\0\0\0"s);
+}
+
+TEST(BatchReader, PutWithExpiryWithoutItsExpiryIsDataLoss) {
+  EXPECT_THAT(Describe("\x01\0\0\0\x06\x01k\x07\x01\x02\0\0\0\0\0"s), ElementsAre("DATA_LOSS"));
 }
 
 TEST(BatchReader, KeyOverTheLimitIsDataLoss) {

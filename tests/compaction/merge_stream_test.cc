@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "env/testing/manual_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/manifest/manifest_test_util.h"
@@ -29,7 +30,16 @@ std::vector<OwnedEntry> Parse(const std::string& text) {
   std::vector<OwnedEntry> entries;
   for (const auto word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
     const std::string entry(word);
-    const size_t mark = entry.find_first_of("@-?");
+    const size_t mark = entry.find_first_of("@-?^");
+    if (entry[mark] == '^') {
+      const size_t colon = entry.find(':');
+      std::string stored(kExpirySize, '\0');
+      StoreFixed64(stored.data(), std::stoull(entry.substr(colon + 1)));
+      const SequenceNumber written = std::stoull(entry.substr(mark + 1, colon - mark - 1));
+      entries.push_back(
+          {entry.substr(0, mark), MakeTrailer(written, Kind::kValueWithExpiry), stored + entry});
+      continue;
+    }
     const Kind kind = entry[mark] == '@'   ? Kind::kValue
                       : entry[mark] == '-' ? Kind::kDelete
                                            : Kind::kMerge;
@@ -40,9 +50,11 @@ std::vector<OwnedEntry> Parse(const std::string& text) {
 }
 
 std::string Text(std::string_view key, Trailer trailer) {
-  const char* const mark = TrailerKind(trailer) == Kind::kValue    ? "@"
-                           : TrailerKind(trailer) == Kind::kDelete ? "-"
-                                                                   : "?";
+  const Kind kind = TrailerKind(trailer);
+  const char* const mark = kind == Kind::kValue             ? "@"
+                           : kind == Kind::kDelete          ? "-"
+                           : kind == Kind::kValueWithExpiry ? "^"
+                                                            : "?";
   return absl::StrCat(std::string(key), mark, TrailerSequence(trailer));
 }
 
@@ -82,6 +94,41 @@ TEST(MergeStream, KeepsWhatTheHeadersExampleKeeps) {
   EXPECT_EQ(outcome.counts.tombstones_dropped, 1u);
   EXPECT_EQ(outcome.counts.sequences_zeroed, 1u);
   EXPECT_TRUE(outcome.status.ok());
+}
+
+// Expiries at time 100. "a@50" is a value, "a^50:99" one that has expired, "a^50:101" one that
+// will.
+TEST(MergeStream, ExpiredValuesAreTombstones) {
+  const struct {
+    const char* in;
+    std::vector<SequenceNumber> snapshots;
+    bool absent_below, level0;
+    const char* out;
+    uint64_t expired;
+  } kCases[] = {
+      {"a^50:101 a@40", {}, true, false, "a^0*", 0},
+      {"a^50:101 a@40", {}, false, false, "a^50*", 0},
+      {"a^50:100 a@40 b@1", {}, true, false, "b@0*", 1},
+      {"a^50:100 a@40", {}, false, false, "a-50*", 0},
+      {"a^50:100 a@40", {45}, true, false, "a-50* a@0", 0},
+      {"a@50 a^40:99", {45}, true, false, "a@50*", 1},
+      {"a@50 a^40:99", {45}, false, false, "a@50* a-40", 0},
+      {"a^50:100 b^40:101", {}, true, true, "b^40*", 1},
+  };
+  env::ManualClock clock(0, 100);
+  for (const auto& c : kCases) {
+    WallTime wall(&clock);
+    MergeStreamOptions options;
+    options.snapshots = c.snapshots;
+    options.wall = &wall;
+    if (c.absent_below)
+      (c.level0 ? options.expired_absent_below : options.key_absent_below) = EveryKey;
+    const Outcome outcome = Merge(Parse(c.in), options);
+    EXPECT_EQ(outcome.text, c.out) << c.in;
+    EXPECT_EQ(outcome.counts.expired, c.expired) << c.in;
+    options.wall = nullptr;
+    EXPECT_EQ(Merge(Parse(c.in), options).counts.expired, 0u);
+  }
 }
 
 TEST(MergeStream, DropsByStripe) {

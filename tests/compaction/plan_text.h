@@ -10,7 +10,10 @@
 
 namespace cambium::compaction {
 
-inline std::string ToString(PlanKind kind) { return kind == PlanKind::kMerge ? "merge" : "move"; }
+inline std::string ToString(PlanKind kind) {
+  if (kind == PlanKind::kDrop) return "drop";
+  return kind == PlanKind::kMerge ? "merge" : "move";
+}
 
 inline std::string ToString(PlanReason reason) {
   switch (reason) {
@@ -20,6 +23,8 @@ inline std::string ToString(PlanReason reason) {
       return "level size";
     case PlanReason::kTombstones:
       return "tombstones";
+    case PlanReason::kExpired:
+      return "expired";
     case PlanReason::kManual:
       return "manual";
   }

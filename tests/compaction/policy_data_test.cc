@@ -7,6 +7,7 @@
 //   run            the same, and it runs from now on; `all` until there is none
 //   stop           nothing runs any more
 //   manual         prints what PickManual() finds; `advance` says that it has been carried out
+//   expires        prints NextExpiry()
 //   targets, debt  print ComputeTargets(), DebtBytes() and MergeableRuns()
 //
 // Arguments override the small options below by their names.
@@ -40,6 +41,7 @@ PolicyOptions OptionsOf(const DataCommand& command) {
   options.max_plan_bytes = command.Number("max_plan_bytes", 2000);
   options.max_grandparent_files = command.Number("max_grandparent_files", 3);
   options.oldest_snapshot = command.Number("oldest_snapshot", kMaxSequenceNumber);
+  options.now_micros = command.Number("now_micros", 0);
   return options;
 }
 
@@ -73,6 +75,10 @@ class PolicyWorld {
     if (command.name == "stop") return running_.clear(), "";
     if (command.name == "manual") return Manual(command);
     if (command.name == "targets") return Targets(command);
+    if (command.name == "expires") {
+      const uint64_t next = NextExpiry(*version_, OptionsOf(command));
+      return next == UINT64_MAX ? "never" : absl::StrCat(next);
+    }
     if (command.name == "debt") {
       return absl::StrCat("bytes ", DebtBytes(*version_, OptionsOf(command)), " runs ",
                           MergeableRuns(*version_));

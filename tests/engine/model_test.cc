@@ -7,22 +7,27 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
+#include "env/clock.h"
 #include "env/testing/inline_executor.h"
+#include "env/testing/manual_clock.h"
 #include "env/testing/mem_file_system.h"
 
 namespace cambium {
 namespace {
 
-using test::Apply;
 using test::BatchOf;
 using test::Difference;
 using test::Model;
@@ -59,6 +64,11 @@ constexpr auto kUnmapped = env::MemOptions::LogMapping::kWriteAtOnly;
 constexpr auto kMapped = env::MemOptions::LogMapping::kMapped;
 
 void Nothing(Options*, StreamShape*) {}
+
+void ShortTtls(Options*, StreamShape* s) {
+  s->max_ttl = 20'000;
+  s->weights[static_cast<size_t>(OperationKind::kJump)] = 50;
+}
 
 const Variant kVariants[] = {
     {"Plain", Nothing},
@@ -108,6 +118,19 @@ const Variant kVariants[] = {
        o->merge_operator = AppendOperator(", ");
        s->weights[static_cast<size_t>(OperationKind::kMerge)] = 1500;
      }},
+    {"Expiry", ShortTtls},
+    {"ExpiryThreads", ShortTtls, Background::kThreads},
+    {"ExpiryFewKeys",
+     [](Options* o, StreamShape* s) {
+       ShortTtls(o, s);
+       s->keys = 30;
+       s->max_ttl = 2000;
+     }},
+    {"ExpiryDefaultTtl",
+     [](Options* o, StreamShape* s) {
+       ShortTtls(o, s);
+       o->families["default"].default_ttl = std::chrono::milliseconds(5000);
+     }},
     {"MergeMaxThreads",
      [](Options* o, StreamShape* s) {
        o->merge_operator = MaxOperator();
@@ -117,19 +140,71 @@ const Variant kVariants[] = {
      Background::kThreads},
 };
 
-// A snapshot and an iterator of one moment, and what they have to show. (Members in this order:
-// the iterator goes first.)
+// A model, and when its entries expire. An entry that has expired is removed.
+struct Timed {
+  explicit Timed(const test::KeyLess& less) : entries(less) {}
+
+  Model entries;
+  std::map<std::string, uint64_t> expiries;
+  std::chrono::milliseconds default_ttl{0};
+
+  void Apply(const std::vector<test::Edit>& edits, uint64_t now) {
+    test::Apply(edits, &entries);
+    for (const test::Edit& edit : edits) NoteExpiry(edit, now);
+  }
+  void NoteExpiry(const test::Edit& edit, uint64_t now) {
+    expiries.erase(edit.key);
+    const std::chrono::milliseconds ttl = edit.ttl.value_or(default_ttl);
+    if (!edit.value.has_value() || ttl.count() == 0) return;
+    expiries[edit.key] = now + static_cast<uint64_t>(ttl.count()) * 1000;
+  }
+  void Expire(uint64_t now) {
+    for (auto place = expiries.begin(); place != expiries.end();) {
+      if (place->second > now) {
+        ++place;
+        continue;
+      }
+      entries.erase(place->first);
+      place = expiries.erase(place);
+    }
+  }
+};
+
+// A snapshot and an iterator of one moment, and what they have to show: the iterator what had not
+// expired at that moment. (Members in this order: the iterator goes first.)
 struct Held {
-  Model model;
+  Timed timed;
+  Model at_creation;
   ReadOptions options;
   std::unique_ptr<Iterator> iterator;
+};
+
+// The wall time changes only in a jump; the other times are the system's.
+class JumpingClock final : public Clock {
+ public:
+  uint64_t NowMicros() override { return base_->NowMicros(); }
+  uint64_t WallMicros() override { return wall_micros_.load(); }
+  void SleepMicros(uint64_t micros) override { base_->SleepMicros(micros); }
+
+  void Jump(int64_t micros) { wall_micros_.fetch_add(static_cast<uint64_t>(micros)); }
+
+ private:
+  const std::shared_ptr<Clock> base_ = env::DefaultClock();
+  std::atomic<uint64_t> wall_micros_{env::ManualClock::kStartWallMicros};
 };
 
 // One database beside its model. Confined to one thread.
 class ModelRun {
  public:
   ModelRun(const Variant& variant, uint64_t seed)
-      : variant_(variant), stream_(seed, Shape()), model_(test::KeyLess{options_.comparator}) {
+      : variant_(variant),
+        stream_(seed, Shape()),
+        timed_(test::KeyLess{options_.comparator}),
+        now_(clock_->WallMicros()) {
+    options_.clock = clock_;
+    if (const auto given = options_.families.find("default"); given != options_.families.end()) {
+      timed_.default_ttl = given->second.default_ttl;
+    }
     env::MemOptions disk;
     disk.log_mapping = variant.log_mapping;
     options_.file_system = std::make_shared<env::MemFileSystem>(disk);
@@ -188,8 +263,9 @@ class ModelRun {
       case OperationKind::kCompareAndSet:
       case OperationKind::kGetAndDelete:
       case OperationKind::kUpdate:
-        return test::ConditionalDifference(db_.get(), operation, WriteOptionsOf(operation),
-                                           &model_);
+        return WriteConditionally(operation);
+      case OperationKind::kJump:
+        return Jump(operation);
       case OperationKind::kMerge:
         return Merge(operation);
       case OperationKind::kGet:
@@ -228,36 +304,87 @@ class ModelRun {
     const test::Edit& first = operation.edits.front();
     absl::Status status;
     if (operation.kind == OperationKind::kPut) {
-      status = db_->Put(first.key, *first.value, options);
+      WriteOptions with_ttl = options;
+      with_ttl.ttl = first.ttl;
+      status = db_->Put(first.key, *first.value, with_ttl);
     } else if (operation.kind == OperationKind::kDelete) {
       status = db_->Delete(first.key, options);
     } else {
       status = db_->Write(BatchOf(operation.edits), options);
     }
-    Apply(operation.edits, &model_);
+    timed_.Apply(operation.edits, now_);
     return Failed("write", status);
+  }
+
+  std::string WriteConditionally(const Operation& operation) {
+    WriteOptions options = WriteOptionsOf(operation);
+    options.ttl = operation.edits.front().ttl;
+    std::optional<test::Edit> applied;
+    std::string difference =
+        test::ConditionalDifference(db_.get(), operation, options, &timed_.entries, &applied);
+    if (applied.has_value()) timed_.NoteExpiry(*applied, now_);
+    return difference;
+  }
+
+  // A jump forward, or half as far back; then a write uses the time.
+  std::string Jump(const Operation& operation) {
+    const auto micros = static_cast<int64_t>(operation.draw % 2'000'000);
+    clock_->Jump(operation.draw % 3 == 0 ? -micros / 2 : micros);
+    now_ = std::max(now_, clock_->WallMicros());
+    WriteOptions options = WriteOptionsOf(operation);
+    options.ttl = std::chrono::milliseconds(1);
+    const test::Edit edit{"the time", "now", options.ttl};
+    timed_.Apply({edit}, now_);
+    const absl::Status status = db_->Put(edit.key, *edit.value, options);
+    if (!status.ok()) return Failed("put after a jump", status);
+    timed_.Expire(now_);
+    for (Held& held : held_) held.timed.Expire(now_);
+    return ExpiryDifference();
+  }
+
+  // The difference between GetExpiry and the model for some keys; empty if there is none.
+  std::string ExpiryDifference() {
+    for (int i = 0; i < 4; ++i) {
+      const std::string key = stream_.DrawKey();
+      const auto found = db_->GetExpiry(key);
+      const auto expected = timed_.expiries.find(key);
+      if (absl::IsNotFound(found.status()) != !timed_.entries.contains(key)) {
+        return absl::StrCat("get expiry: ", found.status().ToString());
+      }
+      if (!found.ok()) continue;
+      const uint64_t micros =
+          found->has_value()
+              ? static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                          (*found)->time_since_epoch())
+                                          .count())
+              : 0;
+      if (micros != (expected == timed_.expiries.end() ? 0 : expected->second)) {
+        return absl::StrCat("get expiry: found ", micros);
+      }
+    }
+    return "";
   }
 
   std::string Merge(const Operation& operation) {
     const test::Edit& edit = operation.edits.front();
     const absl::Status status = db_->Merge(edit.key, *edit.value, WriteOptionsOf(operation));
-    const auto place = model_.find(edit.key);
+    const auto place = timed_.entries.find(edit.key);
     std::optional<std::string_view> existing;
-    if (place != model_.end()) existing = place->second;
+    if (place != timed_.entries.end()) existing = place->second;
     const std::string_view operand = *edit.value;
     std::string merged;
     if (!options_.merge_operator->FullMerge(edit.key, existing, {&operand, 1}, &merged)) {
       return "the operator refuses its operand";
     }
-    Apply({{edit.key, merged}}, &model_);
+    timed_.Apply({{edit.key, merged}}, now_);
     return Failed("merge", status);
   }
 
   // A held moment or, mostly, now.
   std::pair<const Model*, ReadOptions> DrawMoment(const Operation& operation) {
     const uint64_t draw = operation.draw % (3 * kHeldMax);
-    if (draw >= held_.size()) return {&model_, {}};
-    return {&held_[draw].model, held_[draw].options};
+    if (draw >= held_.size()) return {&timed_.entries, {}};
+    return {&held_[draw].timed.entries, held_[draw].options};
   }
 
   static std::string CompareValue(const Model& model, const std::string& key,
@@ -297,7 +424,7 @@ class ModelRun {
     // A held iterator has no bounds.
     if (!operation.low && !operation.high && !held_.empty() && operation.draw % 4 == 0) {
       Held& held = held_[operation.draw / 4 % held_.size()];
-      return test::WalkDifference(held.iterator.get(), held.model, operation);
+      return test::WalkDifference(held.iterator.get(), held.at_creation, operation);
     }
     auto [model, options] = DrawMoment(operation);
     options.lower_bound = operation.low;
@@ -309,22 +436,22 @@ class ModelRun {
 
   void Hold() {
     if (held_.size() == kHeldMax) held_.pop_front();
-    Held held{model_, {}, nullptr};
+    Held held{timed_, timed_.entries, {}, nullptr};
     held.options.snapshot = db_->GetSnapshot();
     held.iterator = db_->NewIterator();
     held_.push_back(std::move(held));
   }
 
   std::string CompareAll() {
-    std::string difference = Difference(db_.get(), model_);
+    std::string difference = Difference(db_.get(), timed_.entries);
     for (size_t i = 0; i < held_.size() && difference.empty(); ++i) {
-      difference = Difference(db_.get(), held_[i].model, held_[i].options);
+      difference = Difference(db_.get(), held_[i].timed.entries, held_[i].options);
       if (!difference.empty()) difference = absl::StrCat("snapshot ", i, ": ", difference);
     }
     if (!difference.empty()) return difference;
     const Stats stats = db_->GetStats();
     if (stats.entries_in != stats.entries_out + stats.entries_shadowed + stats.tombstones_dropped +
-                                stats.entries_merged) {
+                                stats.entries_merged + stats.entries_expired) {
       return absl::StrCat("entries: ", stats.entries_in, " in, ", stats.entries_out, " out, ",
                           stats.entries_shadowed, " shadowed, ", stats.tombstones_dropped,
                           " tombstones dropped");
@@ -350,7 +477,9 @@ class ModelRun {
   Options options_;
   std::shared_ptr<env::InlineExecutor> executor_;
   OperationStream stream_;
-  Model model_;
+  const std::shared_ptr<JumpingClock> clock_ = std::make_shared<JumpingClock>();
+  Timed timed_;
+  uint64_t now_;  // the database's time
   std::unique_ptr<DB> db_;
   std::deque<Held> held_;  // goes before the database
   std::deque<std::string> history_;

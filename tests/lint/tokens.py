@@ -16,7 +16,7 @@ _RULES = (
     ("file calls", r"(?<![\w.>:])(::)?(open|fopen|creat|unlink|rename|fsync|fdatasync|ftruncate|mkdir)\s*\(|"
      r"\bstd::([io]?fstream|filesystem|rename|remove\s*\(\s*path)\b",
      _LIBRARY, ("env/",), "the FileSystem of the options"),
-    ("clocks", r"\bstd::chrono\b|\b(gettimeofday|clock_gettime|nanosleep|usleep|sleep_for)\b|(?<![\w.>:])(::)?time\s*\(\s*(nullptr|NULL|0|&)",
+    ("clocks", r"\bstd::chrono::(steady|high_resolution)_clock\b|_clock::now\b|\b(gettimeofday|clock_gettime|nanosleep|usleep|sleep_for)\b|(?<![\w.>:])(::)?time\s*\(\s*(nullptr|NULL|0|&)",
      _LIBRARY, ("env/", "util/mutex.h"), "the Clock of the options"),
     ("global randomness", r"(?<![\w.>])(rand|srand|random)\s*\(\s*\)|\bstd::(random_device|mt19937(_64)?)\b",
      _LIBRARY, ("env/",), "util/random.h, seeded"),

@@ -31,19 +31,26 @@ std::vector<Edit> IndexedWrites::Draw(uint64_t index) {
         value.append(reinterpret_cast<const char*>(&word), sizeof word);
       }
       edit.value = std::move(value);
+      // A third of the values has an expiry, which no test reaches.
+      if ((index + i) % 3 == 0) edit.ttl = std::chrono::hours(24 * 365);
     }
     edits.push_back(std::move(edit));
   }
   // Anywhere in the batch: a batch cut at any place shows.
   edits.insert(edits.begin() + static_cast<std::ptrdiff_t>(random_() % (others + 1)),
-               {std::string(kMarkerKey), absl::StrCat(index)});
+               {std::string(kMarkerKey), absl::StrCat(index),
+                index % 2 == 0 ? std::nullopt : std::optional(std::chrono::milliseconds::max())});
   return edits;
 }
 
 absl::Status IndexedWrites::WriteNext(DB* db, const WriteOptions& options) {
   edits_.push_back(Draw(edits_.size() + 1));
   const std::vector<Edit>& edits = edits_.back();
-  if (edits.size() == 1) return db->Put(edits[0].key, *edits[0].value, options);
+  if (edits.size() == 1) {
+    WriteOptions with_ttl = options;
+    with_ttl.ttl = edits[0].ttl;
+    return db->Put(edits[0].key, *edits[0].value, with_ttl);
+  }
   return db->Write(BatchOf(edits), options);
 }
 

@@ -140,6 +140,12 @@ void ParseFileAttribute(std::string_view word, LineReader* line, FileMetadata* f
     file->entries = line->Number();
   } else if (word == "tombstones") {
     file->tombstones = line->Number();
+  } else if (word == "expiring") {
+    file->expiring.count = line->Number();
+    line->Expect("at");
+    file->expiring.oldest_micros = line->Number();
+    line->Expect("..");
+    file->expiring.newest_micros = line->Number();
   } else if (word == "raw") {
     file->raw_bytes = line->Number();
   } else if (word == "digest") {
@@ -199,6 +205,8 @@ void ParseLine(LineReader* line, VersionEdit* edit, ColumnFamilyId* family) {
     edit->log_reach = wal::LogPosition{segment, line->Number()};
   } else if (word == "session-start") {
     edit->session_start = line->Number();
+  } else if (word == "wall-micros") {
+    edit->wall_micros = line->Number();
   } else if (word == "family") {
     *family = static_cast<ColumnFamilyId>(line->Number());
     edit->Family(*family);
@@ -255,6 +263,7 @@ std::string DebugString(const VersionEdit& edit) {
                     "\n");
   }
   if (edit.session_start) absl::StrAppend(&text, "session-start ", *edit.session_start, "\n");
+  if (edit.wall_micros) absl::StrAppend(&text, "wall-micros ", *edit.wall_micros, "\n");
   for (const auto& [id, family] : edit.families) {
     absl::StrAppend(&text, "family ", id, "\n", FamilyText(family));
   }

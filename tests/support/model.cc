@@ -39,7 +39,8 @@ constexpr std::array<const char*, kOperationKinds> kKindNames = {"put",
                                                                  "compare-and-set",
                                                                  "get-and-delete",
                                                                  "update",
-                                                                 "merge"};
+                                                                 "merge",
+                                                                 "jump"};
 
 // The part of a model that an iterator with those bounds shows.
 class Window {
@@ -157,7 +158,7 @@ WriteBatch BatchOf(const std::vector<Edit>& edits) {
   WriteBatch batch;
   for (const Edit& edit : edits) {
     if (edit.value.has_value()) {
-      batch.Put(edit.key, *edit.value);
+      batch.Put(edit.key, *edit.value, edit.ttl);
     } else {
       batch.Delete(edit.key);
     }
@@ -207,7 +208,13 @@ std::string OperationStream::DrawValue() {
   return value;
 }
 
-Edit OperationStream::DrawPut() { return {DrawKey(), DrawValue()}; }
+Edit OperationStream::DrawPut() {
+  Edit edit{DrawKey(), DrawValue()};
+  if (shape_.max_ttl != 0 && Draw(2) == 0) {
+    edit.ttl = std::chrono::milliseconds(Draw(static_cast<uint64_t>(shape_.max_ttl) + 1));
+  }
+  return edit;
+}
 
 Operation OperationStream::Next() {
   Operation operation;
@@ -257,7 +264,7 @@ Operation OperationStream::Next() {
 }
 
 std::string ConditionalDifference(DB* db, const Operation& operation, const WriteOptions& options,
-                                  Model* model) {
+                                  Model* model, std::optional<Edit>* applied) {
   const Edit& edit = operation.edits.front();
   const auto place = model->find(edit.key);
   std::optional<std::string> current, next = edit.value;
@@ -306,7 +313,10 @@ std::string ConditionalDifference(DB* db, const Operation& operation, const Writ
                         Show(found.value_or("(none)")), ", expected ",
                         Show(current.value_or("(none)")));
   }
-  if (status.ok()) Apply({{edit.key, next}}, model);
+  if (status.ok()) {
+    *applied = {edit.key, next, edit.ttl};
+    Apply({**applied}, model);
+  }
   return "";
 }
 

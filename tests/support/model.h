@@ -6,6 +6,7 @@
 #ifndef CAMBIUM_TESTS_SUPPORT_MODEL_H_
 #define CAMBIUM_TESTS_SUPPORT_MODEL_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -34,6 +35,7 @@ using Model = std::map<std::string, std::string, KeyLess>;
 struct Edit {
   std::string key;
   std::optional<std::string> value;
+  std::optional<std::chrono::milliseconds> ttl = std::nullopt;  // of the value; see StreamShape
 };
 
 void Apply(const std::vector<Edit>& edits, Model* model);
@@ -58,8 +60,9 @@ enum class OperationKind {
   kGetAndDelete,
   kUpdate,  // appends to the value, or deletes it
   kMerge,
+  kJump,  // of the wall time
 };
-inline constexpr size_t kOperationKinds = 18;
+inline constexpr size_t kOperationKinds = 19;
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
@@ -81,9 +84,10 @@ struct StreamShape {
   size_t large_value = 0;    // size of one value in a hundred; 0: none
   int batch_max = 12;        // edits in a batch
   double sync_part = 0.002;  // fraction of the writes
+  int64_t max_ttl = 0;       // half of the puts have a TTL of up to so many milliseconds; 0: none
   // How many of 10,000 operations are of each kind, in the order of OperationKind.
-  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28,  200,
-                                 10,   6,    16,  10,   100, 200,  100, 100, 0};
+  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200, 10,
+                                 6,    16,   10,  100,  200, 100,  100, 0,  0};
 };
 
 // Confined to one thread.
@@ -106,10 +110,10 @@ class OperationStream {
   uint64_t values_ = 0;
 };
 
-// Executes a conditional write on both. Returns the difference between their results; empty if
-// there is none.
+// Executes a conditional write on both, and sets `*applied` to what it wrote. Returns the
+// difference between their results; empty if there is none.
 std::string ConditionalDifference(DB* db, const Operation& operation, const WriteOptions& options,
-                                  Model* model);
+                                  Model* model, std::optional<Edit>* applied);
 
 // Returns the first difference between the database, read with `options`, and `expected`, within
 // the bounds of `options`; empty if there is none. Iterates forward and backward, and gets every
