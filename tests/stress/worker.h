@@ -3,6 +3,7 @@
 #ifndef CAMBIUM_TESTS_STRESS_WORKER_H_
 #define CAMBIUM_TESTS_STRESS_WORKER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -31,6 +32,12 @@ struct OwnFamily {
   std::shared_ptr<ColumnFamily> handle;  // null: there is none
   std::string name;
   std::map<std::string, std::string> contents;
+  // Values that expire soon: the time until which a key must be visible, and from which on it must
+  // not, in microseconds of the system's clock.
+  struct Span {
+    uint64_t visible_until = 0, hidden_from = 0;
+  };
+  std::map<std::string, Span> fleeting;
   uint64_t serial = 0;  // of the next name
 };
 
@@ -56,6 +63,9 @@ class Worker {
               uint64_t issued_at);
   void Transfer();
   WriteOptions DrawWriteOptions();
+  // Returns the TTL of a put: none, for ever, or more than a round takes.
+  std::optional<std::chrono::milliseconds> DrawTtl();
+  void PutFleeting();
   uint32_t DrawOwnKey();
 
   // worker_reads.cc

@@ -1,9 +1,11 @@
 // The worker's own column family: it comes and goes while the other threads work.
+#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "env/clock.h"
 #include "tests/stress/model/outcome.h"
 #include "tests/stress/worker.h"
 
@@ -24,6 +26,8 @@ void Worker::UseFamily() {
     case 3:
     case 4:
       return ScanFamily();
+    case 5:
+      return PutFleeting();
     default:
       return WriteFamily();
   }
@@ -42,6 +46,7 @@ void Worker::CreateFamily() {
   family_.handle = *std::move(made);
   family_.name = std::move(name);
   family_.contents.clear();
+  family_.fleeting.clear();
 }
 
 void Worker::WriteFamily() {
@@ -69,16 +74,43 @@ void Worker::WriteFamily() {
   }
 }
 
+void Worker::PutFleeting() {
+  const std::string key = absl::StrCat("~", random_.Uniform(20));
+  WriteOptions options = DrawWriteOptions();
+  options.ttl = std::chrono::milliseconds(1 + random_.Uniform(200));
+  const auto micros = static_cast<uint64_t>(options.ttl->count()) * 1000;
+  const uint64_t mark = Mark();
+  const uint64_t before = env::DefaultClock()->WallMicros();
+  const absl::Status status = world_->db->Put(*family_.handle, key, key, options);
+  const uint64_t after = env::DefaultClock()->WallMicros();
+  if (world_->Expect(status, mark, "put that expires")) {
+    family_.fleeting[key] = {before + micros, after + micros};
+  } else if (!IsRefusal(status)) {
+    family_.handle = nullptr;
+  }
+}
+
 void Worker::ScanFamily() {
   const uint64_t mark = Mark();
   std::map<std::string, std::string> found;
+  const uint64_t before = env::DefaultClock()->WallMicros();
   const auto it = world_->db->NewIterator(*family_.handle);
+  const uint64_t after = env::DefaultClock()->WallMicros();
   if (random_.Uniform(2) == 0) {
     for (it->SeekToFirst(); it->Valid(); it->Next()) found.emplace(it->key(), it->value());
   } else {
     for (it->SeekToLast(); it->Valid(); it->Prev()) found.emplace(it->key(), it->value());
   }
-  if (!world_->Expect(it->status(), mark, "scan a family") || found == family_.contents) return;
+  if (!world_->Expect(it->status(), mark, "scan a family")) return;
+  for (const auto& [key, span] : family_.fleeting) {
+    const bool visible = found.erase(key) != 0;
+    if (visible ? before < span.hidden_from : after >= span.visible_until) continue;
+    world_->ExpectNone(
+        absl::StrCat(key, visible ? " is visible" : " is not visible", " at ", before, " to ",
+                     after, ", expires at ", span.visible_until, " to ", span.hidden_from),
+        "a value that expires");
+  }
+  if (found == family_.contents) return;
   world_->ExpectNone(absl::StrCat("\"", family_.name, "\" has ", found.size(), " keys, expected ",
                                   family_.contents.size()),
                      "the contents of a family");

@@ -28,6 +28,12 @@ WriteOptions Worker::DrawWriteOptions() {
   return options;
 }
 
+std::optional<std::chrono::milliseconds> Worker::DrawTtl() {
+  const uint64_t draw = random_.Uniform(8);
+  if (draw > 2) return std::nullopt;
+  return draw == 0 ? std::chrono::milliseconds(0) : std::chrono::hours(24);
+}
+
 void Worker::WriteOne() { Issue({DrawOwnKey()}, DrawWriteOptions()); }
 
 void Worker::WriteBatchOfKeys() {
@@ -49,11 +55,12 @@ void Worker::Issue(const std::vector<uint32_t>& keys, WriteOptions options) {
     name = world_->keys.Spell(key, &random_);
     value = world_->contents.Make(key, version);
     if (value.has_value()) {
-      batch.Put(name, *value);
+      batch.Put(name, *value, DrawTtl());
     } else {
       batch.Delete(name);
     }
   }
+  options.ttl = DrawTtl();
   world_->logs[owner_]->Begin(edits, options.sync);
   const uint64_t issued_at = NowNanos();
   const uint64_t mark = Mark();
