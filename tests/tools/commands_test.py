@@ -104,6 +104,21 @@ class Basics(ToolTest):
         self.assertEqual(self.out("get", "db", "k"), b"a,b\n")
         self.assertEqual(self.out("family", "list", "db"), b"counters\ndefault\n")
 
+    def test_ttl(self):
+        self.out("put", "db", "k", "v", "--ttl", "1h")
+        self.out("put", "db", "forever", "v")
+        self.out("put", "db", "short", "v", "--ttl", "1ms")
+        self.assertTrue(3_500_000 < int(self.out("ttl", "db", "k")) <= 3_600_000)
+        self.assertEqual(self.out("ttl", "db", "forever"), b"none\n")
+        time.sleep(0.01)
+        self.expect(1, "get", "db", "short")
+        self.expect(1, "ttl", "db", "short")
+        self.assertEqual(self.out("scan", "db", "--keys-only"), b"forever\nk\n")
+        self.out("put", "db", "k", "v", "--ttl", "0s")
+        self.assertEqual(self.out("ttl", "db", "k"), b"none\n")
+        for bad in ("", "1", "-1s", "s", "1 s"):
+            self.expect(2, "put", "db", "k", "v", "--ttl", bad)
+
     def test_upkeep(self):
         self.out("put", "db", "k", "v")
         self.out("compact", "db")

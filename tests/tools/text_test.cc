@@ -15,6 +15,21 @@ std::string AllBytes() {
   return bytes;
 }
 
+TEST(Duration, IsANumberAndAUnit) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(ParseDuration("15ms"), milliseconds(15));
+  EXPECT_EQ(ParseDuration("0s"), milliseconds(0));
+  EXPECT_EQ(ParseDuration("2m"), milliseconds(120'000));
+  EXPECT_EQ(ParseDuration("3h"), milliseconds(3 * 3'600'000));
+  EXPECT_EQ(ParseDuration("4d"), milliseconds(4 * 86'400'000));
+  EXPECT_EQ(ParseDuration("9223372036854775807ms"), milliseconds::max());
+  for (const char* bad :
+       {"", "5", "s", "-1s", "+1s", "1.5s", "1 s", "1S", "1w", "9223372036854775808ms",
+        "99999999999999999s", "18446744073709551616ms"}) {
+    EXPECT_EQ(ParseDuration(bad), std::nullopt) << bad;
+  }
+}
+
 TEST(Utf8, TakesWellFormedCharacters) {
   EXPECT_EQ(Utf8CharacterSize("a"), 1u);
   EXPECT_EQ(Utf8CharacterSize("\xc3\xa9"), 2u);

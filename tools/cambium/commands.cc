@@ -1,5 +1,7 @@
 #include "tools/cambium/commands.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -44,7 +46,31 @@ int Put(const Arguments& arguments, Output*) {
   const Session session = OpenFamilyOrFail(arguments, Access::kMake, &exit_code);
   DB* const db = session.db.get();
   if (db == nullptr) return exit_code;
-  return Finish(db, db->Put(*session.family, *key, *value));
+  WriteOptions options;
+  options.ttl = arguments.ttl;
+  return Finish(db, db->Put(*session.family, *key, *value, options));
+}
+
+int PrintTtl(const Arguments& arguments, Output* out) {
+  const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
+  if (!key.ok()) return Fail(key.status());
+  int exit_code = kOk;
+  const Session session = OpenFamilyOrFail(arguments, Access::kLook, &exit_code);
+  DB* const db = session.db.get();
+  if (db == nullptr) return exit_code;
+  const auto expiry = db->GetExpiry(*session.family, *key);
+  if (absl::IsNotFound(expiry.status())) {
+    return Fail(kNotFound, absl::StrCat("there is no key '", arguments.key, "'"));
+  }
+  if (!expiry.ok()) return Fail(expiry.status());
+  if (expiry->has_value()) {
+    const auto left = **expiry - std::chrono::system_clock::now();
+    const auto millis = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    out->Write(absl::StrCat(std::max<int64_t>(millis, 0), "\n"));
+  } else {
+    out->Write("none\n");
+  }
+  return Finish(db, absl::OkStatus());
 }
 
 int Delete(const Arguments& arguments, Output*) {

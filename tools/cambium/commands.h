@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_TOOLS_CAMBIUM_COMMANDS_H_
 #define CAMBIUM_TOOLS_CAMBIUM_COMMANDS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct Arguments {
   std::string format;                   // empty: the command's default
   std::optional<std::string> database;  // load: the section of the input
   uint64_t limit = UINT64_MAX;
+  std::optional<std::chrono::milliseconds> ttl;  // put
   bool hex = false, reverse = false, keys_only = false, sync = false, json = false, yes = false;
 };
 
@@ -32,6 +34,7 @@ struct Arguments {
 // returns the exit code.
 int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
+int PrintTtl(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);
 int Merge(const Arguments& arguments, Output* out);
 int Scan(const Arguments& arguments, Output* out);

@@ -19,6 +19,7 @@
 #include "tools/cambium/formats.h"
 #include "tools/cambium/session.h"
 #include "tools/cambium/streams.h"
+#include "tools/cambium/text.h"
 #include "tools/process/standard_streams.h"
 #include "tools/words/nearest.h"
 
@@ -31,7 +32,7 @@ struct Command {
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
   // format, d database, h hex, s scan's own, y sync, j json, Y yes, c column family, n name, N new
-  // name, o operand, m merge operator.
+  // name, o operand, m merge operator, t TTL.
   std::string_view takes;
   int (*run)(const Arguments&, Output*);
 };
@@ -40,7 +41,9 @@ constexpr std::array kCommands = {
     Command{"get", "print the value of a key",
             "cambium get db user:17\n  cambium get db 00ff --hex", "khc", Get},
     Command{"put", "set a key; makes the database where there is none",
-            "cambium put db user:17 Ada\n  cambium put db 00ff 0a --hex", "kvhc", Put},
+            "cambium put db user:17 Ada\n  cambium put db session:4 Ada --ttl 30m", "kvhtc", Put},
+    Command{"ttl", "print the milliseconds until the value of a key expires, or none",
+            "cambium ttl db session:4\n  cambium ttl db 00ff --hex", "khc", PrintTtl},
     Command{"delete", "remove a key; fine where it is absent",
             "cambium delete db user:17\n  cambium delete db 00ff --hex", "khc", Delete},
     Command{"merge", "combine an operand with the value of a key by the merge operator",
@@ -109,6 +112,26 @@ void AddCount(CLI::App* app, const std::string& name, const std::string& what, u
   app->add_option_function<std::string>(name, parse, what);
 }
 
+void AddTtl(CLI::App* app, Arguments* arguments) {
+  const auto parse = [arguments](const std::string& text) {
+    arguments->ttl = ParseDuration(text);
+    if (arguments->ttl.has_value()) return;
+    throw CLI::ValidationError("--ttl", "'" + text + "': expected a number and ms, s, m, h or d");
+  };
+  app->add_option_function<std::string>("--ttl", parse,
+                                        "how long the value lives: a number and ms, s, m, h or d");
+}
+
+void AddMergeOperator(CLI::App* app, Arguments* arguments) {
+  const auto check = [](const std::string& text) {
+    return OperatorByName(text) != nullptr
+               ? std::string()
+               : "'" + text + "': expected " + std::string(kOperatorNames);
+  };
+  app->add_option("--merge-operator", arguments->merge_operator, std::string(kOperatorNames))
+      ->check(check);
+}
+
 void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
   switch (letter) {
     case 'k':
@@ -160,16 +183,14 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
     case 'N':
       app->add_option("NEW_NAME", arguments->new_name, "its new name")->required();
       break;
+    case 't':
+      AddTtl(app, arguments);
+      break;
     case 'o':
       app->add_option("OPERAND", arguments->operand, "what to combine")->required();
       break;
     case 'm':
-      app->add_option("--merge-operator", arguments->merge_operator, std::string(kOperatorNames))
-          ->check([](const std::string& text) {
-            return OperatorByName(text) != nullptr
-                       ? std::string()
-                       : "'" + text + "': expected " + std::string(kOperatorNames);
-          });
+      AddMergeOperator(app, arguments);
       break;
     case 'j':
       app->add_flag("--json", arguments->json, "as JSON");

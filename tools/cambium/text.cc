@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <system_error>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 
@@ -195,6 +198,22 @@ std::string EscapeForTerminal(std::string_view bytes) {
     bytes.remove_prefix(1);
   }
   return text;
+}
+
+std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
+  constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const std::from_chars_result parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc()) return std::nullopt;
+  const std::string_view unit(parsed.ptr, static_cast<size_t>(end - parsed.ptr));
+  for (const auto& [name, millis] : kUnits) {
+    if (name != unit) continue;
+    if (number > static_cast<uint64_t>(INT64_MAX / millis)) return std::nullopt;
+    return std::chrono::milliseconds(static_cast<int64_t>(number) * millis);
+  }
+  return std::nullopt;
 }
 
 }  // namespace cambium::tool

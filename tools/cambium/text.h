@@ -2,6 +2,7 @@
 #ifndef CAMBIUM_TOOLS_CAMBIUM_TEXT_H_
 #define CAMBIUM_TOOLS_CAMBIUM_TEXT_H_
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ std::optional<std::string> UnescapeTsv(std::string_view text);
 
 // Replaces every nonprintable character with \xNN, so that data cannot control a terminal.
 std::string EscapeForTerminal(std::string_view bytes);
+
+// Returns the duration that "90s" names: decimal digits, and then ms, s, m, h or d. Returns nullopt
+// for anything else, and for more than the type holds.
+std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
 }  // namespace cambium::tool
 
