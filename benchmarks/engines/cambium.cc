@@ -1,5 +1,6 @@
 // The adapter for Cambium.
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -73,6 +74,12 @@ class CambiumSession final : public Session {
   absl::Status CompareAndSet(std::string_view key, std::optional<std::string_view> expected,
                              std::string_view desired, Durability durability) override {
     return db_->CompareAndSet(key, expected, desired, ToWriteOptions(durability));
+  }
+  absl::Status PutWithTtl(std::string_view key, std::string_view value,
+                          std::chrono::milliseconds ttl, Durability durability) override {
+    WriteOptions options = ToWriteOptions(durability);
+    options.ttl = ttl;
+    return db_->Put(key, value, options);
   }
   absl::Status MergeAdd(std::string_view key, std::string_view operand,
                         Durability durability) override {

@@ -6,6 +6,7 @@
 #ifndef CAMBIUM_BENCHMARKS_ENGINES_ENGINE_H_
 #define CAMBIUM_BENCHMARKS_ENGINES_ENGINE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,6 +91,13 @@ class Session {
                                      [[maybe_unused]] std::string_view desired,
                                      [[maybe_unused]] Durability durability) {
     return absl::UnimplementedError("the engine has no conditional writes");
+  }
+  // Puts a value that expires after that time. Engines without such a call keep this default.
+  virtual absl::Status PutWithTtl([[maybe_unused]] std::string_view key,
+                                  [[maybe_unused]] std::string_view value,
+                                  [[maybe_unused]] std::chrono::milliseconds ttl,
+                                  [[maybe_unused]] Durability durability) {
+    return absl::UnimplementedError("the engine has no expiry");
   }
   // Adds `operand`, 8 bytes in little-endian order, to the counter at `key` without reading it.
   // Engines without such a call keep this default.

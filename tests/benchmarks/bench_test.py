@@ -19,7 +19,7 @@ READS = ("readrandom readmissing readhot readseq readreverse seekrandom seekorde
 UPKEEP = "flush waitforcompaction compact open".split()
 PARTS = "checksum crc32c compress uncompress".split()
 YCSB = "ycsbload ycsba ycsbb ycsbc ycsbd ycsbe ycsbf".split()
-ALL = WRITES + READS + UPKEEP + READS + ["deleteseq", "deleterandom", "mergerandom"] + PARTS + YCSB
+ALL = WRITES + READS + UPKEEP + READS + ["deleteseq", "deleterandom", "mergerandom", "fillttl"] + PARTS + YCSB
 
 # What scripts around db_bench do: the fifth field is operations a second.
 AWK = '/micros\\/op/ { if ($2 != ":" || $4 != "micros/op" || $6 != "ops/sec") exit 1; print $1, $5 }'

@@ -1,6 +1,7 @@
 // Benchmarks that write and delete.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -160,6 +161,24 @@ std::string CasMessage(const Measured& measured) {
   return absl::StrCat("( swaps:", measured.operations(), " calls:", measured.totals.asked, ")");
 }
 
+// Like fillrandom, with a TTL that does not end during the run.
+void FillTtl(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  constexpr std::chrono::hours kTtl(24);
+  Repeat(worker, WriteBounds(worker->work()), [&] {
+    const uint64_t number = worker->RandomNumber();
+    worker->MakeKeyOf(number);
+    const std::string_view value = shared.values->ValueOf(number);
+    Outcome outcome;
+    outcome.kind = Kind::kWrite;
+    outcome.written = Bytes(worker->key, value);
+    outcome.status =
+        worker->session->PutWithTtl(worker->key, value, kTtl, worker->work().durability);
+    if (shared.live != nullptr) shared.live->Put(number, outcome.written);
+    return outcome;
+  });
+}
+
 // Increments counters without reading them.
 void MergeRandom(Worker* worker) {
   const Shared& shared = *worker->shared;
@@ -212,6 +231,7 @@ constexpr std::array kWorkloads = {
     Workload{"overwrite", Start::kAsItIs, Crew::kThreads, FillRandom},
     Workload{"updaterandom", Start::kAsItIs, Crew::kThreads, UpdateRandom, nullptr, UpdateMessage},
     Workload{"casrandom", Start::kAsItIs, Crew::kThreads, CasRandom, nullptr, CasMessage},
+    Workload{"fillttl", Start::kFresh, Crew::kThreads, FillTtl},
     Workload{"mergerandom", Start::kFresh, Crew::kThreads, MergeRandom},
     Workload{"deleteseq", Start::kAsItIs, Crew::kThreads, DeleteSeq},
     Workload{"deleterandom", Start::kAsItIs, Crew::kThreads, DeleteRandom},
