@@ -13,19 +13,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "base/expiry.h"
 #include "base/keys.h"
 #include "base/limits.h"
+#include "base/range_tombstones.h"
 #include "util/byte_reader.h"
 #include "util/coding.h"
 
 namespace cambium {
 
-// Version 1 writes kPut, kDelete, kMerge, and kPutWithExpiry; the others are reserved, and a reader
-// returns Unimplemented for them. 0 is not a tag, so zeros are not a valid batch.
+// Version 1 writes kPut, kDelete, kMerge, kRangeDelete, and kPutWithExpiry; the others are
+// reserved, and a reader returns Unimplemented for them. 0 is not a tag, so zeros are not a valid
+// batch.
 enum class BatchOpTag : uint8_t {
   kPut = 1,
   kDelete = 2,
@@ -42,13 +45,16 @@ inline constexpr uint8_t kBatchColumnFamilyBit = 0x80;
 
 inline constexpr size_t kBatchHeaderSize = 4;
 
-// Returns true if an operation with that tag has a value (for kMerge, an operand).
+// Returns true if an operation with that tag has a value (for kMerge, an operand; for kRangeDelete,
+// the end of the range).
 constexpr bool HasValue(BatchOpTag tag) {
-  return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge || tag == BatchOpTag::kPutWithExpiry;
+  return tag == BatchOpTag::kPut || tag == BatchOpTag::kMerge || tag == BatchOpTag::kRangeDelete ||
+         tag == BatchOpTag::kPutWithExpiry;
 }
 
-// Returns the kind of the entry that an operation creates.
+// Returns the kind of the entry that an operation creates; kRangeDelete creates none.
 constexpr Kind KindOf(BatchOpTag tag) {
+  assert(tag != BatchOpTag::kRangeDelete);
   if (tag == BatchOpTag::kMerge) return Kind::kMerge;
   if (tag == BatchOpTag::kPutWithExpiry) return Kind::kValueWithExpiry;
   return tag == BatchOpTag::kPut ? Kind::kValue : Kind::kDelete;
@@ -65,6 +71,17 @@ struct BatchOp {
   // The first bytes of the value, if they are not together with the others; empty if they are.
   std::string_view value_head = {};
 };
+
+// A range delete is stored as an operation whose key is the begin of the range, and whose value
+// consists of a byte of these flags and the end of the range.
+inline constexpr uint8_t kRangeFromStart = 1;  // the begin is that of the family; no key
+inline constexpr uint8_t kRangeToEnd = 2;      // the end is that of the family; no end key
+
+// Returns the value of a range delete up to `end`, which must be kBefore or kEnd.
+std::string EncodeRangeEnd(const KeyCut& begin, const KeyCut& end);
+// Returns the range of a kRangeDelete that a BatchReader has read, or that has such a value. Refers
+// to the bytes of the operation.
+RangeTombstone RangeOf(const BatchOp& op, SequenceNumber sequence);
 
 constexpr bool EntryWithinLimits(std::string_view key, std::string_view value) {
   return key.size() <= kMaxKeySize && value.size() <= kMaxValueSize;
@@ -99,8 +116,8 @@ class BatchReader {
 // caller's key and value, which must outlive it. Immutable after construction.
 class SingleOp {
  public:
-  // `tag` is kPut, kPutWithExpiry, kMerge, or kDelete (which ignores `value`). `expiry` is for
-  // kPutWithExpiry, whose `value` is without it.
+  // `tag` is kPut, kPutWithExpiry, kMerge, kRangeDelete, or kDelete (which ignores `value`).
+  // `expiry` is for kPutWithExpiry, whose `value` is without it.
   SingleOp(BatchOpTag tag, std::string_view key, std::string_view value, ColumnFamilyId family = 0,
            uint64_t expiry = 0)
       : tag_(tag) {

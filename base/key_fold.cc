@@ -97,7 +97,7 @@ absl::Status KeyFold::Merge(std::string_view key, std::string* result) const {
 absl::Status UnsupportedKind(Kind kind) {
   if (kind == Kind::kMerge) {
     return absl::FailedPreconditionError(
-        "read: the key holds merge operands, and Options::merge_operator is not set");
+        "read: the key holds merge operands, and its column family has no merge operator");
   }
   if (kind == Kind::kValueWithExpiry) {
     return absl::DataLossError("read: a value with an expiry is shorter than its expiry");

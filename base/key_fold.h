@@ -10,6 +10,9 @@
 //   read at 30:   Merge@28 2  →  kMore       an operand: it applies to older versions
 //                 Merge@26 3  →  kMore
 //                 Put@25 "7"  →  kMerged     Merge() returns 7 + 3 + 2
+//   read at 30, under a range tombstone @27 that Cover() has announced:
+//                 Merge@28 2  →  kMore
+//                 Merge@26 3  →  kMerged     it is covered: Merge() returns 2
 //
 // If the versions of a key end at kMore, the key does not exist, or, if has_operands(), its value
 // is merged from the operands only.
@@ -26,6 +29,7 @@
 #ifndef CAMBIUM_BASE_KEY_FOLD_H_
 #define CAMBIUM_BASE_KEY_FOLD_H_
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -69,8 +73,22 @@ class KeyFold {
   void Reset(SequenceNumber sequence) {
     limit_ = SeekTrailer(sequence);
     state_ = State::kMore;
+    covered_ = 0;
     expiry_micros_ = 0;
     DropOperands();
+  }
+
+  // Announces a range tombstone over the key, which must be visible: older versions count as
+  // deleted.
+  void Cover(SequenceNumber tombstone) {
+    covered_ = std::max(covered_, MakeTrailer(tombstone, Kind::kDelete));
+  }
+  // Call it when every version of a source was stepped over, if the other sources have only older
+  // versions: they are covered by every tombstone so far. Returns decided().
+  bool EndSource() {
+    if (covered_ != 0 && !decided()) [[unlikely]]
+      StepCovered();
+    return decided();
   }
 
   // Steps to the next older version. The result must be undecided, and `trailer` must be older than
@@ -79,6 +97,8 @@ class KeyFold {
   State Step(Trailer trailer, std::string_view value) {
     assert(!decided());
     if (trailer > limit_) return state_;
+    if (trailer < covered_) [[unlikely]]
+      return StepCovered();
     kind_ = TrailerKind(trailer);
     if (has_operands_) [[unlikely]]
       return StepUnderOperands(trailer, value);
@@ -94,8 +114,8 @@ class KeyFold {
     }
   }
 
-  // Steps to the next newer version; use either Step() or StepNewer() for one fold. Returns true if
-  // the version is visible. value() then returns a copy.
+  // Steps to the next newer version; use either Step() or StepNewer() for one fold, and no Cover()
+  // with StepNewer(). Returns true if the version is visible. value() then returns a copy.
   bool StepNewer(Trailer trailer, std::string_view value) {
     if (trailer > limit_) return false;
     kind_ = TrailerKind(trailer);
@@ -145,6 +165,7 @@ class KeyFold {
     std::vector<std::string> operands;  // newest first after Step(), oldest first after StepNewer()
   };
 
+  State StepCovered() { return state_ = has_operands_ ? State::kMerged : State::kDeleted; }
   State StepOther(Trailer trailer, std::string_view value);
   State StepUnderOperands(Trailer trailer, std::string_view value);
   // Resolves a kValueWithExpiry to kValue, with `*value` without its expiry, to kDeleted, or to
@@ -166,7 +187,8 @@ class KeyFold {
     return *owned_;
   }
 
-  Trailer limit_;  // newer versions are skipped
+  Trailer limit_;        // newer versions are skipped
+  Trailer covered_ = 0;  // older ones are deleted
   const MergeOperator* merge_operator_;
   ReadTime* time_;
   uint64_t expiry_micros_ = 0;  // of value_ or of owned_->base

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/batch_codec.h"
 #include "base/limits.h"
@@ -55,6 +56,28 @@ void WriteBatch::Merge(const ColumnFamily& family, std::string_view key, std::st
   Add(ToByte(BatchOpTag::kMerge), &family, key, operand);
 }
 
+void WriteBatch::DeleteRange(std::string_view begin, std::string_view end) {
+  AddRange(nullptr, begin, end);
+}
+void WriteBatch::DeleteRange(const ColumnFamily& family, std::string_view begin,
+                             std::string_view end) {
+  AddRange(&family, begin, end);
+}
+void WriteBatch::DeleteFrom(std::string_view begin) { AddRange(nullptr, begin, std::nullopt); }
+void WriteBatch::DeleteFrom(const ColumnFamily& family, std::string_view begin) {
+  AddRange(&family, begin, std::nullopt);
+}
+
+void WriteBatch::AddRange(const ColumnFamily* family, std::string_view begin,
+                          std::optional<std::string_view> end) {
+  if (end.has_value() && end->size() > kMaxKeySize) {
+    within_limits_ = false;
+    return;
+  }
+  const KeyCut cut = end.has_value() ? KeyCut::Before(*end) : KeyCut::End();
+  Add(ToByte(BatchOpTag::kRangeDelete), family, begin, EncodeRangeEnd(KeyCut::Before(begin), cut));
+}
+
 void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view key,
                      std::string_view value, uint64_t expiry) {
   if (rep_.size() < kBatchHeaderSize) Clear();
@@ -68,7 +91,8 @@ void WriteBatch::Add(uint8_t tag, const ColumnFamily* family, std::string_view k
   for (const std::string_view piece : op.pieces().subspan(1)) rep_.append(piece);
   AddToCount(&rep_, 1);
   within_limits_ = within_limits_ && rep_.size() <= kMaxBatchSize;
-  AddPart({id, 1, op.ByteSize() - kBatchHeaderSize, BatchOpTag{tag} == BatchOpTag::kMerge});
+  AddPart({id, 1, op.ByteSize() - kBatchHeaderSize, BatchOpTag{tag} == BatchOpTag::kMerge,
+           BatchOpTag{tag} == BatchOpTag::kRangeDelete ? 1U : 0U});
   if (family != nullptr) NoteDatabase(family->database());
 }
 
@@ -81,6 +105,7 @@ void WriteBatch::AddPart(const Part& added) {
   }
   part->count += added.count;
   part->bytes += added.bytes;
+  part->range_deletes += added.range_deletes;
   part->has_merges = part->has_merges || added.has_merges;
 }
 
@@ -95,6 +120,23 @@ void WriteBatch::Clear() {
   has_ttls_ = has_negative_ttl_ = false;
   parts_.clear();
   database_ = kNoDatabase;
+}
+
+WriteBatch::Savepoint WriteBatch::MakeSavepoint() const {
+  return {rep_.size(), Count(), parts_, database_, within_limits_, has_ttls_, has_negative_ttl_};
+}
+
+void WriteBatch::RollbackTo(Savepoint savepoint) {
+  assert(savepoint.bytes <= rep_.size() && savepoint.count <= Count());
+  rep_.resize(savepoint.bytes);
+  if (rep_.size() >= kBatchHeaderSize) {
+    StoreFixed32(rep_.data(), static_cast<uint32_t>(savepoint.count));
+  }
+  parts_ = std::move(savepoint.parts);
+  database_ = savepoint.database;
+  within_limits_ = savepoint.within_limits;
+  has_ttls_ = savepoint.has_ttls;
+  has_negative_ttl_ = savepoint.has_negative_ttl;
 }
 
 size_t WriteBatch::Count() const {

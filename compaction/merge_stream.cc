@@ -113,6 +113,11 @@ bool MergeStream::GatherVersions() {
     if (StripeOf(TrailerSequence(trailer)) != current_.stripe) return true;
     if (!Enter()) return false;
     ++counts_.in;
+    if (TrailerSequence(trailer) < current_.covered) {
+      ++counts_.shadowed;
+      current_.fold.EndSource();
+      continue;
+    }
     current_.fold.Step(trailer, input_->value());
     held_.push_back({trailer, std::string(input_->value())});
   }
@@ -121,6 +126,7 @@ bool MergeStream::GatherVersions() {
 }
 
 void MergeStream::MergeHeld() {
+  current_.fold.EndSource();  // a range tombstone hides everything older from the stripe's readers
   const KeyFold& fold = current_.fold;
   current_.pass_all = fold.state() == KeyFold::State::kUnsupported;
   if (current_.pass_all) return;
@@ -212,6 +218,11 @@ bool MergeStream::Enter() {
     current_.emitted = false;
     current_.pass_all = false;
     current_.stripe = SIZE_MAX;  // none yet
+    if (options_.range_deletes != nullptr) {
+      current_.segment = options_.range_deletes->Find(key);
+      current_.range_deleted =
+          options_.range_deletes->Newest(current_.segment, kMaxSequenceNumber) != 0;
+    }
   }
   current_.last_trailer = trailer;
   if (counts_.in % kEntriesPerCheck == 0 && options_.cancelled && options_.cancelled()) {
@@ -226,20 +237,38 @@ bool MergeStream::Fail(absl::Status status) {
   return false;
 }
 
+void MergeStream::EnterStripe(size_t stripe) {
+  const SequenceNumber newest =
+      stripe == options_.snapshots.size() ? kMaxSequenceNumber : options_.snapshots[stripe];
+  current_.stripe = stripe;
+  current_.fold.Reset(newest);
+  current_.covered = 0;
+  if (!current_.range_deleted) [[likely]]
+    return;
+  const SequenceNumber tombstone = options_.range_deletes->Newest(current_.segment, newest);
+  // One of an older stripe covers nothing in this one. Versions between the two are not part of
+  // this stripe, and may be operands' bases.
+  if (tombstone == 0 || StripeOf(tombstone) != stripe) return;
+  current_.covered = tombstone;
+  current_.fold.Cover(tombstone);
+}
+
 MergeStream::Verdict MergeStream::Judge() {
   trailer_ = input_->trailer();
-  if (current_.pass_all) return Verdict::kKeep;
   const size_t stripe = StripeOf(TrailerSequence(trailer_));
   // Versions come newest first, and so do their stripes.
   assert(stripe <= options_.snapshots.size() && stripe <= current_.stripe);
   if (stripe != current_.stripe) {
-    current_.stripe = stripe;
-    current_.fold.Reset(stripe == options_.snapshots.size() ? kMaxSequenceNumber
-                                                            : options_.snapshots[stripe]);
-  } else if (current_.fold.decided()) {
+    EnterStripe(stripe);
+  } else if (current_.fold.decided() && !current_.pass_all) {
     ++counts_.shadowed;
     return Verdict::kDrop;
   }
+  if (TrailerSequence(trailer_) < current_.covered) [[unlikely]] {
+    ++counts_.shadowed;
+    return Verdict::kDrop;
+  }
+  if (current_.pass_all) return Verdict::kKeep;
   switch (current_.fold.Step(trailer_, input_->value())) {
     case KeyFold::State::kValue:
       return JudgeValue();
@@ -257,7 +286,9 @@ MergeStream::Verdict MergeStream::Judge() {
 
 MergeStream::Verdict MergeStream::JudgeValue() {
   assert(TrailerKind(trailer_) == Kind::kValue || TrailerKind(trailer_) == Kind::kValueWithExpiry);
-  if (current_.stripe == 0 && TrailerSequence(trailer_) != 0 && AbsentBelow()) {
+  assert(TrailerSequence(trailer_) >= current_.covered);
+  if (current_.stripe == 0 && TrailerSequence(trailer_) != 0 && !current_.range_deleted &&
+      AbsentBelow()) {
     trailer_ = MakeTrailer(0, TrailerKind(trailer_));
     ++counts_.sequences_zeroed;
   }
@@ -272,6 +303,7 @@ MergeStream::Verdict MergeStream::JudgeTombstone() {
 }
 
 MergeStream::Verdict MergeStream::JudgeExpired() {
+  assert(TrailerKind(trailer_) == Kind::kValueWithExpiry);
   if (current_.stripe == 0 && ExpiredAbsentBelow()) {
     ++counts_.expired;
     return Verdict::kDrop;

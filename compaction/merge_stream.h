@@ -38,8 +38,18 @@
 //   f  Merge@45 +3      ≤ 20
 //   f  Put@15 "7"       ≤ 20       f Put@15       expires at noon
 //
+// A range tombstone hides the older versions of its stripe, like a tombstone of the key:
+//
+//   g  Put@45           > 40       g Put@45       under [a,z)@30: with number 0 the range
+//                                                 tombstone would cover it
+//   g  Put@25           21…40                     covered by @30
+//   g  Put@15           ≤ 20       g Put@15       a reader at 20 does not see @30
+//
+// The stream only drops what they cover; kept_tombstones.h selects those that are written again.
+//
 // A version of a kind that this release does not know (KeyFold::kUnsupported), and all older
-// versions of its key, pass unchanged; so do operands that their operator rejects.
+// versions of its key that are not covered, pass unchanged; so do operands that their operator
+// rejects.
 #ifndef CAMBIUM_COMPACTION_MERGE_STREAM_H_
 #define CAMBIUM_COMPACTION_MERGE_STREAM_H_
 
@@ -54,6 +64,7 @@
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
+#include "base/range_tombstones.h"
 #include "compaction/plan.h"
 
 namespace cambium::compaction {
@@ -91,6 +102,11 @@ struct MergeStreamOptions {
   // The same, but only for dropping values whose expiry has passed: of an output whose sequence
   // numbers must stay. Not called if `key_absent_below` is there.
   std::function<bool(std::string_view key)> expired_absent_below;
+  // The range tombstones of the input, and no others. Null: none. Must outlive the stream.
+  const TombstoneIndex* range_deletes = nullptr;
+  // Returns true if a range has no data older than the input anywhere; called for ascending ranges.
+  // Empty: every range may have older data.
+  std::function<bool(const KeyCut& begin, const KeyCut& end)> range_absent_below;
   // Only keys in this range.
   KeyRange range;
   // Called every few thousand entries; if it returns true, the stream ends with Cancelled. May be
@@ -138,6 +154,10 @@ class MergeStream {
     bool emitted = false;   // one of its versions was kept
     bool pass_all = false;  // a version of an unknown kind was read
     size_t stripe = 0;
+    // The newest range tombstone of the stripe over the key, or 0.
+    SequenceNumber covered = 0;
+    size_t segment = 0;          // of the key in range_deletes
+    bool range_deleted = false;  // whether there is one that any reader sees
     KeyFold fold{0};
   };
   // An entry that the input has passed. Its key is current_'s.
@@ -162,6 +182,8 @@ class MergeStream {
   // Merges the entries of held_ as far as possible without a loss.
   void MergeHeld();
   void MergeOperands();
+  // Starts a stripe of the current key.
+  void EnterStripe(size_t stripe);
   // Combines `older` with the next newer operand. Returns false, and changes nothing, if the
   // operator cannot combine them.
   bool MergeIntoNewer(std::string_view older, Held* newer) const;

@@ -159,6 +159,14 @@ OlderData::OlderData(std::span<const FileRef> older_files, const KeyOrder& order
   });
 }
 
+bool OlderData::Absent(const KeyCut& begin, const KeyCut& end) {
+  for (; next_ < files_.size() && CompareCuts(order_, files_[next_]->begin(), end) < 0; ++next_) {
+    const std::string& largest = files_[next_]->largest_key;
+    if (reach_ == nullptr || order_.Less(*reach_, largest)) reach_ = &largest;
+  }
+  return reach_ == nullptr || CompareCuts(order_, KeyCut::After(*reach_), begin) <= 0;
+}
+
 bool OlderData::Absent(std::string_view key) {
   for (; next_ < files_.size() && !order_.Less(key, files_[next_]->smallest_key); ++next_) {
     const std::string& largest = files_[next_]->largest_key;

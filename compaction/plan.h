@@ -39,7 +39,7 @@ enum class PlanKind : uint8_t {
 enum class PlanReason : uint8_t {
   kRunCount,    // level 0 has too many runs
   kLevelSize,   // a level is over its target
-  kTombstones,  // a file consists mostly of tombstones
+  kTombstones,  // a file consists mostly of tombstones, or covers larger files with them
   kExpired,     // a file consists mostly of values that have expired, or holds nothing else
   kManual,      // CompactRange
 };
@@ -59,7 +59,8 @@ struct Plan {
   int output_level = 0;
   uint64_t output_run = 0;
 
-  // The smallest range that contains every input's keys, both ends inclusive.
+  // The smallest range that contains every input's keys, both ends inclusive; its last key may be
+  // the exclusive end of a file.
   std::string smallest_key, largest_key;
 
   // Size at which the next output file begins.
@@ -108,6 +109,9 @@ class OlderData {
 
   // Returns true if no older file's range contains `key`. Keys must not descend from call to call.
   bool Absent(std::string_view key);
+  // Returns true if no older file's range overlaps the one between the cuts. `end` must not descend
+  // from call to call. Use another object for keys.
+  bool Absent(const KeyCut& begin, const KeyCut& end);
 
  private:
   const KeyOrder order_;

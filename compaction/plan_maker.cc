@@ -32,7 +32,7 @@ bool InputsAreDisjoint(const Plan& plan, const KeyOrder& order) {
     return order.Less(a->smallest_key, b->smallest_key);
   });
   const auto meet = [&order](const FileRef& a, const FileRef& b) {
-    return !order.Less(a->largest_key, b->smallest_key);
+    return !a->EndsBefore(b->smallest_key, order);
   };
   return std::adjacent_find(files.begin(), files.end(), meet) == files.end();
 }
@@ -125,7 +125,7 @@ bool PlanMaker::CanMove(const Plan& plan) const {
   if (plan.reason == PlanReason::kManual && plan.output_level == kLevelCount - 1) return false;
   if (plan.reason == PlanReason::kExpired && plan.Bottommost()) return false;
   const auto may_shrink = [this](const FileRef& file) {
-    return file->tombstones > 0 && file->smallest_sequence <= limits_.oldest_snapshot;
+    return file->has_tombstones() && file->smallest_sequence <= limits_.oldest_snapshot;
   };
   if (plan.Bottommost() && AnyInput(plan, may_shrink)) return false;
   // The output over a damaged file must be cut at that file's ends.

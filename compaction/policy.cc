@@ -44,9 +44,11 @@ constexpr uint64_t kPatienceMicros = uint64_t{24} * 3600 * 1'000'000;
 
 constexpr uint64_t kNever = UINT64_MAX;
 
-// Returns when no entry of the file will be visible any more.
+// Returns when no entry of the file will be visible any more. A file with range tombstones is read
+// to see what they hide.
 uint64_t EmptyAt(const FileMetadata& file) {
-  const bool ends = file.entries > 0 && file.tombstones + file.expiring.count == file.entries;
+  const bool ends = file.entries > 0 && file.range_deletes.count == 0 &&
+                    file.tombstones + file.expiring.count == file.entries;
   return ends ? file.expiring.newest_micros : kNever;
 }
 
@@ -161,7 +163,8 @@ class Picker {
       std::optional<Plan> plan = level == 0 ? PickLevel0() : PickFromLevel(level);
       if (plan) return plan;
     }
-    std::optional<Plan> plan = PickExpired();
+    std::optional<Plan> plan = PickCovering();
+    if (!plan) plan = PickExpired();
     return plan ? std::move(plan) : PickTombstones();
   }
 
@@ -309,9 +312,27 @@ class Picker {
   // Returns true only if every tombstone of the file may be dropped or move closer to the last
   // level, so that this terminates.
   bool WorthRewriting(const FileMetadata& file) const {
-    return file.tombstones > 0 && file.largest_sequence <= options_.oldest_snapshot &&
-           file.tombstones * 100 >=
-               file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+    if (!file.has_tombstones() || file.largest_sequence > options_.oldest_snapshot) return false;
+    return FreesMore(file) || (file.tombstones + file.range_deletes.count) * 100 >=
+                                  file.entries * static_cast<uint64_t>(options_.tombstone_percent);
+  }
+
+  // Returns true if the file's range tombstones cover older files, and these are larger.
+  static bool FreesMore(const FileMetadata& file) {
+    return file.range_deletes.covered_bytes > 0 &&
+           file.range_deletes.covered_bytes >= file.file_size;
+  }
+
+  // Compacts level 0 if one of its files can free more space than it takes.
+  std::optional<Plan> PickCovering() const {
+    if (level0_busy_) return std::nullopt;
+    for (const Run& run : version_.runs(0)) {
+      for (const uint32_t index : run.with_range_deletes) {
+        const FileMetadata& file = *run.files[index];
+        if (FreesMore(file) && WorthRewriting(file)) return PickLevel0();
+      }
+    }
+    return std::nullopt;
   }
 
   // Drops files without visible entries: adjacent ones together, up to kMostDropped.
@@ -340,6 +361,8 @@ class Picker {
   // all but the last of them.
   std::optional<Plan> Drop(int level, size_t run, std::span<const FileRef> files) const {
     if (EmptyAt(*files.back()) > options_.now_micros || !Free(files.back())) return std::nullopt;
+    // A transaction finds its conflicts by the entries that are newer than its snapshot.
+    if (files.back()->largest_sequence > options_.oldest_snapshot) return std::nullopt;
     std::optional<Plan> plan = IfFree(maker_.Make(
         PlanReason::kExpired, {{level, version_.runs(level)[run].id, {files.begin(), files.end()}}},
         run + 1, level));
@@ -444,7 +467,7 @@ class ManualPicker {
   // Returns true if a file of the last level may contain droppable versions or tombstones.
   bool MayShrink(const FileMetadata& file) const {
     return file.number < request_.first_new_file && !file.quarantined() &&
-           (file.tombstones > 0 || file.largest_sequence > 0 ||
+           (file.has_tombstones() || file.largest_sequence > 0 ||
             (file.expiring.count > 0 && file.expiring.oldest_micros <= options_.now_micros));
   }
 

@@ -35,7 +35,7 @@ class RunIterator final : public InternalIterator {
 
   void Seek(std::string_view key, Trailer trailer) override {
     const auto first = std::partition_point(files_.begin(), files_.end(), [&](const FileRef& file) {
-      return order_.Less(file->largest_key, key);
+      return file->EndsBefore(key, order_);
     });
     Open(static_cast<size_t>(first - files_.begin()));
     if (table_ != nullptr) table_->Seek(key, trailer);

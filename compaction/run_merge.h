@@ -4,7 +4,9 @@
 //                                     └─ split ─────▶ file 13 [g…m]
 //
 // A file ends when it has reached its target size, or when it would overlap too many bytes of the
-// level below; never between two versions of one key.
+// level below; never between two versions of one key. Range tombstones that extend over the end of
+// a file are cut there: the part before the first key of the next file stays, and the rest goes to
+// the next file.
 #ifndef CAMBIUM_COMPACTION_RUN_MERGE_H_
 #define CAMBIUM_COMPACTION_RUN_MERGE_H_
 
@@ -39,6 +41,8 @@ struct RunMergeOptions {
   // As in Plan.
   std::vector<manifest::FileRef> grandparents;
   uint64_t max_grandparent_bytes = UINT64_MAX;
+  // Files with data older than the input, which its range tombstones may cover.
+  std::vector<manifest::FileRef> older_files;
   NewTable new_table;
 };
 

@@ -8,13 +8,12 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cambium/db.h"
 #include "engine/database.h"
 #include "engine/read/point_read.h"
+#include "engine/shown_key.h"
 #include "engine/write/single_write.h"
-#include "util/absl_view.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
 #include "util/status_macros.h"
@@ -27,11 +26,6 @@ using engine::Tree;
 namespace {
 
 using Value = std::optional<std::string_view>;
-
-std::string Shown(std::string_view key) {
-  constexpr size_t kShownBytes = 40;
-  return absl::StrCat("key \"", absl::CHexEscape(ToAbsl(key.substr(0, kShownBytes))), "\"");
-}
 
 // The state of a key at one moment. Confined to its thread.
 struct KeyState {
@@ -108,7 +102,8 @@ absl::Status PutIfAbsentIn(Database* database, Tree* tree, std::string_view key,
   return WriteConditionally(
       database, tree, key, options, [&](const Value& current, Value* desired) {
         if (current.has_value()) {
-          return absl::AlreadyExistsError(absl::StrCat("put if absent: ", Shown(key), " exists"));
+          return absl::AlreadyExistsError(
+              absl::StrCat("put if absent: ", engine::ShownKey(key), " exists"));
         }
         *desired = value;
         return absl::OkStatus();
@@ -126,7 +121,7 @@ absl::Status CompareAndSetIn(Database* database, Tree* tree, std::string_view ke
   RETURN_IF_ERROR(engine::CheckLimits(key, change.desired.value_or(std::string_view())));
   return WriteConditionally(database, tree, key, options, [&](const Value& current, Value* next) {
     if (current != change.expected) {
-      return absl::AbortedError(absl::StrCat("compare and set: ", Shown(key),
+      return absl::AbortedError(absl::StrCat("compare and set: ", engine::ShownKey(key),
                                              !current.has_value() ? " does not exist"
                                              : !change.expected.has_value()
                                                  ? " exists"

@@ -72,7 +72,7 @@ Database::Database(const Options& options, const std::string& path)
       trees({&context.storage, &context.memory, &context.epochs, &context.errors}),
       versions(&context.storage, &context.errors, &trees, KeyOrdersOf(context.options)),
       jobs(MakeJobWorld()),
-      families({&context, &trees, &versions, &jobs, &writes}),
+      families({&context, &open_state, &trees, &versions, &jobs, &writes}),
       own_threads_(options.executor == nullptr) {}
 
 Database::~Database() {
@@ -179,6 +179,8 @@ absl::Status Database::CloseParts() {
   // Calls from here on are rejected. Calls that were accepted earlier may still run: no memory that
   // they use is freed, and none of them writes a file after writes have ended.
   open_state.Close();
+  families.AwaitChange();
+  locks.Close();
   absl::Status status;
   if (writes != nullptr && !context.options.read_only) {
     jobs.CancelWakeup();
@@ -245,7 +247,8 @@ absl::StatusOr<ReadMoment> Database::BeginRefusedRead(const ReadView& view,
                                                       const ReadOptions& read_options) const {
   ReadMoment moment;
   moment.pinned = view.before_drop.lock();
-  if (read_options.snapshot == nullptr || moment.pinned == nullptr) return *view.refusal;
+  if (read_options.snapshot == nullptr || moment.pinned == nullptr)
+    return CopyStatus(*view.refusal);
   if (!context.snapshots->Owns(*read_options.snapshot)) {
     return absl::InvalidArgumentError("the snapshot is of another database");
   }

@@ -13,6 +13,7 @@
 #include "engine/jobs/scheduler.h"
 #include "engine/recovery.h"
 #include "engine/state/open_state.h"
+#include "engine/transaction/lock_table.h"
 #include "engine/tree/trees.h"
 #include "engine/tree/version_store.h"
 #include "engine/write/write_path.h"
@@ -67,6 +68,7 @@ class Database {
   JobScheduler jobs;
   std::unique_ptr<WritePath> writes;
   FamilyCatalog families;
+  LockTable locks;               // of pessimistic transactions
   Tree* default_tree = nullptr;  // used by calls of the public API without a column family
 
  private:

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/batch_request.h"
 #include "engine/database.h"
 #include "engine/read/point_read.h"
 #include "engine/read/view_iterator.h"
 #include "engine/validate_options.h"
 #include "engine/verification.h"
-#include "engine/write/batch_expiry.h"
 #include "engine/write/single_write.h"
 #include "util/epoch.h"
 #include "util/out_of_memory.h"
@@ -27,17 +27,11 @@ using engine::Tree;
 
 namespace {
 
-absl::Status CheckMergeable(const Tree& tree) {
-  if (tree.options().merge_operator != nullptr) return absl::OkStatus();
-  RETURN_IF_ERROR(tree.Check());
-  return absl::FailedPreconditionError("merge: the column family has no merge_operator");
-}
-
 // Writes one operation to one tree.
 absl::Status WriteOne(Database* database, Tree* tree, const BatchOp& op,
                       const WriteOptions& options) {
   RETURN_IF_ERROR(engine::CheckLimits(op.key, op.value));
-  if (op.tag == BatchOpTag::kMerge) RETURN_IF_ERROR(CheckMergeable(*tree));
+  if (op.tag == BatchOpTag::kMerge) RETURN_IF_ERROR(engine::CheckMergeable(*tree));
   engine::SingleWrite write(tree, op.tag, op.key, op.value);
   return database->writes->Write(write.request(), options);
 }
@@ -54,53 +48,16 @@ absl::Status PutOne(Database* database, Tree* tree, const BatchOp& op,
   return database->writes->Write(write.request(), options);
 }
 
-// Replaces the TTLs of a batch by expiries, in `*resolved`, if there are any. Returns the bytes to
-// write.
-absl::StatusOr<std::string_view> ResolveBatch(Database* database, const WriteBatch& batch,
-                                              std::span<engine::TreeShare> shares,
-                                              std::string* resolved) {
-  const bool expires =
-      batch.HasTtls() || std::any_of(shares.begin(), shares.end(), [](const auto& share) {
-        return share.tree->options().default_ttl.count() != 0;
-      });
-  if (!expires) return batch.Encoded();
-  ASSIGN_OR_RETURN(*resolved,
-                   engine::ResolveTtls(batch.Encoded(), shares, database->TimeOfWrite()));
-  for (size_t i = 0; i < shares.size(); ++i) {
-    shares[i].memtable_bytes += batch.Parts()[i].count * engine::kExpiryGrowth;
-  }
-  return *resolved;
-}
-
-absl::Status CheckBatch(const WriteBatch& batch) {
-  if (!batch.WithinLimits()) {
-    return absl::InvalidArgumentError(absl::StrCat("the batch holds a key over ", kMaxKeySize,
-                                                   " bytes or a value over ", kMaxValueSize));
-  }
-  if (batch.HasNegativeTtl()) {
-    return absl::InvalidArgumentError("the batch has a negative TTL");
-  }
-  if (batch.ByteSize() > kMaxBatchSize) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a batch of ", batch.ByteSize(), " bytes: the limit is ", kMaxBatchSize));
-  }
-  return absl::OkStatus();
-}
-
-// Returns the tree of a part of a batch, which `*trees` keeps alive.
-absl::StatusOr<Tree*> TreeOfPart(Database* database, const WriteBatch::Part& part,
-                                 std::vector<engine::TreeRef>* trees) {
-  Tree* tree = database->default_tree;
-  if (part.family != tree->id()) {
-    trees->push_back(database->trees.Find(part.family));
-    tree = trees->back().get();
-  }
-  if (tree == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the batch writes to column family ", part.family, ", which was dropped"));
-  }
-  if (part.has_merges) RETURN_IF_ERROR(CheckMergeable(*tree));
-  return tree;
+// Deletes a range of one tree.
+absl::Status DeleteOne(Database* database, Tree* tree, const KeyCut& begin, const KeyCut& end,
+                       const WriteOptions& options) {
+  RETURN_IF_ERROR(engine::CheckLimits(begin.key, {}));
+  RETURN_IF_ERROR(engine::CheckLimits(end.key, {}));
+  if (CompareCuts(tree->order(), begin, end) >= 0) return tree->Check();
+  RETURN_IF_ERROR(database->writes->PrepareRangeDelete(tree, {begin, end}, options));
+  const std::string value = EncodeRangeEnd(begin, end);
+  return WriteOne(database, tree, {BatchOpTag::kRangeDelete, tree->id(), begin.key, value},
+                  options);
 }
 
 compaction::KeyRange RangeOf(std::optional<std::string_view> begin,
@@ -266,31 +223,56 @@ absl::Status DB::Merge(const ColumnFamily& family, std::string_view key, std::st
   });
 }
 
+absl::Status DB::DeleteRange(std::string_view begin, std::string_view end,
+                             const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return DeleteOne(database_.get(), database_->default_tree, KeyCut::Before(begin),
+                     KeyCut::Before(end), options);
+  });
+}
+
+absl::Status DB::DeleteRange(const ColumnFamily& family, std::string_view begin,
+                             std::string_view end, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Before(begin), KeyCut::Before(end), options);
+  });
+}
+
+absl::Status DB::DeleteFrom(std::string_view begin, const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    return DeleteOne(database_.get(), database_->default_tree, KeyCut::Before(begin), KeyCut::End(),
+                     options);
+  });
+}
+
+absl::Status DB::DeleteFrom(const ColumnFamily& family, std::string_view begin,
+                            const WriteOptions& options) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Before(begin), KeyCut::End(), options);
+  });
+}
+
+absl::Status DB::ClearColumnFamily(const ColumnFamily& family) {
+  return CatchBadAlloc([&]() -> absl::Status {
+    RETURN_IF_ERROR(database_->CheckWritable());
+    ASSIGN_OR_RETURN(Tree* const tree, TreeOf(family));
+    return DeleteOne(database_.get(), tree, KeyCut::Start(), KeyCut::End(), {});
+  });
+}
+
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options) {
   return CatchBadAlloc([&]() -> absl::Status {
     RETURN_IF_ERROR(database_->CheckWritable());
-    RETURN_IF_ERROR(CheckBatch(batch));
-    if (batch.Count() == 0) return absl::OkStatus();
-    if (batch.Database() != 0 && batch.Database() != database_->serial) return OtherDatabase();
-    const std::span<const WriteBatch::Part> parts = batch.Parts();
-    engine::TreeShare one;
-    std::vector<engine::TreeShare> several(parts.size() > 1 ? parts.size() : 0);
-    const std::span<engine::TreeShare> shares =
-        several.empty() ? std::span(&one, 1) : std::span(several);
-    std::vector<engine::TreeRef> trees;  // keeps them alive
-    for (size_t i = 0; i < parts.size(); ++i) {
-      ASSIGN_OR_RETURN(Tree* const tree, TreeOfPart(database_.get(), parts[i], &trees));
-      shares[i] = {tree, engine::MemTableBytes(parts[i].bytes, parts[i].count)};
-    }
-    std::string resolved;
-    ASSIGN_OR_RETURN(const std::string_view encoded,
-                     ResolveBatch(database_.get(), batch, shares, &resolved));
-    engine::CommitRequest request;
-    request.pieces = {&encoded, 1};
-    request.payload_size = encoded.size();
-    request.count = static_cast<uint32_t>(batch.Count());
-    request.shares = shares;
-    return database_->writes->Write(&request, options);
+    if (batch.Count() == 0 && batch.WithinLimits()) return absl::OkStatus();
+    engine::BatchRequest write;
+    RETURN_IF_ERROR(write.Prepare(database_.get(), batch));
+    return database_->writes->Write(write.request(), options);
   });
 }
 

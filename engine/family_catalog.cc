@@ -39,10 +39,15 @@ absl::StatusOr<TreeRef> FindChangeable(const Trees& trees, std::string_view name
 
 }  // namespace
 
+absl::Status FamilyCatalog::Check() const {
+  RETURN_IF_ERROR(world_.open_state->Check());
+  return world_.context->errors.WriteStatus();
+}
+
 absl::StatusOr<TreeRef> FamilyCatalog::Create(std::string_view name,
                                               const ColumnFamilyOptions& options) {
   MutexLock lock(&mu_);
-  RETURN_IF_ERROR(world_.context->errors.WriteStatus());
+  RETURN_IF_ERROR(Check());
   RETURN_IF_ERROR(CheckNewName(*world_.trees, name));
   const uint64_t next = world_.versions->NextFamily();
   if (next > UINT32_MAX) {
@@ -68,7 +73,7 @@ absl::StatusOr<TreeRef> FamilyCatalog::Create(std::string_view name,
 
 absl::Status FamilyCatalog::Drop(std::string_view name) {
   MutexLock lock(&mu_);
-  RETURN_IF_ERROR(world_.context->errors.WriteStatus());
+  RETURN_IF_ERROR(Check());
   ASSIGN_OR_RETURN(const TreeRef tree, FindChangeable(*world_.trees, name));
   // Nothing can fail after the manifest is synced, so the memory is allocated before.
   Tree::Ending ending = tree->PrepareToDrop(
@@ -97,7 +102,7 @@ absl::Status FamilyCatalog::Drop(std::string_view name) {
 
 absl::Status FamilyCatalog::Rename(std::string_view from, std::string_view to) {
   MutexLock lock(&mu_);
-  RETURN_IF_ERROR(world_.context->errors.WriteStatus());
+  RETURN_IF_ERROR(Check());
   ASSIGN_OR_RETURN(const TreeRef tree, FindChangeable(*world_.trees, from));
   RETURN_IF_ERROR(CheckNewName(*world_.trees, to));
   manifest::VersionEdit edit;

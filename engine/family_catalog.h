@@ -18,6 +18,7 @@
 #include "cambium/column_family.h"
 #include "engine/context.h"
 #include "engine/jobs/scheduler.h"
+#include "engine/state/open_state.h"
 #include "engine/tree/trees.h"
 #include "engine/tree/version_store.h"
 #include "engine/write/write_path.h"
@@ -28,6 +29,7 @@ namespace cambium::engine {
 // The parts of the engine that the catalog uses. Plain data; all of it outlives the catalog.
 struct CatalogWorld {
   Context* context = nullptr;
+  const OpenState* open_state = nullptr;
   Trees* trees = nullptr;
   VersionStore* versions = nullptr;
   JobScheduler* jobs = nullptr;
@@ -49,8 +51,13 @@ class FamilyCatalog {
   // Return NotFound; InvalidArgument for the default family.
   absl::Status Drop(std::string_view name) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Rename(std::string_view from, std::string_view to) ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns when no change is in progress. None begins after OpenState::Close().
+  void AwaitChange() ABSL_LOCKS_EXCLUDED(mu_) { const MutexLock lock(&mu_); }
 
  private:
+  // Returns ok if a change may begin.
+  absl::Status Check() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   const CatalogWorld world_;
   Mutex mu_{LockRank::kFamilies};  // one change at a time; held during I/O
   // Last views of dropped trees that failed commits may still use. Released with the database.

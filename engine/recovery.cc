@@ -122,8 +122,7 @@ class MemTableFiller {
         recovered_->held.insert(op.column_family);
         continue;
       }
-      MemTableFor(*tree, sequence, MemTableBytes(op.key.size() + op.value.size(), 1))
-          .Insert(op, sequence);
+      MemTableFor(*tree, sequence, MemTableBytes(op)).Insert(op, sequence);
     }
     RETURN_IF_ERROR(reader.status());
     if (is_new) Keep(first, payload);

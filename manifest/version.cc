@@ -23,6 +23,9 @@ absl::Status CheckFile(int level, const Run& run, const FileMetadata& file, cons
   if (order.Less(file.largest_key, file.smallest_key)) {
     return Inconsistent(level, run, file, "smallest key is above largest key");
   }
+  if (file.largest_exclusive && file.EndsBefore(file.smallest_key, order)) {
+    return Inconsistent(level, run, file, "smallest key is its exclusive largest key");
+  }
   if (file.smallest_sequence > file.largest_sequence) {
     return Inconsistent(level, run, file, "smallest sequence number is above the largest");
   }
@@ -37,7 +40,7 @@ absl::Status CheckPlace(int level, const Run& run, size_t index, const KeyOrder&
   RETURN_IF_ERROR(CheckFile(level, run, *run.files[index], order));
   const size_t last = std::min(index + 2, run.files.size());
   for (size_t i = std::max<size_t>(index, 1); i < last; ++i) {
-    if (!order.Less(run.files[i - 1]->largest_key, run.files[i]->smallest_key)) {
+    if (!run.files[i - 1]->EndsBefore(run.files[i]->smallest_key, order)) {
       return Inconsistent(level, run, *run.files[i], "begins before the end of the file before it");
     }
   }
@@ -90,8 +93,8 @@ size_t FindFileIndex(const Run& run, std::string_view key, uint64_t abbreviated,
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
     const uint64_t largest = run.largest_abbreviated[middle];
-    const bool before = largest != abbreviated ? largest < abbreviated
-                                               : order.Less(run.files[middle]->largest_key, key);
+    const bool before =
+        largest != abbreviated ? largest < abbreviated : run.files[middle]->EndsBefore(key, order);
     if (before) {
       low = middle + 1;
     } else {
@@ -289,6 +292,12 @@ absl::StatusOr<Run> VersionBuilder::BuildRun(int level, const Run& base,
   run.files = SharedArray(std::move(parts.files));
   run.largest_abbreviated = SharedArray(std::move(parts.largest_abbreviated));
   run.numbers = SharedArray(std::move(parts.numbers));
+  std::vector<uint32_t> with_range_deletes;
+  for (size_t i = 0; i < run.files.size(); ++i) {
+    if (run.files[i]->range_deletes.count > 0)
+      with_range_deletes.push_back(static_cast<uint32_t>(i));
+  }
+  run.with_range_deletes = SharedArray(std::move(with_range_deletes));
   // The files of the base are already in order.
   if (!order_) return run;
   for (const size_t index : fresh) RETURN_IF_ERROR(CheckPlace(level, run, index, *order_));

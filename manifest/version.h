@@ -45,6 +45,8 @@ struct Run {
   SharedArray<uint64_t> largest_abbreviated;
   SharedArray<FileNumber> numbers;
   uint64_t bytes = 0;  // sum of file sizes
+  // The indexes of the files that have range tombstones, ascending.
+  SharedArray<uint32_t> with_range_deletes;
 };
 
 // A range of user keys, both ends inclusive; an absent end is unbounded. Plain data.
@@ -52,7 +54,7 @@ struct KeyBounds {
   std::optional<std::string_view> smallest, largest;
 };
 
-// Returns the index of the first file of `run` whose largest key is >= `key`, or run.files.size()
+// Returns the index of the first file of `run` that does not end before `key`, or run.files.size()
 // if there is none. `abbreviated` is order.Abbreviate(key).
 size_t FindFileIndex(const Run& run, std::string_view key, uint64_t abbreviated,
                      const KeyOrder& order);

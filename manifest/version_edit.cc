@@ -39,10 +39,11 @@ enum class FieldTag : uint64_t {
 };
 
 // Fields of a file, and of a family's settings, after their fixed part.
-enum class FileTag : uint64_t { kExpiry = 2 };
+enum class FileTag : uint64_t { kExpiry = 2, kRangeDeletes = 3 };
 enum class SettingTag : uint64_t { kDefaultTtl = 1 };
 
 constexpr uint64_t kMustUnderstand = 1;
+constexpr uint64_t kLargestExclusive = 1;  // a flag of kRangeDeletes
 
 // Older releases can open a database with it and lose only the check that it enables, or a choice
 // that any reader understands in files.
@@ -80,10 +81,16 @@ void AppendFile(std::string* out, const FileMetadata& file) {
                        file.entries, file.tombstones, file.raw_bytes}));
   AppendFixed64(out, file.digest);
   const ExpirySpan& expiring = file.expiring;
-  if (expiring.count == 0) return;
-  AppendSkippable(out, FileTag::kExpiry,
-                  Varints({expiring.count, expiring.oldest_micros,
-                           expiring.newest_micros - expiring.oldest_micros}));
+  if (expiring.count != 0) {
+    AppendSkippable(out, FileTag::kExpiry,
+                    Varints({expiring.count, expiring.oldest_micros,
+                             expiring.newest_micros - expiring.oldest_micros}));
+  }
+  if (file.range_deletes.count == 0) return;
+  AppendVarint64(out, static_cast<uint64_t>(FileTag::kRangeDeletes) << 1 | kMustUnderstand);
+  AppendLengthPrefixed(
+      out, Varints({file.range_deletes.count, file.largest_exclusive ? kLargestExclusive : 0,
+                    file.range_deletes.covered_bytes}));
 }
 
 void AppendName(std::string* out, FieldTag tag, ColumnFamilyId family, std::string_view name) {
@@ -174,15 +181,31 @@ absl::Status ReadFields(ByteReader* reader, Read read) {
   return absl::OkStatus();
 }
 
-bool ReadFileField(uint64_t tag, ByteReader* value, FileMetadata* file) {
-  if (FileTag{tag} != FileTag::kExpiry) return false;
+void ReadExpiring(ByteReader* value, FileMetadata* file) {
   ExpirySpan& expiring = file->expiring;
   expiring.count = value->ReadVarint64();
   expiring.oldest_micros = value->ReadVarint64();
   const uint64_t span = value->ReadVarint64();
   if (span > UINT64_MAX - expiring.oldest_micros || expiring.count > file->entries) value->Fail();
   expiring.newest_micros = expiring.oldest_micros + span;
-  return true;
+}
+
+void ReadRangeDeletes(ByteReader* value, FileMetadata* file) {
+  file->range_deletes.count = value->ReadVarint64();
+  const uint64_t flags = value->ReadVarint64();
+  file->largest_exclusive = flags == kLargestExclusive;
+  file->range_deletes.covered_bytes = value->ReadVarint64();
+  if (file->range_deletes.count == 0 || flags > kLargestExclusive) value->Fail();
+}
+
+bool ReadFileField(uint64_t tag, ByteReader* value, FileMetadata* file) {
+  switch (FileTag{tag}) {
+    case FileTag::kExpiry:
+      return ReadExpiring(value, file), true;
+    case FileTag::kRangeDeletes:
+      return ReadRangeDeletes(value, file), true;
+  }
+  return false;
 }
 
 absl::Status ReadFile(ByteReader* reader, FileMetadata* file) {
@@ -371,6 +394,11 @@ std::string DebugString(const FileMetadata& file) {
     absl::StrAppend(&text, " expiring ", file.expiring.count, " at ", file.expiring.oldest_micros,
                     "..", file.expiring.newest_micros);
   }
+  if (file.range_deletes.count != 0)
+    absl::StrAppend(&text, " range-deletes ", file.range_deletes.count);
+  if (file.range_deletes.covered_bytes != 0)
+    absl::StrAppend(&text, " covers ", file.range_deletes.covered_bytes);
+  if (file.largest_exclusive) absl::StrAppend(&text, " largest-exclusive");
   if (file.raw_bytes != 0) absl::StrAppend(&text, " raw ", file.raw_bytes);
   if (file.digest != 0) absl::StrAppend(&text, " digest ", absl::Hex(file.digest));
   if (file.quarantined()) absl::StrAppend(&text, " damage ", Quoted(file.damage));

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "base/expiry.h"
 #include "base/keys.h"
+#include "base/range_tombstones.h"
 #include "cambium/options.h"
 #include "wal/log_format.h"
 
@@ -25,6 +26,16 @@ namespace cambium::manifest {
 
 // A random id, chosen when a database is created; connects its logs to its manifest.
 using DatabaseId = std::array<uint8_t, 16>;
+
+// The range tombstones of a file. Plain data.
+struct RangeDeleteTotals {
+  uint64_t count = 0;  // they are not entries
+  // The size of the older files that they covered when the file was written: a compaction with them
+  // frees as much.
+  uint64_t covered_bytes = 0;
+
+  friend bool operator==(const RangeDeleteTotals&, const RangeDeleteTotals&) = default;
+};
 
 // The information about one SSTable that is known without opening it. `number` identifies it within
 // the tree, and `physical_number` the file on disk that contains its bytes. They are equal for a
@@ -35,9 +46,11 @@ struct FileMetadata {
   FileNumber number{0};
   FileNumber physical_number{0};
   uint64_t file_size = 0;
-  // User keys, both inclusive.
+  // User keys, the smallest and largest of the entries and of the ends of the range tombstones. The
+  // smallest is inclusive, and so is the largest, except if largest_exclusive is true.
   std::string smallest_key, largest_key;
-  // Sequence numbers of the entries. 0 if they were set to zero in the last level.
+  // Sequence numbers of the entries and the range tombstones. 0 if they were set to zero in the
+  // last level.
   SequenceNumber smallest_sequence = 0, largest_sequence = 0;
   uint64_t entries = 0, tombstones = 0;
   // Size of keys and values before encoding.
@@ -45,11 +58,23 @@ struct FileMetadata {
   ExpirySpan expiring;
   // Digest of the whole physical file (FileDigest).
   uint64_t digest = 0;
+  RangeDeleteTotals range_deletes;
+  bool largest_exclusive = false;
   // Empty, or a description of its damage (D15). A quarantined file stays in the tree, so that
   // reads of its range fail instead of returning older data; it is never compacted or removed.
   std::string damage;
 
   bool quarantined() const { return !damage.empty(); }
+  bool has_tombstones() const { return tombstones > 0 || range_deletes.count > 0; }
+  // Returns true if the range of the file ends before `key`.
+  bool EndsBefore(std::string_view key, const KeyOrder& order) const {
+    return largest_exclusive ? !order.Less(key, largest_key) : order.Less(largest_key, key);
+  }
+  // Return the ends of its range.
+  KeyCut begin() const { return KeyCut::Before(smallest_key); }
+  KeyCut end() const {
+    return largest_exclusive ? KeyCut::Before(largest_key) : KeyCut::After(largest_key);
+  }
 
   friend bool operator==(const FileMetadata&, const FileMetadata&) = default;
 };

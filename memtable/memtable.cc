@@ -142,7 +142,8 @@ MemTable::MemTable(const KeyOrder& order, ChunkPool* pool, size_t capacity_bytes
     : order_(order),
       arena_(pool),
       index_(MakeIndex(order, pool, capacity_bytes)),
-      list_(order, &arena_) {}
+      list_(order, &arena_),
+      range_deletes_(order) {}
 
 void MemTable::Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash,
                    std::string_view value_head) {
@@ -154,7 +155,15 @@ void MemTable::Add(std::string_view key, Trailer trailer, std::string_view value
   if (index_ != nullptr) index_->Insert(entry, hash);
 }
 
-KeyFold::State MemTable::Get(const LookupKey& lookup, KeyFold* fold) const {
+KeyFold::State MemTable::GetUnderRangeDeletes(const LookupKey& lookup, KeyFold* fold) const {
+  const SequenceNumber tombstone = range_deletes_.NewestOver(lookup.key, lookup.sequence);
+  if (tombstone != 0) fold->Cover(tombstone);
+  GetVersions(lookup, fold);
+  fold->EndSource();
+  return fold->state();
+}
+
+KeyFold::State MemTable::GetVersions(const LookupKey& lookup, KeyFold* fold) const {
   Trailer newest = SeekTrailer(lookup.sequence);
   if (index_ != nullptr) {
     HashIndex::Versions versions(*index_, lookup.key, lookup.hash, newest);
@@ -169,7 +178,25 @@ KeyFold::State MemTable::Get(const LookupKey& lookup, KeyFold* fold) const {
   return GetFromList(lookup, newest, fold);
 }
 
-// Like Get, for the versions with a trailer <= `newest`.
+std::optional<Trailer> MemTable::NewestTrailer(const LookupKey& lookup) const {
+  const Trailer newest = SeekTrailer(lookup.sequence);
+  if (index_ != nullptr) {
+    const HashIndex::Versions versions(*index_, lookup.key, lookup.hash, newest);
+    if (versions.state() == HashIndex::Versions::State::kEntry) return versions.entry().trailer();
+    if (versions.state() == HashIndex::Versions::State::kEnd) return std::nullopt;
+  }
+  LeafCopy leaf;
+  size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);
+  if (position == leaf.count) {
+    if (!list_.CopyNext(&leaf)) return std::nullopt;
+    position = 0;
+  }
+  const Entry& entry = *leaf.entries[position];
+  if (!order_.Equal(entry.key(), lookup.key)) return std::nullopt;
+  return entry.trailer();
+}
+
+// Like GetVersions, for the versions with a trailer <= `newest`.
 KeyFold::State MemTable::GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const {
   LeafCopy leaf;
   size_t position = list_.Find({lookup.key, newest}, Bias::kBelow, &leaf);

@@ -7,6 +7,9 @@
 //   SkipList    all entries in order: for iterators, and for point reads without the index
 //               (orders in which different bytes may be equal; very many versions of one key).
 //
+// Range tombstones are kept beside the entries (RangeDeletes). A memtable without one costs a read
+// one branch.
+//
 // Invariants: nothing is ever removed or changed, so an entry that a reader has found stays in
 // place until the memtable is destroyed. Every read that starts after an Add has returned finds its
 // entry. The engine determines visibility by sequence number, and keeps the memtable alive while it
@@ -17,12 +20,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/internal_iterator.h"
 #include "base/key_fold.h"
 #include "base/keys.h"
 #include "memtable/hash_index.h"
+#include "memtable/range_deletes.h"
 #include "memtable/skip_list.h"
 #include "util/arena.h"
 #include "util/chunk_pool.h"
@@ -49,10 +54,22 @@ class MemTable {
   void Add(std::string_view key, Trailer trailer, std::string_view value, uint64_t hash,
            std::string_view value_head = {});
 
+  // Adds a range tombstone, whose sequence number is new to the memtable.
+  void AddRangeDelete(const RangeTombstone& tombstone) { range_deletes_.Add(tombstone); }
+  const RangeDeletes& range_deletes() const { return range_deletes_; }
+
   // Steps `fold` over the versions of lookup.key that are visible at lookup.sequence, newest first,
-  // until it is decided, and returns its state. After kValue, its value lives as long as the
-  // memtable.
-  KeyFold::State Get(const LookupKey& lookup, KeyFold* fold) const;
+  // until it is decided, and returns its state. If a visible range tombstone covers the key, the
+  // fold is decided. After kValue, its value lives as long as the memtable.
+  KeyFold::State Get(const LookupKey& lookup, KeyFold* fold) const {
+    if (range_deletes_.any()) [[unlikely]]
+      return GetUnderRangeDeletes(lookup, fold);
+    return GetVersions(lookup, fold);
+  }
+
+  // Returns the trailer of the newest version of lookup.key that is visible at lookup.sequence, or
+  // nullopt.
+  std::optional<Trailer> NewestTrailer(const LookupKey& lookup) const;
 
   // Returns false if no version of a key with this hash was added, and true if there may be one.
   // One cache miss.
@@ -63,8 +80,9 @@ class MemTable {
     if (index_ != nullptr) index_->Prefetch(hash);
   }
 
-  // Returns an iterator in both directions over all versions. It sees every entry added before its
-  // last Seek* call, and may see entries added later. The memtable must outlive it.
+  // Returns an iterator in both directions over all versions, without regard to range tombstones.
+  // It sees every entry added before its last Seek* call, and may see entries added later. The
+  // memtable must outlive it.
   std::unique_ptr<InternalIterator> NewIterator() const;
 
   // Returns the number of bytes taken from the pool.
@@ -74,12 +92,15 @@ class MemTable {
   static size_t ApproximateEntrySize(size_t key_size, size_t value_size);
 
  private:
+  KeyFold::State GetUnderRangeDeletes(const LookupKey& lookup, KeyFold* fold) const;
+  KeyFold::State GetVersions(const LookupKey& lookup, KeyFold* fold) const;
   KeyFold::State GetFromList(const LookupKey& lookup, Trailer newest, KeyFold* fold) const;
 
   const KeyOrder order_;
   Arena arena_;
   const std::unique_ptr<HashIndex> index_;  // null if hashes may not be used
   SkipList list_;
+  RangeDeletes range_deletes_;
 };
 
 }  // namespace cambium::memtable

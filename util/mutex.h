@@ -119,6 +119,14 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex* const mutex_;
 };
 
+// A moment in real time.
+using RealTime = std::chrono::steady_clock::time_point;
+// Returns the moment that is so many milliseconds from now, at most a year.
+inline RealTime RealTimeAfter(uint64_t millis) {
+  constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1000;
+  return std::chrono::steady_clock::now() + std::chrono::milliseconds(std::min(millis, kYear));
+}
+
 // Thread-safe. Waits may wake without a signal: wait in a loop that checks the condition.
 class CondVar {
  public:
@@ -133,6 +141,14 @@ class CondVar {
     condition_.wait_for(lock, std::chrono::microseconds(micros));
     lock.release();
     assert(mutex->NoteOwner(&thread_internal::this_thread));
+  }
+  // Returns false if `end` has passed.
+  bool WaitUntil(Mutex* mutex, RealTime end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    std::unique_lock<std::mutex> lock(mutex->native(), std::adopt_lock);
+    const std::cv_status status = condition_.wait_until(lock, end);
+    lock.release();
+    assert(mutex->NoteOwner(&thread_internal::this_thread));
+    return status == std::cv_status::no_timeout;
   }
   void Signal() { condition_.notify_one(); }
   void SignalAll() { condition_.notify_all(); }

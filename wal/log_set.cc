@@ -366,9 +366,9 @@ absl::Status LogSet::Recover() {
   if (cause.ok()) return absl::OkStatus();
   // No sync runs from here on: a sync that fails now would also fail the new segment.
   sync_queue_.Fail(cause);
-  // A segment prepared before the failure is not trusted: a program that truncated a segment may
+  // A segment whose creation began before is not trusted: a program that truncated a segment may
   // have truncated it, too.
-  if (const std::shared_ptr<Segment> stale = preparer_->TakeReady(0); stale != nullptr) {
+  if (const std::shared_ptr<Segment> stale = preparer_->Withdraw(); stale != nullptr) {
     RETURN_IF_ERROR(preparer_->Discard(stale.get(), active_->number()));
   }
   // A valid bound: sequence numbers only increase.

@@ -229,10 +229,11 @@ absl::Status SegmentPreparer::MakeReady(uint64_t size, uint64_t survivor) {
   }));
 }
 
-std::shared_ptr<Segment> SegmentPreparer::Shutdown() {
+std::shared_ptr<Segment> SegmentPreparer::TakeAll(State next) {
   MutexLock lock(&mu_);
   while (state_ == State::kMaking) changed_.Wait(&mu_);
-  state_ = State::kShutdown;
+  assert(next == State::kShutdown || state_ != State::kShutdown);
+  state_ = next;
   return std::move(ready_);
 }
 

@@ -152,13 +152,16 @@ class SegmentPreparer : public std::enable_shared_from_this<SegmentPreparer> {
   // Returns when no creation is scheduled or in progress; creates a scheduled one itself.
   void FinishScheduled();
 
-  // Stops creating segments, and returns the segment that was ready, or null. Waits for a creation
-  // in progress.
-  [[nodiscard]] std::shared_ptr<Segment> Shutdown();
+  // Returns the segment that is ready, or null, and cancels a scheduled creation; waits for one in
+  // progress. Afterwards, only segments that were created later are ready.
+  [[nodiscard]] std::shared_ptr<Segment> Withdraw() { return TakeAll(State::kIdle); }
+  // Does the same, and stops creating segments.
+  [[nodiscard]] std::shared_ptr<Segment> Shutdown() { return TakeAll(State::kShutdown); }
 
  private:
   enum class State { kIdle, kScheduled, kMaking, kReady, kShutdown };
 
+  std::shared_ptr<Segment> TakeAll(State next);
   void RunScheduled();
   // Creates a segment of the usual size, or a smaller one of at least `least` bytes if there is no
   // space for more.

@@ -58,7 +58,8 @@ class CambiumCursor final : public Cursor {
 
 class CambiumSession final : public Session {
  public:
-  explicit CambiumSession(DB* db) : db_(db) {}
+  CambiumSession(DB* db, const TransactionOptions& transactions)
+      : db_(db), transactions_(transactions) {}
 
   absl::Status Put(std::string_view key, std::string_view value, Durability durability) override {
     return db_->Put(key, value, ToWriteOptions(durability));
@@ -80,6 +81,16 @@ class CambiumSession final : public Session {
     WriteOptions options = ToWriteOptions(durability);
     options.ttl = ttl;
     return db_->Put(key, value, options);
+  }
+  absl::Status Transact(std::span<const std::string_view> reads, std::span<const Entry> writes,
+                        Durability durability) override {
+    const std::unique_ptr<Transaction> transaction = db_->BeginTransaction(transactions_);
+    for (const std::string_view key : reads) {
+      const absl::Status read = transaction->Get(key, &value_);
+      if (!absl::IsNotFound(read)) RETURN_IF_ERROR(read);
+    }
+    for (const Entry& entry : writes) RETURN_IF_ERROR(transaction->Put(entry.key, entry.value));
+    return transaction->Commit(ToWriteOptions(durability));
   }
   absl::Status MergeAdd(std::string_view key, std::string_view operand,
                         Durability durability) override {
@@ -111,6 +122,7 @@ class CambiumSession final : public Session {
   }
 
   DB* const db_;
+  const TransactionOptions transactions_;
   WriteBatch batch_;
   PinnedValue value_;
   std::vector<PinnedValue> values_;
@@ -119,10 +131,11 @@ class CambiumSession final : public Session {
 
 class CambiumEngine final : public Engine {
  public:
-  explicit CambiumEngine(std::unique_ptr<DB> db) : db_(std::move(db)) {}
+  CambiumEngine(std::unique_ptr<DB> db, const TransactionOptions& transactions)
+      : db_(std::move(db)), transactions_(transactions) {}
 
   std::unique_ptr<Session> NewSession() override {
-    return std::make_unique<CambiumSession>(db_.get());
+    return std::make_unique<CambiumSession>(db_.get(), transactions_);
   }
   absl::Status Flush() override { return db_->Flush(); }
   absl::Status Compact() override { return db_->CompactRange(); }
@@ -143,6 +156,7 @@ class CambiumEngine final : public Engine {
 
  private:
   const std::unique_ptr<DB> db_;
+  const TransactionOptions transactions_;
 };
 
 absl::StatusOr<Options> ToOptions(const EngineSettings& settings) {
@@ -179,7 +193,11 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
   ASSIGN_OR_RETURN(const Options options, ToOptions(settings));
   RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   ASSIGN_OR_RETURN(std::unique_ptr<DB> db, DB::Open(options, settings.path));
-  return std::make_unique<CambiumEngine>(std::move(db));
+  TransactionOptions transactions;
+  if (settings.transactions == Transactions::kPessimistic) {
+    transactions.concurrency = Concurrency::kPessimistic;
+  }
+  return std::make_unique<CambiumEngine>(std::move(db), transactions);
 }
 
 absl::Status DestroyEngine(const std::string& path) { return DestroyDB(path); }

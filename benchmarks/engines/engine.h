@@ -21,6 +21,9 @@
 
 namespace cambium::bench {
 
+// When a transaction finds a conflict: at its commit, or when it writes, by locks.
+enum class Transactions { kOptimistic, kPessimistic };
+
 // The settings for opening an engine. Unset values keep the engine's defaults. Plain data.
 struct EngineSettings {
   std::string path;         // a directory
@@ -33,6 +36,8 @@ struct EngineSettings {
   std::optional<double> filter_bits_per_key;
   std::optional<std::string> compression;  // "none", "zstd", "snappy", "lz4"
   std::optional<int> background_threads;
+  // The kind of Session::Transact, for which some engines must be opened in a special way.
+  std::optional<Transactions> transactions;
 };
 
 // The failure that a returned write survives.
@@ -98,6 +103,14 @@ class Session {
                                   [[maybe_unused]] std::chrono::milliseconds ttl,
                                   [[maybe_unused]] Durability durability) {
     return absl::UnimplementedError("the engine has no expiry");
+  }
+  // Reads the keys and then puts the entries, in one transaction. Returns Aborted after a conflict.
+  // Engines without transactions, or opened without EngineSettings::transactions if they need that,
+  // keep this default.
+  virtual absl::Status Transact([[maybe_unused]] std::span<const std::string_view> reads,
+                                [[maybe_unused]] std::span<const Entry> writes,
+                                [[maybe_unused]] Durability durability) {
+    return absl::UnimplementedError("the engine has no transactions");
   }
   // Adds `operand`, 8 bytes in little-endian order, to the counter at `key` without reading it.
   // Engines without such a call keep this default.

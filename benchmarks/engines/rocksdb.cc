@@ -20,6 +20,9 @@
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
+#include "rocksdb/utilities/optimistic_transaction_db.h"
+#include "rocksdb/utilities/transaction.h"
+#include "rocksdb/utilities/transaction_db.h"
 #include "rocksdb/version.h"
 #include "rocksdb/write_batch.h"
 #include "rocksdb/write_buffer_manager.h"
@@ -37,9 +40,16 @@ absl::Status ToStatus(std::string_view operation, const rocksdb::Status& status)
 
 using RocksCursor = SliceCursor<rocksdb::Iterator, rocksdb::Slice>;
 
+// The database as one with transactions: null, except the kind for which it was opened. Plain data.
+struct RocksTransactions {
+  rocksdb::OptimisticTransactionDB* optimistic = nullptr;
+  rocksdb::TransactionDB* pessimistic = nullptr;
+};
+
 class RocksSession final : public Session {
  public:
-  explicit RocksSession(rocksdb::DB* db) : db_(db) {}
+  RocksSession(rocksdb::DB* db, const RocksTransactions& transactions)
+      : db_(db), transactions_(transactions) {}
 
   absl::Status Put(std::string_view key, std::string_view value, Durability durability) override {
     return ToStatus("put", db_->Put(Options(durability), ToSlice(key), ToSlice(value)));
@@ -54,6 +64,26 @@ class RocksSession final : public Session {
           ToStatus("put of a batch", batch_.Put(ToSlice(entry.key), ToSlice(entry.value))));
     }
     return ToStatus("write of a batch", db_->Write(Options(durability), &batch_));
+  }
+  absl::Status Transact(std::span<const std::string_view> reads, std::span<const Entry> writes,
+                        Durability durability) override {
+    if (!Begin(durability)) return Session::Transact(reads, writes, durability);
+    rocksdb::ReadOptions at = read_options_;
+    at.snapshot = transaction_->GetSnapshot();
+    rocksdb::Status status;
+    for (size_t i = 0; i < reads.size() && status.ok(); ++i) {
+      value_.Reset();
+      status = transaction_->Get(at, db_->DefaultColumnFamily(), ToSlice(reads[i]), &value_);
+      if (status.IsNotFound()) status = rocksdb::Status::OK();
+    }
+    for (size_t i = 0; i < writes.size() && status.ok(); ++i) {
+      status = transaction_->Put(ToSlice(writes[i].key), ToSlice(writes[i].value));
+    }
+    if (status.ok()) status = transaction_->Commit();
+    if (status.ok()) return absl::OkStatus();
+    transaction_->Rollback().PermitUncheckedError();
+    if (status.IsBusy() || status.IsTimedOut()) return absl::AbortedError(status.ToString());
+    return ToStatus("transaction", status);
   }
   absl::Status Get(std::string_view key, std::optional<std::string_view>* value) override {
     value_.Reset();
@@ -85,6 +115,22 @@ class RocksSession final : public Session {
     if (status.ok()) *value = ToView(found);
     return status.IsNotFound() ? absl::OkStatus() : ToStatus("get", status);
   }
+  // Begins transaction_, which is used again. Returns false if the database has no transactions.
+  bool Begin(Durability durability) {
+    rocksdb::Transaction* const old = transaction_.release();
+    if (transactions_.optimistic != nullptr) {
+      rocksdb::OptimisticTransactionOptions options;
+      options.set_snapshot = true;
+      transaction_.reset(
+          transactions_.optimistic->BeginTransaction(Options(durability), options, old));
+    } else if (transactions_.pessimistic != nullptr) {
+      rocksdb::TransactionOptions options;
+      options.set_snapshot = true;
+      transaction_.reset(
+          transactions_.pessimistic->BeginTransaction(Options(durability), options, old));
+    }
+    return transaction_ != nullptr;
+  }
   static rocksdb::WriteOptions Options(Durability durability) {
     rocksdb::WriteOptions options;
     options.sync = durability == Durability::kMachine;
@@ -93,6 +139,8 @@ class RocksSession final : public Session {
   }
 
   rocksdb::DB* const db_;
+  const RocksTransactions transactions_;
+  std::unique_ptr<rocksdb::Transaction> transaction_;
   const rocksdb::ReadOptions read_options_;
   rocksdb::PinnableSlice value_;
   rocksdb::WriteBatch batch_;
@@ -103,10 +151,11 @@ class RocksSession final : public Session {
 
 class RocksEngine final : public Engine {
  public:
-  explicit RocksEngine(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  RocksEngine(std::unique_ptr<rocksdb::DB> db, const RocksTransactions& transactions)
+      : db_(std::move(db)), transactions_(transactions) {}
 
   std::unique_ptr<Session> NewSession() override {
-    return std::make_unique<RocksSession>(db_.get());
+    return std::make_unique<RocksSession>(db_.get(), transactions_);
   }
   absl::Status Flush() override { return ToStatus("flush", db_->Flush(rocksdb::FlushOptions())); }
   absl::Status Compact() override {
@@ -150,7 +199,26 @@ class RocksEngine final : public Engine {
   }
 
   std::unique_ptr<rocksdb::DB> db_;
+  const RocksTransactions transactions_;
 };
+
+// Opens the database; `transactions` then has the kind that the settings ask for.
+rocksdb::Status Open(const EngineSettings& settings, const rocksdb::Options& options,
+                     RocksTransactions* transactions, rocksdb::DB** db) {
+  rocksdb::Status status;
+  if (settings.transactions == Transactions::kOptimistic) {
+    status =
+        rocksdb::OptimisticTransactionDB::Open(options, settings.path, &transactions->optimistic);
+    *db = transactions->optimistic;
+  } else if (settings.transactions == Transactions::kPessimistic) {
+    status = rocksdb::TransactionDB::Open(options, rocksdb::TransactionDBOptions(), settings.path,
+                                          &transactions->pessimistic);
+    *db = transactions->pessimistic;
+  } else {
+    status = rocksdb::DB::Open(options, settings.path, db);
+  }
+  return status;
+}
 
 // With a budget, memtables are charged to the cache, and filters and indexes are in it.
 void SetMemory(const EngineSettings& settings, rocksdb::BlockBasedTableOptions* table,
@@ -217,8 +285,9 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineSettings& setting
   ASSIGN_OR_RETURN(const rocksdb::Options options, OptionsFor(settings));
   RETURN_IF_ERROR(MakeDirectory(settings, "CURRENT"));
   rocksdb::DB* db = nullptr;
-  RETURN_IF_ERROR(ToStatus("open", rocksdb::DB::Open(options, settings.path, &db)));
-  return std::make_unique<RocksEngine>(std::unique_ptr<rocksdb::DB>(db));
+  RocksTransactions transactions;
+  RETURN_IF_ERROR(ToStatus("open", Open(settings, options, &transactions, &db)));
+  return std::make_unique<RocksEngine>(std::unique_ptr<rocksdb::DB>(db), transactions);
 }
 
 absl::Status DestroyEngine(const std::string& path) {

@@ -48,6 +48,8 @@ ABSL_FLAG(int64_t, stats_interval_seconds, 0,
           "seconds between lines on stderr about each thread; 0: none");
 ABSL_FLAG(bool, sync, false, "each write survives a crash of the machine");
 ABSL_FLAG(bool, disable_wal, false, "writes are not logged");
+ABSL_FLAG(bool, optimistic_transaction_db, false, "transactions find conflicts at their commit");
+ABSL_FLAG(bool, transaction_db, false, "transactions lock what they write");
 // If unset, each of these has the engine's default.
 ABSL_FLAG(std::optional<std::string>, compression_type, std::nullopt,
           "none, zstd, snappy or lz4, where the engine has it");
@@ -156,6 +158,12 @@ EngineSettings ParseEngine() {
   if (bits.value_or(-1) >= 0) engine.filter_bits_per_key = bits;  // negative: db_bench's default
   engine.compression = absl::GetFlag(FLAGS_compression_type);
   engine.background_threads = absl::GetFlag(FLAGS_max_background_jobs);
+  const bool optimistic = absl::GetFlag(FLAGS_optimistic_transaction_db);
+  const bool pessimistic = absl::GetFlag(FLAGS_transaction_db);
+  Require(!optimistic || !pessimistic,
+          "--optimistic_transaction_db and --transaction_db exclude each other");
+  if (optimistic) engine.transactions = Transactions::kOptimistic;
+  if (pessimistic) engine.transactions = Transactions::kPessimistic;
   return engine;
 }
 

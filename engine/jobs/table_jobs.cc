@@ -177,15 +177,67 @@ struct RunningPlan {
   const CompactionControl* control;
 };
 
-std::unique_ptr<InternalIterator> InputsOf(const JobWorld& world, const Tree& tree,
-                                           const RunningPlan& running) {
-  std::vector<std::unique_ptr<InternalIterator>> children;
+// The entries and range tombstones that a compaction merges.
+struct MergeInputs {
+  struct Run {
+    std::vector<manifest::FileRef> files;
+    std::vector<LiveTableRef> tables;
+  };
+  std::vector<Run> runs;                                // newest first
+  std::unique_ptr<const TombstoneIndex> range_deletes;  // null: none
+};
+
+// Returns true if no reader needs an entry of the file, because of the range tombstones: all
+// readers that see an entry see a tombstone over it, too.
+bool IsCovered(const manifest::FileMetadata& file, const MergeInputs& inputs, const KeyOrder& order,
+               const std::vector<SequenceNumber>& snapshots) {
+  if (inputs.range_deletes == nullptr) return false;
+  const TombstoneIndex& index = *inputs.range_deletes;
+  const auto seeing = std::lower_bound(snapshots.begin(), snapshots.end(), file.smallest_sequence);
+  const SequenceNumber seen = seeing == snapshots.end() ? kMaxSequenceNumber : *seeing;
+  for (size_t segment = index.FindAfter(file.begin()); segment < index.segment_count(); ++segment) {
+    if (index.Newest(segment, seen) <= file.largest_sequence) return false;
+    if (CompareCuts(order, file.end(), index.end(segment)) <= 0) return true;
+  }
+  return false;
+}
+
+// Reads the range tombstones of the plan's files, and leaves out the files whose entries they
+// cover: these are dropped without being read.
+absl::StatusOr<MergeInputs> InputsOf(const RunningPlan& running, const KeyOrder& order,
+                                     const std::vector<SequenceNumber>& snapshots) {
+  MergeInputs inputs;
+  std::vector<RangeTombstone> tombstones;
+  for (const std::vector<LiveTableRef>& tables : *running.tables) {
+    for (const LiveTableRef& table : tables) {
+      ASSIGN_OR_RETURN(const TombstoneIndex* const index, table->RangeDeletes());
+      if (index == nullptr) continue;
+      tombstones.insert(tombstones.end(), index->tombstones().begin(), index->tombstones().end());
+    }
+  }
+  if (!tombstones.empty()) {
+    inputs.range_deletes = std::make_unique<const TombstoneIndex>(order, tombstones);
+  }
   for (size_t i = 0; i < running.plan->inputs.size(); ++i) {
-    children.push_back(NewRunIterator(tree.order(),
-                                      {running.plan->inputs[i].files, (*running.tables)[i]},
+    MergeInputs::Run& run = inputs.runs.emplace_back();
+    const std::vector<manifest::FileRef>& files = running.plan->inputs[i].files;
+    for (size_t file = 0; file < files.size(); ++file) {
+      if (IsCovered(*files[file], inputs, order, snapshots)) continue;
+      run.files.push_back(files[file]);
+      run.tables.push_back((*running.tables)[i][file]);
+    }
+  }
+  return inputs;
+}
+
+std::unique_ptr<InternalIterator> Merge(const JobWorld& world, const KeyOrder& order,
+                                        const MergeInputs& inputs) {
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  for (const MergeInputs::Run& run : inputs.runs) {
+    children.push_back(NewRunIterator(order, {run.files, run.tables},
                                       {sstable::CacheFill::kNo, ReadaheadBytes(*world.options)}));
   }
-  return NewMergingIterator(tree.order(), std::move(children));
+  return NewMergingIterator(order, std::move(children));
 }
 
 absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tree,
@@ -197,6 +249,7 @@ absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tre
   const std::vector<compaction::KeyRange> ranges = compaction::SplitPlan(
       plan, std::max<uint64_t>(1, std::min(worthwhile, threads)), tree.order());
   const std::vector<SequenceNumber> snapshots = world.snapshots->Sequences();
+  ASSIGN_OR_RETURN(const MergeInputs inputs, InputsOf(running, tree.order(), snapshots));
   std::vector<absl::StatusOr<RunMergeResult>> results(ranges.size());
   RunInParallel(executor, ranges.size(), [&](size_t i) {
     results[i] = CatchBadAlloc([&] {
@@ -204,9 +257,10 @@ absl::StatusOr<RunMergeResult> MergeParts(const JobWorld& world, const Tree& tre
       options.stream.snapshots = snapshots;
       options.stream.merge_operator = tree.options().merge_operator.get();
       options.stream.wall = &world.storage->wall;
+      options.stream.range_deletes = inputs.range_deletes.get();
       options.stream.cancelled = running.control->cancelled;
       options.new_table = [output] { return output->Create(); };
-      return compaction::RunMerge(InputsOf(world, tree, running).get(), options);
+      return compaction::RunMerge(Merge(world, tree.order(), inputs).get(), options);
     });
   });
   RunMergeResult all;
@@ -250,12 +304,77 @@ std::function<bool(std::string_view)> AbsentIn(std::shared_ptr<const TablesView>
   };
 }
 
+// The range tombstones of a flush. Confined to it.
+class FlushedRangeDeletes {
+ public:
+  // Collects the tombstones of the frozen memtables up to `newest`. The view must outlive it.
+  FlushedRangeDeletes(const Tree& tree, const ReadView& view, SequenceNumber newest)
+      : order_(tree.order()), view_(view) {
+    for (const auto& slot : view.frozen) {
+      if (!slot->table.range_deletes().any()) continue;
+      for (const memtable::RangeDeletes::Index& index : slot->table.range_deletes().Get()) {
+        sources_.push_back(index);
+        for (const RangeTombstone& one : index->tombstones()) {
+          if (one.sequence <= newest) tombstones_.push_back(one);
+        }
+      }
+    }
+  }
+
+  // Returns the tombstones, null if there are none, with ends that have keys: a table must have a
+  // range. What is older than the tombstones is in tables, or among `entries`, which is moved; a
+  // tombstone without an end needs to extend only as far.
+  std::unique_ptr<const TombstoneIndex> Bounded(InternalIterator* entries) {
+    if (tombstones_.empty()) return nullptr;
+    FindBounds(entries);
+    std::vector<RangeTombstone> bounded;
+    for (RangeTombstone one : tombstones_) {
+      if (!one.begin.has_key()) one.begin = begin_;
+      if (!one.end.has_key()) one.end = end_;
+      bounded.push_back(one);
+    }
+    auto index = std::make_unique<const TombstoneIndex>(order_, bounded);
+    return index->tombstones().empty() ? nullptr : std::move(index);
+  }
+
+ private:
+  void FindBounds(InternalIterator* entries) {
+    for (const RunView& run : view_.tables->runs) {
+      if (run.run->files.empty()) continue;
+      Include(run.run->files.front()->begin(), run.run->files.back()->end());
+    }
+    entries->SeekToFirst();
+    if (!entries->Valid()) return;
+    first_.assign(entries->key());
+    entries->SeekToLast();
+    last_.assign(entries->key());
+    Include(KeyCut::Before(first_), KeyCut::After(last_));
+  }
+  void Include(const KeyCut& begin, const KeyCut& end) {
+    if (CompareCuts(order_, begin, begin_) < 0) begin_ = begin;
+    if (CompareCuts(order_, end_, end) < 0) end_ = end;
+  }
+
+  const KeyOrder order_;
+  const ReadView& view_;
+  std::vector<memtable::RangeDeletes::Index> sources_;  // tombstones_ refer to their bytes
+  std::vector<RangeTombstone> tombstones_;
+  std::string first_, last_;  // keys of the entries
+  // The range of everything that a tombstone may have to cover; at first an empty one.
+  KeyCut begin_ = KeyCut::End();
+  KeyCut end_ = KeyCut::Start();
+};
+
 // Merges the frozen memtables of `view` into new tables.
 absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree& tree,
                                               const ReadView& view, SequenceNumber newest,
                                               TableOutput* output) {
   std::vector<std::unique_ptr<InternalIterator>> children;
   for (const auto& slot : view.frozen) children.push_back(slot->table.NewIterator());
+  const std::unique_ptr<InternalIterator> entries =
+      NewMergingIterator(tree.order(), std::move(children));
+  const std::unique_ptr<const TombstoneIndex> range_deletes =
+      FlushedRangeDeletes(tree, view, newest).Bounded(entries.get());
   compaction::RunMergeOptions options;
   options.stream.order = tree.order();
   options.stream.snapshots = world.snapshots->Sequences();
@@ -263,8 +382,15 @@ absl::StatusOr<RunMergeResult> MergeMemTables(const JobWorld& world, const Tree&
   options.stream.merge_operator = tree.options().merge_operator.get();
   options.stream.wall = &world.storage->wall;
   options.stream.expired_absent_below = AbsentIn(view.tables, tree.order());
+  options.stream.range_deletes = range_deletes.get();
+  if (range_deletes != nullptr) {
+    for (const RunView& run : view.tables->runs) {
+      options.older_files.insert(options.older_files.end(), run.run->files.begin(),
+                                 run.run->files.end());
+    }
+  }
   options.new_table = [output] { return output->Create(); };
-  return compaction::RunMerge(NewMergingIterator(tree.order(), std::move(children)).get(), options);
+  return compaction::RunMerge(entries.get(), options);
 }
 
 }  // namespace

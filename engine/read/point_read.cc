@@ -36,6 +36,7 @@ bool ReadMemTables(const ReadView& view, const LookupKey& key, KeyFold* fold, Pi
         return ValuePin{&MemTablePin::Release, pin.release()};
       });
     }
+    // If a range tombstone of the memtable covers the key, the fold is decided.
     return state != KeyFold::State::kMore;
   };
   if (decided_by(view.active)) return true;
@@ -91,6 +92,7 @@ struct Miss {
                    : (*reader)->Get(key, out.fill, out.fold, out.value);
     }
     if (!status.ok()) return table->Report(std::move(status));
+    out.fold->EndSource();
   }
   return Outcome(*out.fold, key.key, out.value);
 }
@@ -133,7 +135,10 @@ inline absl::Status ReadInto(const ReadPoint& at, std::string_view key, PinnedVa
     const LiveTable* table = runs[miss.run].Find(lookup, order);
     if (table == nullptr) continue;
     const sstable::TableReader* reader = table->table().reader_if_open();
-    if (reader != nullptr && reader->GetCached(lookup, &fold, value, &miss.reached)) continue;
+    if (reader != nullptr && reader->GetCached(lookup, &fold, value, &miss.reached)) {
+      fold.EndSource();
+      continue;
+    }
     const std::shared_ptr<const TablesView> tables = at.view->tables;
     at.guard->Close();
     return ReadFiles(order, *tables, std::move(miss), lookup, {&fold, value, at.fill});
@@ -182,8 +187,7 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
       const LiveTable* table = run.Find(pending[begin].lookup, order);
       size_t end = begin + 1;
       if (table != nullptr) {
-        while (end < pending.size() &&
-               !order.Less(table->file().largest_key, pending[end].lookup.key)) {
+        while (end < pending.size() && !table->file().EndsBefore(pending[end].lookup.key, order)) {
           ++end;
         }
         group.clear();
@@ -198,10 +202,10 @@ void MultiPointRead(const ReadPoint& at, std::span<const std::string_view> keys,
       }
       begin = end;
     }
-    std::erase_if(pending, [&](const Pending& read) {
+    std::erase_if(pending, [&](Pending& read) {
       absl::Status& status = statuses[read.index];
       if (!status.ok()) return true;
-      if (!read.fold.decided()) return false;
+      if (!read.fold.EndSource()) return false;
       status = Outcome(read.fold, read.lookup.key, &values[read.index]);
       return true;
     });

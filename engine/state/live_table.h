@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/internal_iterator.h"
 #include "base/keys.h"
+#include "base/range_tombstones.h"
 #include "engine/state/error_state.h"
 #include "engine/state/file_reaper.h"
 #include "manifest/version_edit.h"
@@ -49,10 +51,15 @@ class LiveTable {
   // Returns `status`, the result of a read of the table. If it is damage, GetHealth() reports it
   // (D15). `status` must not be NotFound, which for a read means that a key does not exist.
   absl::Status Report(absl::Status status) const;
+  // Returns the table's range tombstones, or null if it has none. Opens the table if it has some.
+  // They live as long as the table.
+  absl::StatusOr<const TombstoneIndex*> RangeDeletes() const;
   // Reads and verifies every byte.
   absl::Status Verify() const;
 
  private:
+  absl::Status CheckRangeDeletes(const sstable::TableReader& reader) const;
+
   const manifest::FileRef file_;
   mutable std::optional<sstable::TableHandle> table_;  // empty only in the destructor
   const TableHome* const home_;

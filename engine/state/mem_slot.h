@@ -57,14 +57,24 @@ struct MemSlot {
   // Does the same with the hash of the key, KeyOrder::Hash.
   void Insert(const BatchOp& op, SequenceNumber sequence, uint64_t hash) {
     assert(hash == order.Hash(op.key));
+    if (op.tag == BatchOpTag::kRangeDelete) [[unlikely]]
+      return table.AddRangeDelete(RangeOf(op, sequence));
     table.Add(op.key, MakeTrailer(sequence, KindOf(op.tag)), op.value, hash, op.value_head);
   }
 };
 
+// The approximate memory of a range tombstone in the indexes of its memtable, without its keys.
+inline constexpr size_t kRangeDeleteBytes = 512;
+
 // Returns the approximate number of memtable bytes that a batch of `count` operations and
-// `payload_size` encoded bytes uses.
-inline size_t MemTableBytes(size_t payload_size, size_t count) {
-  return payload_size + count * memtable::MemTable::ApproximateEntrySize(0, 0);
+// `payload_size` encoded bytes uses, of which `range_deletes` are range deletes.
+inline size_t MemTableBytes(size_t payload_size, size_t count, size_t range_deletes) {
+  return payload_size + count * memtable::MemTable::ApproximateEntrySize(0, 0) +
+         range_deletes * kRangeDeleteBytes;
+}
+inline size_t MemTableBytes(const BatchOp& op) {
+  return MemTableBytes(op.key.size() + op.value.size(), 1,
+                       op.tag == BatchOpTag::kRangeDelete ? 1 : 0);
 }
 
 }  // namespace cambium::engine

@@ -36,8 +36,8 @@ struct RunView {
   }
   // Returns the table of `file`, or null if the run does not contain it.
   LiveTableRef Find(const manifest::FileMetadata& file, const KeyOrder& order) const {
-    const size_t index =
-        manifest::FindFileIndex(*run, file.largest_key, order.Abbreviate(file.largest_key), order);
+    const size_t index = manifest::FindFileIndex(*run, file.smallest_key,
+                                                 order.Abbreviate(file.smallest_key), order);
     if (index == tables.size() || tables[index]->file().number != file.number) return nullptr;
     return tables[index];
   }

@@ -140,6 +140,7 @@ std::shared_ptr<const ReadView> Tree::KeepAlive(std::shared_ptr<const ReadView> 
 
 uint64_t Tree::OldestSegment(const ReadView* flushed) const {
   const std::shared_ptr<const ReadView> view = Pin();
+  if (view->refusal == &drop_refusal_) return MemSlot::kNoSegment;
   const size_t gone = flushed == nullptr ? 0 : flushed->frozen.size();
   assert(gone <= view->frozen.size());  // one flush per tree at a time
   const size_t left = view->frozen.size() - gone;

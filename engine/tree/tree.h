@@ -23,6 +23,7 @@
 #include "engine/state/tree_options.h"
 #include "util/epoch.h"
 #include "util/mutex.h"
+#include "util/status_copy.h"
 
 namespace cambium::engine {
 
@@ -106,7 +107,7 @@ class Tree : public std::enable_shared_from_this<Tree> {
   // dropped or cannot be used.
   absl::Status Check() const {
     const std::shared_ptr<const ReadView> view = Pin();
-    return view->refusal == nullptr ? absl::OkStatus() : *view->refusal;
+    return view->refusal == nullptr ? absl::OkStatus() : CopyStatus(*view->refusal);
   }
   // Makes OldestSegment() return at most `segment`, for log records that cannot be applied in this
   // session. Call it before other threads use the tree.
@@ -141,7 +142,8 @@ class Tree : public std::enable_shared_from_this<Tree> {
   // throws std::bad_alloc.
   [[nodiscard]] ReplacedView ReplaceActive(std::shared_ptr<MemSlot> next, SequenceNumber last);
   // Returns the oldest log segment with a write that is in no table, or MemSlot::kNoSegment.
-  // Ignores the frozen memtables of `flushed`, an earlier view, which may be null.
+  // Ignores the frozen memtables of `flushed`, an earlier view, which may be null. A dropped family
+  // needs no log.
   uint64_t OldestSegment(const ReadView* flushed) const;
 
   // A version that will replace the current one. It is prepared before the manifest refers to it,

@@ -11,6 +11,11 @@
 #include "util/status_macros.h"
 
 namespace cambium::engine {
+namespace {
+
+absl::Status ClosedError() { return absl::FailedPreconditionError("the manifest is closed"); }
+
+}  // namespace
 
 absl::Status VersionStore::Start(manifest::ManifestState state) {
   MutexLock lock(&manifest_mu_);
@@ -82,6 +87,7 @@ absl::Status VersionStore::CommitFamily(const manifest::VersionEdit& edit,
 
 absl::Status VersionStore::WriteEdit(const manifest::VersionEdit& edit,
                                      manifest::StateChange change) {
+  if (closed_) return ClosedError();
   const WriteEpoch epoch = errors_->epoch();
   const bool fresh = log_ == nullptr || log_->ShouldRollOver();
   const absl::Status written = CatchBadAlloc([&] {
@@ -156,11 +162,13 @@ std::string VersionStore::EndPayload() {
 
 absl::Status VersionStore::Recover() {
   MutexLock lock(&manifest_mu_);
+  if (closed_) return ClosedError();
   return log_ != nullptr ? absl::OkStatus() : WriteFresh(&state_);
 }
 
 void VersionStore::Close() {
   MutexLock lock(&manifest_mu_);
+  closed_ = true;
   log_.reset();
 }
 

@@ -70,7 +70,8 @@ class VersionStore final : public wal::LogRegistry {
   // recorded one. Every edit records it, too.
   absl::Status RecordWallTime(uint64_t lag_micros);
 
-  // Closes the manifest. Do not call Commit() or Recover() afterwards.
+  // Closes the manifest. Calls that would write it return FailedPrecondition afterwards: the
+  // directory may belong to another process.
   void Close();
 
   manifest::ManifestState state() const;
@@ -87,6 +88,7 @@ class VersionStore final : public wal::LogRegistry {
   // Makes `change`, the effect of `edit`, durable and current.
   absl::Status WriteEdit(const manifest::VersionEdit& edit, manifest::StateChange change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
+  // Writes *next to a new manifest. Only this function makes `log_`.
   absl::Status WriteFresh(manifest::ManifestState* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(manifest_mu_);
   // Abandons the manifest after a failed commit of `edit`.
@@ -107,7 +109,8 @@ class VersionStore final : public wal::LogRegistry {
   mutable Mutex manifest_mu_{LockRank::kManifest};
   manifest::KeyOrders orders_ ABSL_GUARDED_BY(manifest_mu_);
   manifest::ManifestState state_ ABSL_GUARDED_BY(manifest_mu_);
-  // Null after an error and before Start().
+  bool closed_ ABSL_GUARDED_BY(manifest_mu_) = false;
+  // Null after an error, before Start(), and after Close().
   std::unique_ptr<manifest::ManifestLog> log_ ABSL_GUARDED_BY(manifest_mu_);
   // Paths of files that the manifest on disk may need, but the next new manifest does not.
   std::vector<std::string> uncertain_ ABSL_GUARDED_BY(manifest_mu_);

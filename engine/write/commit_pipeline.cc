@@ -114,7 +114,7 @@ absl::Status CommitPipeline::Order(const CommitRequest& request, Place* place) {
       case Ordered::kNoRoom:
         RETURN_IF_ERROR(target_->MakeRoom(request));
         break;
-      case Ordered::kRingFull:
+      case Ordered::kNotNow:
         Nap(turn);
         break;
     }
@@ -139,7 +139,9 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
   }
   const bool watched = has_watchers();
   if (watched) [[unlikely]] {
-    const SequenceNumber newest = recent_.Newest(request.slots);
+    if (exclusive_ && !request.exclusive) return Ordered::kNotNow;
+    const SequenceNumber newest =
+        recent_.Newest(request.depends == nullptr ? request.slots : *request.depends);
     if (newest > request.read_at) {
       place->newer = newest;
       return Ordered::kChanged;
@@ -147,7 +149,7 @@ absl::StatusOr<CommitPipeline::Ordered> CommitPipeline::TryOrder(const CommitReq
   }
   Ticket& next = At(next_ticket_);
   if (next.state.load(std::memory_order_acquire) != Word(next_ticket_, kOpen)) {
-    return Ordered::kRingFull;
+    return Ordered::kNotNow;
   }
   place->slot.first = last_allocated_ + 1;
   if (!target_->Reserve(request, &place->slot)) return Ordered::kNoRoom;
@@ -175,6 +177,24 @@ SequenceNumber CommitPipeline::BeginWatch() {
     }
     table = RecentWrites::MakeTable();  // not under the lock
   }
+}
+
+void CommitPipeline::BeginExclusive() {
+  for (int turn = 0;; ++turn) {
+    {
+      const CommitLock lock(&commit_mu_);
+      assert(has_watchers());
+      if (!std::exchange(exclusive_, true)) break;
+    }
+    Nap(turn);
+  }
+  Drain();
+}
+
+void CommitPipeline::EndExclusive() {
+  const CommitLock lock(&commit_mu_);
+  assert(exclusive_);
+  exclusive_ = false;
 }
 
 absl::Status CommitPipeline::FinishInOrder(uint64_t ticket, SequenceNumber first) {

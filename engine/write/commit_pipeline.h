@@ -89,6 +89,9 @@ struct CommitRequest {
   // The commit is ordered only if no commit after this number wrote one of its slots. For a lower
   // number than the default, the caller must be a watcher: see Watch.
   SequenceNumber read_at = kMaxSequenceNumber;
+  // If set, that condition is about these slots instead, and about every slot if there are none.
+  const std::span<const uint32_t>* depends = nullptr;
+  bool exclusive = false;       // it may be ordered while an Exclusive exists; see there
   std::span<TreeShare> shares;  // one per tree that the batch writes to, sorted by its id
   Logging logging = Logging::kLogged;
   wal::Durability durability = wal::Durability::kProcess;
@@ -153,6 +156,22 @@ class CommitPipeline {
     CommitPipeline* const pipeline_;
     const SequenceNumber since_;
   };
+  // As long as it exists, only requests with `exclusive` are ordered, and everything ordered before
+  // is complete. One exists at a time. The caller must be a watcher, and brief: all writers wait.
+  // Confined to its scope.
+  class Exclusive {
+   public:
+    explicit Exclusive(CommitPipeline* pipeline) : pipeline_(pipeline) {
+      pipeline->BeginExclusive();
+    }
+    ~Exclusive() { pipeline_->EndExclusive(); }
+    Exclusive(const Exclusive&) = delete;
+    Exclusive& operator=(const Exclusive&) = delete;
+
+   private:
+    CommitPipeline* const pipeline_;
+  };
+
   // Returns true if the slots of requests are needed. May be outdated: then a commit without slots
   // counts as a write of every key.
   bool has_watchers() const { return watchers_.load(std::memory_order_relaxed) != 0; }
@@ -195,7 +214,7 @@ class CommitPipeline {
   static constexpr uint64_t kRingSize = 1024;
   static constexpr uint64_t kNever = UINT64_MAX;
 
-  enum class Ordered { kYes, kChanged, kNoRoom, kRingFull };
+  enum class Ordered { kYes, kChanged, kNoRoom, kNotNow };
   // The place of a commit in the order. Plain data.
   struct Place {
     CommitSlot slot;
@@ -211,6 +230,8 @@ class CommitPipeline {
   absl::Status Order(const CommitRequest& request, Place* place);
   absl::StatusOr<Ordered> TryOrder(const CommitRequest& request, Place* place);
   SequenceNumber BeginWatch();
+  void BeginExclusive();
+  void EndExclusive();
   class CommitLock;
   absl::Status FinishInOrder(uint64_t ticket, SequenceNumber first);
   bool PublishFrom(uint64_t ticket, SequenceNumber first);
@@ -230,6 +251,7 @@ class CommitPipeline {
   SequenceNumber last_allocated_ ABSL_GUARDED_BY(commit_mu_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(commit_mu_) = 0;
   RecentWrites recent_ ABSL_GUARDED_BY(commit_mu_);
+  bool exclusive_ ABSL_GUARDED_BY(commit_mu_) = false;  // an Exclusive exists
 
   alignas(64) std::atomic<SequenceNumber> visible_;
   std::atomic<uint32_t> publish_waiters_{0};   // threads in WaitUntilPublished

@@ -167,6 +167,11 @@ absl::Status MemTableSwitch::SwitchUnlessDropped(const Candidate& candidate) {
   return candidate.tree->Check().ok() ? status : absl::OkStatus();
 }
 
+absl::Status MemTableSwitch::FreezeActive(TreeRef tree) {
+  const Candidate candidate = Look(std::move(tree));
+  return candidate.charge == 0 ? absl::OkStatus() : Switch(candidate, Wanted::kYes);
+}
+
 absl::Status MemTableSwitch::Flush(std::span<const TreeRef> trees) {
   std::vector<Candidate> frozen;
   for (const TreeRef& tree : trees) {

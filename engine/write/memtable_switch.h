@@ -64,6 +64,9 @@ class MemTableSwitch {
   // many frozen memtables wait for their flush.
   absl::Status MakeRoom(std::span<const TreeShare> shares, bool* made)
       ABSL_LOCKS_EXCLUDED(switch_mu_);
+  // Freezes the active memtable of the tree if it contains a write, and gives the tree a new one.
+  // Waits while too many frozen memtables wait for their flush.
+  absl::Status FreezeActive(TreeRef tree) ABSL_LOCKS_EXCLUDED(switch_mu_);
   // Returns when every earlier write to these trees is in tables.
   absl::Status Flush(std::span<const TreeRef> trees) ABSL_LOCKS_EXCLUDED(switch_mu_);
 

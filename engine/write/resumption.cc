@@ -74,7 +74,9 @@ absl::Status Resumption::FlushStopped() {
   for (const TreeRef& tree : world_.trees->All()) {
     end = std::min(end, tree->held_segment());
     if (!tree->usable()) continue;
-    assert(tree->OldestSegment(nullptr) == MemSlot::kNoSegment);
+    // A family that is being dropped is not flushed.
+    assert(tree->OldestSegment(nullptr) == MemSlot::kNoSegment ||
+           world_.versions->FlushedSequence(tree->id()) == 0);
     edit.Family(tree->id()).flushed_sequence = LastAllocated();
   }
   edit.log_number = FileNumber{end};

@@ -28,7 +28,7 @@ class SingleWrite {
   SingleWrite(Tree* tree, BatchOpTag tag, std::string_view key, std::string_view value,
               uint64_t expiry_micros = 0)
       : op_(tag, key, value, tree->id(), expiry_micros),
-        share_{tree, MemTableBytes(op_.ByteSize(), 1)} {
+        share_{tree, MemTableBytes(op_.ByteSize(), 1, tag == BatchOpTag::kRangeDelete ? 1 : 0)} {
     request_.pieces = op_.pieces();
     request_.payload_size = op_.ByteSize();
     request_.count = 1;

@@ -18,7 +18,8 @@ WriteWorld Complete(WriteWorld world, wal::LogSet* log, CommitPipeline* pipeline
 }
 
 // The slots of a batch's keys, request.count of them. Null for a batch that is so large that it
-// would fill much of the table, and for a batch that Apply will not understand.
+// would fill much of the table, or that deletes a range: it counts as a write of every key. Null
+// also for a batch that Apply will not understand.
 std::unique_ptr<uint32_t[]> SlotsOfBatch(const CommitRequest& request) {
   constexpr uint32_t kMostKeys = RecentWrites::kSlots / 16;
   if (request.count > kMostKeys) return nullptr;
@@ -28,11 +29,30 @@ std::unique_ptr<uint32_t[]> SlotsOfBatch(const CommitRequest& request) {
   uint32_t found = 0;
   for (; reader.Next(&op); ++found) {
     const TreeShare* const share = FindShare(request.shares, op.column_family);
-    if (share == nullptr) return nullptr;
+    if (share == nullptr || op.tag == BatchOpTag::kRangeDelete) return nullptr;
     assert(found < request.count);
     slots[found] = RecentWrites::SlotOf(op.column_family, share->tree->order().Hash(op.key));
   }
   return found == request.count ? std::move(slots) : nullptr;
+}
+
+// Returns true if the range contains so many entries of the memtable that a new memtable costs less
+// than the reads that would step over them.
+bool CoversMany(const MemSlot& slot, const RangeTombstone& range) {
+  constexpr int kMany = 4096;
+  if (!slot.takes_writes()) return false;
+  const std::unique_ptr<InternalIterator> entry = slot.table.NewIterator();
+  if (range.begin.has_key()) {
+    entry->Seek(range.begin.key, ~Trailer{0});
+  } else {
+    entry->SeekToFirst();
+  }
+  int count = 0;
+  for (; entry->Valid() && count < kMany; entry->Next()) {
+    if (IsAfterCut(slot.order, entry->key(), range.end)) break;
+    ++count;
+  }
+  return count == kMany;
 }
 
 }  // namespace
@@ -65,7 +85,8 @@ absl::Status WritePath::WriteIfUnchanged(CommitRequest* request, const WriteOpti
     const Tree& tree = *request->shares.front().tree;
     request->key_hash = tree.order().Hash(request->single->key());
     slot = RecentWrites::SlotOf(tree.id(), request->key_hash);
-    request->slots = {&slot, 1};
+    // A range delete counts as a write of every key.
+    if (request->single->tag() != BatchOpTag::kRangeDelete) request->slots = {&slot, 1};
   } else if (pipeline_.has_watchers()) {
     slots = SlotsOfBatch(*request);
     if (slots != nullptr) request->slots = {slots.get(), request->count};
@@ -76,6 +97,15 @@ absl::Status WritePath::WriteIfUnchanged(CommitRequest* request, const WriteOpti
   world_.stats->Add(Counter::kKeysWritten, request->count);
   world_.stats->Add(Counter::kBytesWritten, request->payload_size);
   return absl::OkStatus();
+}
+
+absl::Status WritePath::PrepareRangeDelete(Tree* tree, const RangeTombstone& range,
+                                           const WriteOptions& options) {
+  RETURN_IF_ERROR(CheckAccepts(options));
+  RETURN_IF_ERROR(tree->Check());
+  const std::shared_ptr<const ReadView> view = tree->Pin();
+  if (!CoversMany(*view->active, range)) return absl::OkStatus();
+  return memtables_.FreezeActive(tree->shared_from_this());
 }
 
 absl::Status WritePath::CheckAccepts(const WriteOptions& options) {

@@ -37,10 +37,19 @@ class WritePath {
   // Commits the batch of `request`; sets in it what `options` determine, and the hashes.
   absl::Status Write(CommitRequest* request, const WriteOptions& options);
 
+  // Call it before a range delete is written: if it covers many entries of the tree's memtable, a
+  // new memtable accepts the range delete. Then iterators seek over the covered entries, as they do
+  // in all older memtables and files, instead of stepping over them.
+  absl::Status PrepareRangeDelete(Tree* tree, const RangeTombstone& range,
+                                  const WriteOptions& options);
+
   // A conditional write: watch, read as of a number >= watch.since(), then WriteIfUnchanged; see
   // RecentWrites.
   using Watch = CommitPipeline::Watch;
   Watch BeginWatch() { return Watch(&pipeline_); }
+  // See CommitPipeline::Exclusive.
+  using Exclusive = CommitPipeline::Exclusive;
+  void BeginExclusive(std::optional<Exclusive>* exclusive) { exclusive->emplace(&pipeline_); }
   absl::Status WaitUntilPublished(SequenceNumber sequence) {
     return pipeline_.WaitUntilPublished(sequence);
   }

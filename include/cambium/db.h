@@ -25,8 +25,8 @@
 #include "cambium/export.h"
 #include "cambium/iterator.h"
 #include "cambium/options.h"
-#include "cambium/pinned_value.h"
 #include "cambium/stats.h"
+#include "cambium/transaction.h"
 #include "cambium/write_batch.h"
 
 namespace cambium {
@@ -78,12 +78,21 @@ class CAMBIUM_EXPORT DB {
   // later reads, flushes and compactions compute the value. Returns FailedPrecondition if there is
   // no operator.
   absl::Status Merge(std::string_view key, std::string_view operand, const WriteOptions& = {});
+  // Deletes the keys in [begin, end), in the order of the family; ok and without an effect if
+  // `begin` is not before `end`. Takes the same short time for any number of keys: a range
+  // tombstone hides them at once, and compactions free their space later.
+  absl::Status DeleteRange(std::string_view begin, std::string_view end, const WriteOptions& = {});
+  // Deletes the keys from `begin` to the end of the family.
+  absl::Status DeleteFrom(std::string_view begin, const WriteOptions& = {});
   absl::Status Write(const WriteBatch& batch, const WriteOptions& = {});
   absl::Status Put(const ColumnFamily&, std::string_view key, std::string_view value,
                    const WriteOptions& = {});
   absl::Status Delete(const ColumnFamily&, std::string_view key, const WriteOptions& = {});
   absl::Status Merge(const ColumnFamily&, std::string_view key, std::string_view operand,
                      const WriteOptions& = {});
+  absl::Status DeleteRange(const ColumnFamily&, std::string_view begin, std::string_view end,
+                           const WriteOptions& = {});
+  absl::Status DeleteFrom(const ColumnFamily&, std::string_view begin, const WriteOptions& = {});
 
   // Conditional writes: each reads one key and writes it as if no other write, of any kind,
   // happened in between. Nothing is written if the condition does not hold, or if the key already
@@ -155,6 +164,16 @@ class CAMBIUM_EXPORT DB {
   // released.
   std::shared_ptr<const Snapshot> GetSnapshot();
 
+  // Begins a transaction, never null. If it could not begin, every call of it returns the error.
+  std::unique_ptr<Transaction> BeginTransaction(const TransactionOptions& = {});
+  // Calls `body` with a new transaction, and commits it if `body` returns ok. After a conflict it
+  // does both again, after a short pause, up to a hundred times; then it returns Aborted. Every
+  // other error rolls the transaction back and is returned. `body` should have no effect outside of
+  // its transaction; if it throws, the transaction is rolled back, and the caller gets the
+  // exception.
+  absl::Status Transact(const std::function<absl::Status(Transaction&)>& body,
+                        const TransactionOptions& = {}, const WriteOptions& = {});
+
   // A column family is an ordered key space of its own, with its own options. All families share
   // the log, the order of writes, the memory budget and the threads; a batch may write to several
   // of them, atomically. There is always a family "default", which calls without a family use.
@@ -178,6 +197,9 @@ class CAMBIUM_EXPORT DB {
   absl::Status DropColumnFamily(std::string_view name);
   // Returns AlreadyExists if there is a family with the new name. Handles stay valid.
   absl::Status RenameColumnFamily(std::string_view from, std::string_view to);
+  // Deletes all keys of the family, as DeleteRange does: one write, atomic, which snapshots and
+  // iterators that exist do not see. It is as durable as a write without `sync`.
+  absl::Status ClearColumnFamily(const ColumnFamily&);
 
   // Writes everything written so far to SSTables and syncs them.
   absl::Status Flush();

@@ -39,7 +39,20 @@ class CAMBIUM_EXPORT WriteBatch {
   // writes nothing.
   void Merge(std::string_view key, std::string_view operand);
   void Merge(const ColumnFamily& family, std::string_view key, std::string_view operand);
+  // See DB::DeleteRange and DB::DeleteFrom. It deletes what earlier operations of the batch wrote,
+  // too.
+  void DeleteRange(std::string_view begin, std::string_view end);
+  void DeleteRange(const ColumnFamily& family, std::string_view begin, std::string_view end);
+  void DeleteFrom(std::string_view begin);
+  void DeleteFrom(const ColumnFamily& family, std::string_view begin);
   void Clear();
+
+  // A state of a batch. Plain data.
+  struct Savepoint;
+  // RollbackTo() removes the operations that were added after MakeSavepoint(); the batch must not
+  // have been cleared, or rolled back further, in between.
+  Savepoint MakeSavepoint() const;
+  void RollbackTo(Savepoint savepoint);
 
   // Returns the number of operations.
   size_t Count() const;
@@ -63,6 +76,16 @@ class CAMBIUM_EXPORT WriteBatch {
     uint32_t count = 0;
     size_t bytes = 0;  // of their encoding
     bool has_merges = false;
+    uint32_t range_deletes = 0;  // operations that delete a range
+  };
+  struct Savepoint {
+    size_t bytes = 0;
+    size_t count = 0;
+    std::vector<Part> parts;
+    uint64_t database = 0;
+    bool within_limits = true;
+    bool has_ttls = false;
+    bool has_negative_ttl = false;
   };
   // Returns one part per family, sorted by its id. Valid until the batch changes.
   std::span<const Part> Parts() const { return parts_; }
@@ -76,6 +99,9 @@ class CAMBIUM_EXPORT WriteBatch {
   // Appends an operation. `family` is null for the default one. `expiry` is for puts with one.
   void Add(uint8_t tag, const ColumnFamily* family, std::string_view key, std::string_view value,
            uint64_t expiry = 0);
+  // Appends a range delete; without `end`, to the end of the family.
+  void AddRange(const ColumnFamily* family, std::string_view begin,
+                std::optional<std::string_view> end);
   // Counts operations of one family.
   void AddPart(const Part& added);
   void NoteDatabase(uint64_t database);

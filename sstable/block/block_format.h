@@ -24,8 +24,8 @@ enum class BlockKind : uint8_t {
   kIndex = 3,
   kTopIndex = 4,
   kProperties = 5,
-  kRangeDeletes = 6,  // reserved
-  kDictionary = 7,    // reserved
+  kRangeDeletes = 6,
+  kDictionary = 7,  // reserved
 };
 const char* BlockKindName(BlockKind kind);
 

@@ -71,6 +71,8 @@ class IndexView {
  public:
   // Returns DataLoss if the bytes are not an index. `order` must be the order of the table.
   static absl::StatusOr<IndexView> Parse(std::string_view bytes, const KeyOrder& order);
+  // Returns an index without blocks, in which nothing may be searched.
+  static IndexView None(const KeyOrder& order) { return IndexView(nullptr, order); }
 
   size_t count() const { return layout_.count; }
   // Returns the first block whose separator is >= key; count() if there is none.
@@ -161,6 +163,8 @@ class TopIndex {
  public:
   // Copies the bytes. Returns DataLoss, without a file name, if they are not a top index.
   static absl::StatusOr<TopIndex> Parse(std::string_view bytes, const KeyOrder& order);
+  // Returns the top index of a table without entries, in which nothing may be searched.
+  static TopIndex None(const KeyOrder& order) { return {nullptr, 0, IndexView::None(order)}; }
 
   size_t partition_count() const { return partitions_.size(); }
   uint32_t block_count() const { return block_count_; }

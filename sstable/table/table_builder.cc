@@ -1,12 +1,15 @@
 #include "sstable/table/table_builder.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/expiry.h"
+#include "base/range_tombstones.h"
 #include "sstable/block/index_partition.h"
+#include "sstable/table/range_delete_block.h"
 #include "sstable/table/table_format.h"
 #include "util/checksum.h"
 #include "util/compression.h"
@@ -116,6 +119,13 @@ absl::Status TableBuilder::Add(std::string_view key, Trailer trailer, std::strin
   return data_.EstimatedSize() >= options_.block_size ? CloseBlock() : absl::OkStatus();
 }
 
+absl::Status TableBuilder::SetRangeDeletes(std::span<const TombstoneFragment> fragments) {
+  RETURN_IF_ERROR(ended_);
+  assert(range_deletes_.empty());
+  if (!fragments.empty()) range_deletes_ = EncodeRangeDeletes(options_.order, fragments);
+  return absl::OkStatus();
+}
+
 uint64_t TableBuilder::EstimatedFileSize() const {
   return writer_->offset() + data_.EstimatedSize() + waiting_bytes_ +
          (filter_ != nullptr ? filter_->EstimatedSize() : 0) + index_.EstimatedSize() + kFooterSize;
@@ -191,9 +201,9 @@ std::string TableBuilder::SeparatorBefore(std::string_view next) const {
 
 absl::StatusOr<TableSummary> TableBuilder::Finish() {
   RETURN_IF_ERROR(ended_);
-  if (entries() == 0) {
+  if (entries() == 0 && range_deletes_.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("finish ", options_.path, ": the table is without entries"));
+        absl::StrCat("finish ", options_.path, ": the table is without entries and range deletes"));
   }
   if (!data_.empty()) RETURN_IF_ERROR(CloseBlock());
   properties_.largest_key = last_key_;
@@ -214,14 +224,21 @@ absl::Status TableBuilder::WriteEnd() {
     ASSIGN_OR_RETURN(partitions[i].filter,
                      writer_->AppendRaw(waiting_[i].filter, BlockKind::kFilter));
   }
+  Footer footer;
+  footer.number = options_.number;
   TopIndexBuilder top;
   for (size_t i = 0; i < waiting_.size(); ++i) {
     ASSIGN_OR_RETURN(partitions[i].index, writer_->AppendRaw(waiting_[i].index, BlockKind::kIndex));
     top.Add(waiting_[i].separator, partitions[i]);
   }
-  Footer footer;
-  footer.number = options_.number;
-  ASSIGN_OR_RETURN(footer.top_index, writer_->AppendRaw(top.Finish(), BlockKind::kTopIndex));
+  if (!range_deletes_.empty()) {
+    footer.must_understand |= Footer::kHasRangeDeletes;
+    ASSIGN_OR_RETURN(footer.range_deletes,
+                     writer_->AppendRaw(range_deletes_, BlockKind::kRangeDeletes));
+  }
+  if (!waiting_.empty()) {
+    ASSIGN_OR_RETURN(footer.top_index, writer_->AppendRaw(top.Finish(), BlockKind::kTopIndex));
+  }
   ASSIGN_OR_RETURN(footer.properties,
                    writer_->AppendRaw(properties_.Encode(), BlockKind::kProperties));
   return writer_->AppendFooter(footer);

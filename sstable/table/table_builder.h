@@ -1,6 +1,7 @@
 // TableBuilder: writes one SSTable, front to back, from sorted entries.
 //
-//   data blocks | filter partitions | index partitions | top index | properties | footer
+//   data blocks | filter partitions | index partitions | range deletes | top index | properties |
+//   footer
 //
 // (docs/format/sstable.md). Data blocks are written to the file in large appends when they are
 // full; Finish() writes the filters and indexes. An index partition covers up to
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,13 +23,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/keys.h"
-#include "base/limits.h"
 #include "cambium/file_system.h"
 #include "cambium/options.h"
 #include "sstable/block/block_builder.h"
 #include "sstable/block/filter_partition.h"
 #include "sstable/block/index_partition.h"
 #include "sstable/table/table_format.h"
+
+namespace cambium {
+struct TombstoneFragment;
+}
 
 namespace cambium::sstable {
 
@@ -66,13 +71,17 @@ class TableBuilder {
   // limits, or an error of the file. Copies the bytes.
   absl::Status Add(std::string_view key, Trailer trailer, std::string_view value);
 
+  // Adds the table's range tombstones: fragments that do not overlap, ascending, whose ends have
+  // keys. State: open. Call it at most once.
+  absl::Status SetRangeDeletes(std::span<const TombstoneFragment> fragments);
+
   // State: any. Returns the approximate size of the file (within a block) if it were finished now.
   uint64_t EstimatedFileSize() const;
   // State: any.
   uint64_t entries() const { return properties_.entries; }
 
   // Writes the rest, and syncs and closes the file. State: open. Returns FailedPrecondition, and
-  // writes nothing, for a table without entries.
+  // writes nothing, for a table without entries and range tombstones.
   absl::StatusOr<TableSummary> Finish();
 
  private:
@@ -108,7 +117,8 @@ class TableBuilder {
   BlockHandle last_handle_;   // of a block that is not in the index yet; size 0: none
   uint8_t last_flags_ = 0;
   std::string compressed_;
-  absl::Status ended_;  // not ok: the reason why nothing more can be added
+  std::string range_deletes_;  // the block; empty: none
+  absl::Status ended_;         // not ok: the reason why nothing more can be added
 };
 
 }  // namespace cambium::sstable

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kChecksumSize = 8;
 constexpr size_t kCheckedTrailerSize = kTrailerSize - kChecksumSize;
 constexpr size_t kCheckedFooterSize = kFooterSize - kChecksumSize;
-constexpr size_t kReservedFooterSize = 48;
+constexpr size_t kReservedFooterSize = 32;
 
 absl::Status ChecksumMismatch(uint64_t found, uint64_t expected) {
   return absl::DataLossError(absl::StrCat("checksum found 0x", absl::Hex(found, absl::kZeroPad16),
@@ -151,6 +151,7 @@ std::string Footer::Encode(uint64_t offset) const {
   AppendFixed64(&out, ToInteger(number));
   AppendHandle(top_index, &out);
   AppendHandle(properties, &out);
+  AppendHandle(range_deletes, &out);
   out.append(kReservedFooterSize, '\0');
   AppendFixed64(&out, Checksum64(out, ToInteger(number), offset));
   return out;
@@ -167,6 +168,7 @@ absl::StatusOr<Footer> Footer::Decode(std::string_view bytes, uint64_t offset) {
   footer.number = FileNumber{reader.ReadFixed64()};
   footer.top_index = ReadHandle(&reader);
   footer.properties = ReadHandle(&reader);
+  footer.range_deletes = ReadHandle(&reader);
   reader.ReadBytes(kReservedFooterSize);
   const uint64_t found = reader.ReadFixed64();
   if (!reader.Finished()) return absl::DataLossError("footer cut short");
@@ -182,9 +184,17 @@ absl::StatusOr<Footer> Footer::Decode(std::string_view bytes, uint64_t offset) {
     return absl::UnimplementedError(
         absl::StrCat("format version found ", version, ", expected ", kTableFormatVersion));
   }
-  if (footer.must_understand != 0) {
-    return absl::UnimplementedError(absl::StrCat(
-        "features found 0x", absl::Hex(footer.must_understand), ", expected none but 0x0"));
+  if ((footer.must_understand & ~kHasRangeDeletes) != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat("features found 0x", absl::Hex(footer.must_understand),
+                     ", expected none but 0x", absl::Hex(kHasRangeDeletes)));
+  }
+  const bool has_range_deletes = (footer.must_understand & kHasRangeDeletes) != 0;
+  if (has_range_deletes != (footer.range_deletes.size != 0) ||
+      (footer.top_index.size == 0 && !has_range_deletes)) {
+    return absl::DataLossError(absl::StrCat(
+        "features found 0x", absl::Hex(footer.must_understand), " with ", footer.range_deletes.size,
+        " bytes of range deletes and ", footer.top_index.size, " of top index"));
   }
   return footer;
 }

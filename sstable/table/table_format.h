@@ -58,11 +58,15 @@ absl::StatusOr<BlockTrailer> CheckBlock(std::string_view block_and_trailer, Bloc
 
 // Plain data.
 struct Footer {
+  // A feature that readers must understand: the table has range tombstones.
+  static constexpr uint64_t kHasRangeDeletes = 1;
+
   uint64_t must_understand = 0;
   uint64_t may_ignore = 0;
   FileNumber number{0};
-  BlockHandle top_index;
+  BlockHandle top_index;  // size 0: the table has no entries
   BlockHandle properties;
+  BlockHandle range_deletes;  // size 0: none
 
   // Returns the kFooterSize bytes of the footer at `offset`.
   std::string Encode(uint64_t offset) const;

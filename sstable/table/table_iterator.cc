@@ -3,6 +3,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/merging_iterator.h"
 #include "sstable/block/block.h"
 #include "sstable/table/table_reader.h"
 
@@ -165,6 +166,7 @@ class TableIterator final : public InternalIterator {
 
 std::unique_ptr<InternalIterator> TableReader::NewIterator(
     const TableIteratorOptions& options) const {
+  if (blocks_.partition_count() == 0) return NewEmptyIterator();
   return std::make_unique<TableIterator>(&blocks_, options);
 }
 

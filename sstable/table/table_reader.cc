@@ -5,6 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/copy_or_pin.h"
+#include "base/merging_iterator.h"
+#include "base/range_tombstones.h"
+#include "sstable/table/range_delete_block.h"
 #include "util/epoch.h"
 #include "util/file_status.h"
 #include "util/status_macros.h"
@@ -33,6 +36,7 @@ absl::StatusOr<Footer> ReadFooter(const TableFile& file) {
 }
 
 absl::StatusOr<TopIndex> ReadTopIndex(const TableFile& file, const BlockHandle& handle) {
+  if (handle.size == 0) return TopIndex::None(file.options().order);
   ASSIGN_OR_RETURN(const FrameLease frame, file.ReadBlock(handle, BlockKind::kTopIndex));
   absl::StatusOr<TopIndex> top = TopIndex::Parse(frame->bytes(), file.options().order);
   if (!top.ok()) return file.Annotate(top.status(), BlockKind::kTopIndex, handle.offset);
@@ -68,6 +72,17 @@ absl::StatusOr<TableProperties> ReadProperties(const TableFile& file, const Bloc
   return properties;
 }
 
+// Returns null if there are none.
+absl::StatusOr<std::unique_ptr<const TombstoneIndex>> ReadRangeDeletes(const TableFile& file,
+                                                                       const BlockHandle& handle) {
+  if (handle.size == 0) return nullptr;
+  ASSIGN_OR_RETURN(const FrameLease frame, file.ReadBlock(handle, BlockKind::kRangeDeletes));
+  absl::StatusOr<std::unique_ptr<const TombstoneIndex>> index =
+      DecodeRangeDeletes(file.options().order, frame->bytes());
+  if (!index.ok()) return file.Annotate(index.status(), BlockKind::kRangeDeletes, handle.offset);
+  return index;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
@@ -82,12 +97,30 @@ absl::StatusOr<std::unique_ptr<TableReader>> TableReader::Open(
   ASSIGN_OR_RETURN(const Footer footer, ReadFooter(table_file));
   ASSIGN_OR_RETURN(TopIndex top, ReadTopIndex(table_file, footer.top_index));
   ASSIGN_OR_RETURN(TableProperties properties, ReadProperties(table_file, footer.properties, top));
-  return std::unique_ptr<TableReader>(
-      new TableReader(std::move(table_file), std::move(top), std::move(properties)));
+  Parts parts{std::move(top), std::move(properties), footer.range_deletes, nullptr};
+  ASSIGN_OR_RETURN(parts.range_deletes, ReadRangeDeletes(table_file, footer.range_deletes));
+  return std::unique_ptr<TableReader>(new TableReader(std::move(table_file), std::move(parts)));
 }
 
-TableReader::TableReader(TableFile file, TopIndex top, TableProperties properties)
-    : blocks_(std::move(file), std::move(top)), properties_(std::move(properties)) {}
+TableReader::TableReader(TableFile file, Parts parts)
+    : blocks_(std::move(file), std::move(parts.top)),
+      properties_(std::move(parts.properties)),
+      range_deletes_at_(parts.range_deletes_at),
+      range_deletes_(std::move(parts.range_deletes)) {
+  if (range_deletes_ == nullptr) return;
+  blocks_.file().options().cache->Reserve(range_deletes_->MemoryUsage());
+}
+
+TableReader::~TableReader() {
+  if (range_deletes_ == nullptr) return;
+  blocks_.file().options().cache->Unreserve(range_deletes_->MemoryUsage());
+}
+
+bool TableReader::HasUncovered(const LookupKey& key, KeyFold* fold) const {
+  const SequenceNumber tombstone = range_deletes_->NewestOver(key.key, key.sequence);
+  if (tombstone != 0) fold->Cover(tombstone);
+  return properties_.entries > 0 && tombstone <= properties_.largest_sequence;
+}
 
 inline TableReader::Presence TableReader::LocateCached(const LookupKey& key, DataPlace* place,
                                                        Frame** index) const {
@@ -142,6 +175,9 @@ inline bool TableReader::SearchCached(const Sought& sought, DataPlace place, Fra
 
 bool TableReader::GetCached(const LookupKey& key, KeyFold* fold, PinnedValue* value,
                             TablePosition* reached) const {
+  if (range_deletes_ != nullptr) [[unlikely]] {
+    if (!HasUncovered(key, fold)) return true;
+  }
   DataPlace place;
   Frame* index = nullptr;
   switch (LocateCached(key, &place, &index)) {
@@ -167,6 +203,7 @@ absl::Status TableReader::Get(const LookupKey& key, CacheFill fill, KeyFold* fol
 
 absl::Status TableReader::GetFrom(TablePosition from, const LookupKey& key, CacheFill fill,
                                   KeyFold* fold, PinnedValue* value) const {
+  if (range_deletes_ != nullptr && !HasUncovered(key, fold)) return absl::OkStatus();
   if (!from.index) RETURN_IF_ERROR(Locate(key, &from));
   if (!from.index) return absl::OkStatus();
   FrameLease data;
@@ -243,6 +280,7 @@ std::vector<TableReader::Lookup> TableReader::LookUpCached(
   for (LookupRequest& request : requests) {
     request.status = absl::OkStatus();
     if (request.fold->decided()) continue;
+    if (range_deletes_ != nullptr && !HasUncovered(*request.key, request.fold)) continue;
     const size_t partition = blocks_.top().Find(request.key->key);
     if (partition == blocks_.partition_count()) continue;
     lookups.emplace_back().request = &request;
@@ -306,6 +344,7 @@ void TableReader::Prefetch(const LookupKey& key, size_t partition) const {
 
 uint64_t TableReader::ApproximateOffsetOf(std::string_view key) const {
   const TopIndex& top = blocks_.top();
+  if (top.partition_count() == 0) return 0;
   const Partition& first = top.partition(0);
   const uint64_t data_end = first.filter.size != 0
                                 ? std::min(first.filter.offset, first.index.offset)

@@ -1,6 +1,7 @@
 // TableReader: one open SSTable: point reads, iterators, verification.
 //
-// In memory while the table is open: top index, properties, and two slots (pointers) per partition.
+// In memory while the table is open: top index, properties, range tombstones, and two slots
+// (pointers) per partition.
 // All other data is in the block cache: the slot of a block contains the address of its cached
 // frame, so a hit is a search in the index and one load. The slots of data blocks belong to the
 // cached frame of their index partition.
@@ -34,6 +35,10 @@
 #include "cambium/pinned_value.h"
 #include "sstable/table/table_blocks.h"
 #include "sstable/table/table_format.h"
+
+namespace cambium {
+class TombstoneIndex;
+}
 
 namespace cambium::sstable {
 
@@ -70,7 +75,11 @@ class TableReader {
                                                            std::unique_ptr<RandomAccessFile> file);
   TableReader(const TableReader&) = delete;
   TableReader& operator=(const TableReader&) = delete;
-  ~TableReader() = default;
+  ~TableReader();
+
+  // Point reads consider the table's own range tombstones: they announce them to the fold
+  // (KeyFold::Cover), and read no block if one covers all entries of the table. The caller calls
+  // KeyFold::EndSource.
 
   // Steps `fold` over the versions of `key`, newest first, until it is decided; sets `*value` if
   // the result is kValue. Returns ok and leaves the fold unchanged if the key is not in the table.
@@ -89,8 +98,11 @@ class TableReader {
   // missing blocks per call of the file. The caller must have no open EpochGuard.
   void MultiGet(std::span<LookupRequest> requests, CacheFill fill) const;
 
-  // Returns an iterator in both directions, which pins one block at a time. The reader must outlive
-  // it.
+  // Returns the range tombstones; null if there are none. They live as long as the reader.
+  const TombstoneIndex* range_deletes() const { return range_deletes_.get(); }
+
+  // Returns an iterator in both directions over all entries, without regard to range tombstones. It
+  // pins one block at a time. The reader must outlive it.
   std::unique_ptr<InternalIterator> NewIterator(const TableIteratorOptions& options) const;
 
   // Returns the approximate file offset of `key`, even if it does not exist; the end of the data
@@ -115,7 +127,19 @@ class TableReader {
   // One key of a MultiGet.
   struct Lookup;
 
-  TableReader(TableFile file, TopIndex top, TableProperties properties);
+  // The parts of an open table that are in memory. Plain data.
+  struct Parts {
+    TopIndex top;
+    TableProperties properties;
+    BlockHandle range_deletes_at;
+    std::unique_ptr<const TombstoneIndex> range_deletes;  // null: none
+  };
+
+  TableReader(TableFile file, Parts parts);
+
+  // Returns false if the table has no entry of the key that its own range tombstones do not cover.
+  // Announces them to the fold. There must be range tombstones.
+  bool HasUncovered(const LookupKey& key, KeyFold* fold) const;
 
   bool HasFilter(size_t partition) const {
     return blocks_.top().partition(partition).filter.size != 0 &&
@@ -144,6 +168,8 @@ class TableReader {
 
   const TableBlocks blocks_;
   const TableProperties properties_;
+  const BlockHandle range_deletes_at_;
+  const std::unique_ptr<const TombstoneIndex> range_deletes_;
 };
 
 }  // namespace cambium::sstable

@@ -2,7 +2,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/range_tombstones.h"
 #include "sstable/block/block.h"
+#include "sstable/table/range_delete_block.h"
 #include "sstable/table/table_reader.h"
 #include "util/checksum.h"
 #include "util/status_macros.h"
@@ -149,6 +151,16 @@ class TableVerifier {
 }  // namespace
 
 absl::Status TableReader::Verify(std::optional<uint64_t> expected_digest) const {
+  // The table in memory was checked when it was read; the file may have changed since then.
+  if (range_deletes_ != nullptr) {
+    ASSIGN_OR_RETURN(const FrameLease frame,
+                     blocks_.file().ReadBlock(range_deletes_at_, BlockKind::kRangeDeletes));
+    const auto again = DecodeRangeDeletes(blocks_.order(), frame->bytes());
+    if (!again.ok()) {
+      return blocks_.file().Annotate(again.status(), BlockKind::kRangeDeletes,
+                                     range_deletes_at_.offset);
+    }
+  }
   return TableVerifier(&blocks_, &properties_).Verify(expected_digest);
 }
 

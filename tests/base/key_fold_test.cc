@@ -123,6 +123,39 @@ TEST(KeyFold, OperandsApplyToWhatIsOlderInBothDirections) {
   }
 }
 
+TEST(KeyFold, ARangeTombstoneEndsTheVersions) {
+  KeyFold fold(30);
+  fold.Cover(20);
+  fold.Cover(10);  // an older one changes nothing
+  EXPECT_EQ(fold.Step(Put(40), "too new"), State::kMore);
+  EXPECT_EQ(fold.Step(Put(19), "covered"), State::kDeleted);
+  fold.Reset(30);
+  EXPECT_FALSE(fold.EndSource()) << "the next key is not covered";
+  EXPECT_EQ(fold.Step(Put(19), "v"), State::kValue);
+  fold.Reset(30);
+  fold.Cover(20);
+  EXPECT_EQ(fold.Step(Put(20), "v"), State::kValue) << "not older";
+  fold.Reset(30);
+  fold.Cover(20);
+  EXPECT_TRUE(fold.EndSource());
+  EXPECT_EQ(fold.state(), State::kDeleted) << "hides older sources";
+}
+
+TEST(KeyFold, OperandsOverARangeTombstoneApplyToNothing) {
+  const test::AppendOperator append;
+  KeyFold fold(30, &append);
+  fold.Cover(20);
+  EXPECT_EQ(fold.Step(Merge(25), "b"), State::kMore);
+  EXPECT_EQ(fold.Step(Merge(24), "a"), State::kMore);
+  EXPECT_EQ(fold.Step(Merge(15), "covered"), State::kMerged);
+  EXPECT_EQ(Read(fold), "a,b");
+  fold.Reset(30);
+  fold.Cover(20);
+  EXPECT_EQ(fold.Step(Merge(25), "b"), State::kMore);
+  EXPECT_TRUE(fold.EndSource());
+  EXPECT_EQ(Read(fold), "b");
+}
+
 // A search that missed a block begins anew: what it met before counts once.
 TEST(KeyFold, OperandsThatAreMetAgainCountOnce) {
   const test::AppendOperator append;

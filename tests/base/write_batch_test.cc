@@ -204,7 +204,7 @@ TEST(WriteBatch, CountsTheOperationsOfEachFamily) {
 }
 
 TEST(BatchReader, AnswersUnimplementedForReservedTags) {
-  for (const char tag : {3, 5, 7, 32, 33, 34}) {
+  for (const char tag : {3, 7, 32, 33, 34}) {
     std::string bytes("\x01\0\0\0", 4);
     bytes += tag;
     bytes += "\x01k\x01v";
@@ -228,6 +228,20 @@ TEST(WriteBatch, HoldsTtlsInThePlaceOfExpiries) {
   EXPECT_TRUE(batch.HasNegativeTtl());
 }
 
+TEST(WriteBatch, RollbackForgetsTtls) {
+  WriteBatch batch;
+  batch.Put("k", "v");
+  WriteBatch::Savepoint plain = batch.MakeSavepoint();
+  batch.Put("k", "v", std::chrono::milliseconds(1));
+  WriteBatch::Savepoint with_ttl = batch.MakeSavepoint();
+  batch.Put("k", "v", std::chrono::milliseconds(-1));
+  batch.RollbackTo(std::move(with_ttl));
+  EXPECT_TRUE(batch.HasTtls());
+  EXPECT_FALSE(batch.HasNegativeTtl());
+  batch.RollbackTo(std::move(plain));
+  EXPECT_FALSE(batch.HasTtls());
+}
+
 // The bytes of the log: docs/format/log.md.
 TEST(SingleOp, PutsTheExpiryBeforeTheValue) {
   const SingleOp op(BatchOpTag::kPutWithExpiry, "k", "v", 0, 0x0201);
@@ -239,6 +253,56 @@ TEST(SingleOp, PutsTheExpiryBeforeTheValue) {
 
 TEST(BatchReader, PutWithExpiryWithoutItsExpiryIsDataLoss) {
   EXPECT_THAT(Describe("\x01\0\0\0\x06\x01k\x07\x01\x02\0\0\0\0\0"s), ElementsAre("DATA_LOSS"));
+}
+
+TEST(BatchReader, ReadsRangeDeletes) {
+  WriteBatch batch;
+  batch.DeleteRange("a", "b");
+  batch.DeleteFrom("");
+  EXPECT_EQ(batch.Parts()[0].range_deletes, 2u);
+  const std::string bytes = Bytes(batch.Encoded());
+  EXPECT_EQ(bytes, std::string("\x02\0\0\0\x05\x01"
+                               "a\x02\0"
+                               "b\x05\0\x01\x02",
+                               14));
+  BatchReader reader(bytes);
+  BatchOp op;
+  ASSERT_TRUE(reader.Next(&op));
+  RangeTombstone range = RangeOf(op, 7);
+  EXPECT_EQ(range.sequence, 7u);
+  EXPECT_EQ(range.begin.key, "a");
+  EXPECT_EQ(range.end.key, "b");
+  EXPECT_EQ(range.end.place, KeyCut::Place::kBefore);
+  ASSERT_TRUE(reader.Next(&op));
+  range = RangeOf(op, 8);
+  EXPECT_EQ(range.begin.place, KeyCut::Place::kBefore);
+  EXPECT_EQ(range.end.place, KeyCut::Place::kEnd);
+  const std::string all = EncodeRangeEnd(KeyCut::Start(), KeyCut::End());
+  range = RangeOf({BatchOpTag::kRangeDelete, 0, "", all}, 9);
+  EXPECT_EQ(range.begin.place, KeyCut::Place::kStart);
+  batch.DeleteRange("a", std::string(kMaxKeySize + 1, 'k'));
+  EXPECT_FALSE(batch.WithinLimits());
+}
+
+TEST(BatchReader, MalformedRangeDeletesAreDataLoss) {
+  const std::string head("\x01\0\0\0\x05", 5);
+  for (const std::string& operation : {std::string("\x01"
+                                                   "a\0",
+                                                   3),  // no flags
+                                       std::string("\x01"
+                                                   "a\x02\x04"
+                                                   "b",
+                                                   5),  // an unknown flag
+                                       std::string("\x01"
+                                                   "a\x02\x02"
+                                                   "b",
+                                                   5),  // an end, and none
+                                       std::string("\x01"
+                                                   "a\x02\x01"
+                                                   "b",
+                                                   5)}) {  // a begin, and none
+    EXPECT_THAT(Describe(head + operation), ElementsAre("DATA_LOSS"));
+  }
 }
 
 TEST(BatchReader, KeyOverTheLimitIsDataLoss) {

@@ -13,7 +13,7 @@ BENCH = ""
 NUM = 3000
 
 # In an order in which each finds what it needs.
-WRITES = "fillseq fillrandom fillbatch fillsync fill100K filluniquerandom overwrite updaterandom casrandom".split()
+WRITES = "fillseq fillrandom fillbatch fillsync fill100K filluniquerandom overwrite updaterandom casrandom randomtransaction".split()
 READS = ("readrandom readmissing readhot readseq readreverse seekrandom seekordered multireadrandom readwhilewriting "
          "readwhilescanning seekrandomwhilewriting readrandomwriterandom").split()
 UPKEEP = "flush waitforcompaction compact open".split()

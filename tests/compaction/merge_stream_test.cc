@@ -367,5 +367,92 @@ TEST(MergeStream, KeepsWhatEveryReaderSees) {
   }
 }
 
+// Merges under one range tombstone over all keys.
+Outcome MergeUnder(SequenceNumber tombstone, const std::string& entries,
+                   MergeStreamOptions options = {}) {
+  const std::vector<RangeTombstone> one = {{KeyCut::Start(), KeyCut::End(), tombstone}};
+  const TombstoneIndex index(Bytewise(), one);
+  options.range_deletes = &index;
+  return Merge(Parse(entries), options);
+}
+
+TEST(MergeStream, DropsWhatARangeTombstoneCoversInItsStripe) {
+  EXPECT_EQ(MergeUnder(30, "a@45 a@20 b@20 c-10 d@31").text, "a@45* d@31*");
+  MergeStreamOptions options;
+  options.snapshots = {20, 40};
+  const Outcome outcome = MergeUnder(30, "f@45 f@25 f@15 g@25 h@15", options);
+  EXPECT_EQ(outcome.text, "f@45* f@15 h@15*");
+  EXPECT_EQ(outcome.counts.shadowed, 2u);
+  EXPECT_TRUE(outcome.counts.Balanced());
+}
+
+// With sequence number 0 the range tombstone would cover it.
+TEST(MergeStream, KeepsTheNumberOfAValueUnderAnOlderRangeTombstone) {
+  MergeStreamOptions options;
+  options.key_absent_below = [](std::string_view) { return true; };
+  EXPECT_EQ(MergeUnder(30, "a@45", options).text, "a@45*");
+  EXPECT_EQ(Merge(Parse("a@45"), options).text, "a@0*");
+}
+
+// Expiries at time 100.
+TEST(MergeStream, TreatsExpiringValuesUnderARangeTombstoneAsValues) {
+  env::ManualClock clock(0, 100);
+  WallTime wall(&clock);
+  const test::AppendOperator append;
+  MergeStreamOptions options;
+  options.key_absent_below = EveryKey;
+  options.wall = &wall;
+  options.merge_operator = &append;
+  EXPECT_EQ(MergeUnder(30, "a^45:101", options).text, "a^45*");
+  EXPECT_EQ(Merge(Parse("a^45:101"), options).text, "a^0*");
+  EXPECT_EQ(MergeUnder(30, "a^25:101 b^25:99", options).text, "");
+  EXPECT_EQ(MergeUnder(30, "a?45 a^40:101", options).text, "a?45* a^40");
+  EXPECT_EQ(MergeUnder(30, "a?45 a^40:99 a@20", options).text, "a@45*");
+  EXPECT_EQ(MergeUnder(30, "a?45 a^25:101", options).text, "a@45*");
+  const Outcome expired = MergeUnder(30, "a^45:99 a@40 a@20", options);
+  EXPECT_EQ(expired.text, "");
+  EXPECT_EQ(expired.counts.expired, 1u);
+  EXPECT_EQ(expired.counts.shadowed, 2u);
+  options.snapshots = {20};
+  EXPECT_EQ(MergeUnder(30, "a^45:99 a@25 a^15:101", options).text, "a-45* a^0");
+}
+
+TEST(MergeStream, DropsCoveredVersionsBehindAnUnknownKind) {
+  EXPECT_EQ(MergeUnder(30, "a?45 a@40 a@20 a@10").text, "a?45* a@40");
+}
+
+TEST(MergeStream, MergesOperandsOverNothingUnderARangeTombstone) {
+  const test::AppendOperator append;
+  const auto values = [&](const std::vector<SequenceNumber>& snapshots) {
+    const std::vector<RangeTombstone> one = {{KeyCut::Before("a"), KeyCut::Before("b"), 30}};
+    const TombstoneIndex index(Bytewise(), one);
+    MergeStreamOptions options;
+    options.order = Bytewise();
+    options.snapshots = snapshots;
+    options.merge_operator = &append;
+    options.range_deletes = &index;
+    const auto input =
+        NewVectorIterator(Bytewise(), {{"a", MakeTrailer(50, Kind::kMerge), "new"},
+                                       {"a", MakeTrailer(40, Kind::kMerge), "newer"},
+                                       {"a", MakeTrailer(25, Kind::kMerge), "covered"},
+                                       {"a", MakeTrailer(10, Kind::kValue), "base"}});
+    std::string text;
+    MergeStream stream(input.get(), options);
+    for (; stream.Valid(); stream.Next()) {
+      absl::StrAppend(&text, Text(stream.key(), stream.trailer()), "=", std::string(stream.value()),
+                      " ");
+    }
+    EXPECT_TRUE(stream.status().ok()) << stream.status();
+    EXPECT_TRUE(stream.counts().Balanced());
+    return text;
+  };
+  EXPECT_EQ(values({}), "a@50=newer,new ");
+  EXPECT_EQ(values({35}), "a?50=new a?40=newer ")
+      << "a reader at 35 may see bases that the range tombstone does not cover";
+  EXPECT_EQ(values({28}), "a@50=newer,new a@25=base,covered ");
+  // The range tombstone is in the stripe of the older operand.
+  EXPECT_EQ(values({45}), "a?50=new a@40=newer ");
+}
+
 }  // namespace
 }  // namespace cambium::compaction

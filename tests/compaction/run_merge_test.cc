@@ -372,5 +372,82 @@ TEST_F(PlanRun, LeavesItsOutputsInPlaceOfItsInputs) {
   EXPECT_EQ(manifest::CountFiles(**next, 6), result.files.size());
 }
 
+RangeTombstone Range(const std::string& begin, const std::string& end, SequenceNumber sequence) {
+  return {KeyCut::Before(begin), KeyCut::Before(end), sequence};
+}
+
+// A range tombstone over several files is cut where they end, so that the files stay disjoint.
+TEST(RunMerge, CutsRangeTombstonesAtTheEndsOfFiles) {
+  Store store;
+  std::vector<OwnedEntry> entries;
+  for (int key = 0; key < 100; ++key) entries.push_back(Put(key, 100 + static_cast<uint64_t>(key)));
+  const std::string begin = "key0", end = Key(150);
+  const TombstoneIndex index(Bytewise(), {{Range(begin, end, 50)}});
+  RunMergeOptions options = store.Options();
+  options.stream.range_deletes = &index;
+  options.target_file_size = 3000;
+  const auto result = store.Merge(entries, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const std::vector<FileRef>& files = result->files;
+  ASSERT_GT(files.size(), 2u);
+  EXPECT_EQ(files.front()->smallest_key, begin);
+  EXPECT_EQ(files.back()->largest_key, end);
+  for (size_t i = 0; i < files.size(); ++i) {
+    EXPECT_EQ(files[i]->range_deletes.count, 1u);
+    EXPECT_TRUE(files[i]->largest_exclusive);
+    EXPECT_EQ(files[i]->smallest_sequence, 50u);
+    if (i == 0) continue;
+    EXPECT_EQ(files[i - 1]->largest_key, files[i]->smallest_key) << "no gap, and no overlap";
+    EXPECT_TRUE(files[i - 1]->EndsBefore(files[i]->smallest_key, Bytewise()));
+  }
+  EXPECT_TRUE(SameEntries(store.Read(files), entries));
+}
+
+TEST(RunMerge, WritesAFileOfRangeTombstonesAlone) {
+  Store store;
+  const TombstoneIndex index(Bytewise(),
+                             {{{KeyCut::Before("c"), KeyCut::After("f"), 7}, Range("a", "b", 9)}});
+  RunMergeOptions options = store.Options();
+  options.stream.range_deletes = &index;
+  const auto result = store.Merge({{"d", MakeTrailer(5, Kind::kValue), "x"}}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->files.size(), 1u);
+  const FileMetadata& file = *result->files[0];
+  EXPECT_EQ(file.entries, 0u);
+  EXPECT_EQ(file.range_deletes.count, 2u);
+  EXPECT_EQ(file.smallest_key, "a");
+  EXPECT_EQ(file.largest_key, "f");
+  EXPECT_FALSE(file.largest_exclusive);
+  EXPECT_EQ(file.smallest_sequence, 7u);
+  EXPECT_EQ(file.largest_sequence, 9u);
+  EXPECT_TRUE(store.Read(result->files).empty());
+}
+
+// The range tombstones of a table are in memory while it is open: their number per file is bounded.
+TEST(RunMerge, EndsAFileWithManyRangeTombstones) {
+  Store store;
+  std::vector<std::string> keys;
+  std::vector<RangeTombstone> tombstones;
+  for (int i = 0; i < 60'001; ++i)
+    keys.push_back(absl::StrCat(Key(0), std::string(30, 'x'), 100'000 + i));
+  for (size_t i = 0; i + 1 < keys.size(); i += 2) {
+    tombstones.push_back(Range(keys[i], keys[i + 1], 10 + i));
+  }
+  const TombstoneIndex index(Bytewise(), tombstones);
+  RunMergeOptions options = store.Options();
+  options.stream.range_deletes = &index;
+  const auto result =
+      store.Merge({Put(0, 3), {keys[40'001], MakeTrailer(9, Kind::kValue), "v"}}, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  uint64_t count = 0;
+  for (const FileRef& file : result->files) {
+    count += file->range_deletes.count;
+    EXPECT_LT(file->file_size, uint64_t{2} << 20);
+  }
+  EXPECT_EQ(count, 30'000u);
+  EXPECT_GE(result->files.size(), 3u);
+  EXPECT_EQ(store.Read(result->files).size(), 2u);
+}
+
 }  // namespace
 }  // namespace cambium::compaction

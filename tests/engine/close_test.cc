@@ -68,6 +68,12 @@ std::vector<std::pair<std::string, absl::Status>> AskAll(DB* db) {
   const auto it = db->NewIterator();
   it->SeekToFirst();
   add("NewIterator", it->status());
+  add("BeginTransaction", db->BeginTransaction()->Put("k", "v"));
+  add("Transact", db->Transact([](Transaction& t) { return t.Put("k", "v"); }));
+  add("CreateColumnFamily", db->CreateColumnFamily("f").status());
+  add("GetColumnFamily", db->GetColumnFamily("default").status());
+  add("RenameColumnFamily", db->RenameColumnFamily("f", "g"));
+  add("DropColumnFamily", db->DropColumnFamily("f"));
   add("Flush", db->Flush());
   add("CompactRange", db->CompactRange());
   add("WaitForIdle", db->WaitForIdle());
@@ -97,6 +103,7 @@ TEST(CloseTest, EveryLaterCallIsFailedPrecondition) {
     EXPECT_EQ(db->GetStats().last_sequence, 0u);
     EXPECT_EQ(db->GetProperty("cambium.version"), std::nullopt);
     EXPECT_EQ(db->ApproximateSize("a", "z"), 0u);
+    EXPECT_TRUE(db->ListColumnFamilies().empty());
     CAMBIUM_EXPECT_OK(db->Close());
   }
 }
@@ -197,6 +204,44 @@ TEST(CloseTest, ConcurrentClosesGetTheOneOutcome) {
   }
 }
 
+// The bytewise order with another name, whose first use lasts until the database is closed.
+class LateComparator final : public Comparator {
+ public:
+  int Compare(std::string_view a, std::string_view b) const override { return a.compare(b); }
+  const char* Name() const override {
+    in_use = true;
+    while (!closed) std::this_thread::yield();
+    return "test.late";
+  }
+
+  mutable std::atomic<bool> in_use{false};
+  std::atomic<bool> closed{false};
+};
+
+// A new family that was accepted, but not begun, must not be written to the manifest of a database
+// that may already belong to another process.
+TEST(CloseTest, NoFileChangesAfterwards) {
+  const test::TempDir dir;
+  const auto files =
+      std::make_shared<env::FaultFileSystem>(std::make_shared<env::PosixFileSystem>());
+  Options options = SmallOptions();
+  options.file_system = files;
+  const auto db = MustOpen(options, dir.Sub("db"));
+  LateComparator comparator;
+  std::thread creator([&] {
+    ColumnFamilyOptions late;
+    late.comparator = &comparator;
+    CAMBIUM_EXPECT_CODE(db->CreateColumnFamily("f", late).status(), kFailedPrecondition);
+  });
+  while (!comparator.in_use) std::this_thread::yield();
+  CAMBIUM_EXPECT_OK(db->Close());
+  std::atomic<int> changes{0};
+  files->SetObserver([&](const env::Operation&) { ++changes; });
+  comparator.closed = true;
+  creator.join();
+  EXPECT_EQ(changes, 0);
+}
+
 TEST(CloseTest, UnloggedWritesAreInTables) {
   const test::TempDir dir;
   auto db = MustOpen(SmallOptions(), dir.Sub("db"));
@@ -214,6 +259,11 @@ void RunUntilRefused(const std::function<absl::Status()>& call) {
     if (absl::IsFailedPrecondition(status)) return;
     ASSERT_TRUE(status.ok() || absl::IsNotFound(status)) << status;
   }
+}
+
+absl::Status MakeAndDropFamily(DB* db) {
+  const absl::Status created = db->CreateColumnFamily("f").status();
+  return created.ok() || absl::IsAlreadyExists(created) ? db->DropColumnFamily("f") : created;
 }
 
 TEST(CloseTest, CallsBesideItCompleteOrAreRefused) {
@@ -262,6 +312,7 @@ TEST(CloseTest, CallsBesideItCompleteOrAreRefused) {
       return db->GetHealth().cause;
     });
     start([&] { return db->Resume(); });
+    start([&] { return MakeAndDropFamily(db.get()); });
     start([&] {
       ReadOptions at;
       at.snapshot = db->GetSnapshot();

@@ -309,6 +309,34 @@ TEST_F(ColumnFamiliesTest, SpaceOfADroppedFamilyIsFreeWhenNothingNeedsIt) {
   EXPECT_EQ(db_->GetStats().live_bytes_now, 0u);
 }
 
+TEST_F(ColumnFamiliesTest, FlushOfAFamilyThatIsDroppedMeanwhileIsDiscarded) {
+  const Family family = Make("f");
+  CAMBIUM_ASSERT_OK(db_->Put(*family, "k", "v"));
+  std::atomic<bool> writing{false}, dropped{false};
+  env::FaultRule pause;
+  pause.kind = env::OperationKind::kCreate;
+  pause.path_part = ".sst";
+  pause.effect = env::Effect::kNone;
+  pause.hook = [&](const env::Operation&) {
+    writing = true;
+    while (!dropped) std::this_thread::yield();
+  };
+  faults_->AddRule(pause);
+  std::thread flusher([&] {
+    const absl::Status flushed = db_->Flush(*family);
+    EXPECT_TRUE(flushed.ok() || absl::IsFailedPrecondition(flushed)) << flushed;
+  });
+  while (!writing) std::this_thread::yield();
+  CAMBIUM_EXPECT_OK(db_->DropColumnFamily("f"));
+  dropped = true;
+  flusher.join();
+  CAMBIUM_ASSERT_OK(db_->WaitForIdle());
+  EXPECT_EQ(db_->GetHealth().state, Health::State::kHealthy) << db_->GetHealth().cause;
+  EXPECT_EQ(FilesThatEndIn(".sst"), 0u) << disk_->DebugString();
+  CAMBIUM_ASSERT_OK(db_->Put("k", "v"));
+  CAMBIUM_EXPECT_OK(db_->Flush());
+}
+
 TEST_F(ColumnFamiliesTest, HandleOfAnotherDatabaseIsInvalid) {
   auto other = DB::Open(options_, "other");
   CAMBIUM_ASSERT_OK(other);

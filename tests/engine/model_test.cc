@@ -153,6 +153,10 @@ struct Timed {
     for (const test::Edit& edit : edits) NoteExpiry(edit, now);
   }
   void NoteExpiry(const test::Edit& edit, uint64_t now) {
+    if (edit.span != test::Span::kKey) {
+      std::erase_if(expiries, [this](const auto& one) { return !entries.contains(one.first); });
+      return;
+    }
     expiries.erase(edit.key);
     const std::chrono::milliseconds ttl = edit.ttl.value_or(default_ttl);
     if (!edit.value.has_value() || ttl.count() == 0) return;
@@ -258,6 +262,9 @@ class ModelRun {
       case OperationKind::kPut:
       case OperationKind::kDelete:
       case OperationKind::kBatch:
+      case OperationKind::kDeleteRange:
+      case OperationKind::kDeleteFrom:
+      case OperationKind::kClear:
         return Write(operation);
       case OperationKind::kPutIfAbsent:
       case OperationKind::kCompareAndSet:
@@ -309,6 +316,13 @@ class ModelRun {
       status = db_->Put(first.key, *first.value, with_ttl);
     } else if (operation.kind == OperationKind::kDelete) {
       status = db_->Delete(first.key, options);
+    } else if (operation.kind == OperationKind::kDeleteRange) {
+      status = db_->DeleteRange(first.key, first.end, options);
+    } else if (operation.kind == OperationKind::kDeleteFrom) {
+      status = db_->DeleteFrom(first.key, options);
+    } else if (operation.kind == OperationKind::kClear) {
+      status = variant_.unlogged ? db_->Write(ClearingBatch(), options)
+                                 : db_->ClearColumnFamily(*db_->DefaultColumnFamily());
     } else {
       status = db_->Write(BatchOf(operation.edits), options);
     }
@@ -363,6 +377,15 @@ class ModelRun {
       }
     }
     return "";
+  }
+
+  // Deletes everything, in either order of the variants.
+  static WriteBatch ClearingBatch() {
+    WriteBatch batch;
+    batch.DeleteFrom("");
+    batch.DeleteRange(std::string(2, '\xff'), "");
+    batch.Delete("");
+    return batch;
   }
 
   std::string Merge(const Operation& operation) {

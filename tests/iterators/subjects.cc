@@ -10,6 +10,7 @@
 #include "base/merging_iterator.h"
 #include "cambium/db.h"
 #include "compaction/run_iterator.h"
+#include "engine/read/undeleted_iterator.h"
 #include "env/testing/inline_executor.h"
 #include "env/testing/mem_file_system.h"
 #include "memtable/memtable.h"
@@ -226,6 +227,54 @@ class MergeSubject final : public Subject {
   bool broken_ = false;
 };
 
+// Entries among others that range tombstones cover: of a newer source, whole ranges, and of the
+// same source, older versions.
+class UndeletedSubject final : public Subject {
+ public:
+  void Fill(std::vector<OwnedEntry> entries) override {
+    std::vector<RangeTombstone> newer, own;
+    std::vector<OwnedEntry> covered;
+    keys_.reserve(2 * entries.size());  // the tombstones refer to them
+    for (const OwnedEntry& entry : entries) {
+      const auto add = [&](std::string_view suffix, std::vector<RangeTombstone>* tombstones) {
+        const std::string& key = keys_.emplace_back(absl::StrCat(entry.key, std::string(suffix)));
+        const bool taken = std::any_of(entries.begin(), entries.end(),
+                                       [&](const auto& other) { return other.key == key; });
+        if (taken) return;
+        covered.push_back({key, MakeTrailer(5, Kind::kValue), "covered"});
+        tombstones->push_back({KeyCut::Before(key), KeyCut::After(key), kMaxSequenceNumber});
+      };
+      add(std::string_view("\0x", 2), &newer);
+      add("!", &own);
+    }
+    const auto before = [](const OwnedEntry& a, const OwnedEntry& b) {
+      return Order().CompareEntries(a.key, a.trailer, b.key, b.trailer) < 0;
+    };
+    entries.insert(entries.end(), covered.begin(), covered.end());
+    std::sort(entries.begin(), entries.end(), before);
+    entries.erase(std::unique(entries.begin(), entries.end(),
+                              [](const auto& a, const auto& b) {
+                                return a.key == b.key && a.trailer == b.trailer;
+                              }),
+                  entries.end());
+    entries_ = std::move(entries);
+    newer_ = std::make_shared<const TombstoneIndex>(Order(), newer);
+    own_ = std::make_shared<const TombstoneIndex>(Order(), own);
+  }
+  std::unique_ptr<Cursor> NewCursor() override {
+    engine::ConcernedBy tombstones;
+    tombstones.newer.push_back(engine::NewIndexCursor(newer_, kMaxSequenceNumber));
+    tombstones.own.push_back(engine::NewIndexCursor(own_, kMaxSequenceNumber));
+    return CursorOver(engine::NewUndeletedIterator(Order(), NewVectorIterator(Order(), entries_),
+                                                   std::move(tombstones)));
+  }
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<OwnedEntry> entries_;
+  std::shared_ptr<const TombstoneIndex> newer_, own_;
+};
+
 // The user's iterator: the newest version of each key that is not deleted. The older half of the
 // entries is in tables, the newer one in the memtable.
 class DBSubject final : public Subject {
@@ -341,7 +390,8 @@ const std::vector<SubjectKind>& AllSubjects() {
   static const std::vector<SubjectKind> kinds = {
       {"Block", &Make<BlockSubject>}, {"Table", &Make<TableSubject>},
       {"Run", &Make<RunSubject>},     {"MemTable", &Make<MemTableSubject>},
-      {"Merge", &Make<MergeSubject>}, {"DB", &Make<DBSubject>}};
+      {"Merge", &Make<MergeSubject>}, {"Undeleted", &Make<UndeletedSubject>},
+      {"DB", &Make<DBSubject>}};
   return kinds;
 }
 

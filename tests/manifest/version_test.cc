@@ -94,6 +94,32 @@ TEST(Version, FindsFilesWhoseKeysShareTheirFirstBytes) {
   EXPECT_EQ(find("prefix-prefix-g"), 2u);
 }
 
+// The end of a range tombstone is not part of its file: the next file may begin there.
+TEST(Version, FilesMayTouchAtAnExclusiveEnd) {
+  const auto version = MakeVersion(
+      "add L1 file 1 keys \"a\"..\"m\" seqs 3..3 range-deletes 1 largest-exclusive\n"
+      "add L1 file 2 keys \"m\"..\"p\"\n");
+  const manifest::Run& run = version->runs(1).front();
+  ASSERT_EQ(run.with_range_deletes.size(), 1u);
+  EXPECT_EQ(run.with_range_deletes[0], 0u);
+  const auto find = [&run](std::string_view key) {
+    return FindFileIndex(run, key, Bytewise().Abbreviate(key), Bytewise());
+  };
+  EXPECT_EQ(find("l"), 0u);
+  EXPECT_EQ(find("m"), 1u);
+  EXPECT_EQ(find("q"), 2u);
+  EXPECT_EQ(FilesOverlapping(run, {"m", "n"}, Bytewise()).size(), 1u);
+  EXPECT_TRUE(version->CheckConsistency(Bytewise()).ok());
+  VersionBuilder builder(nullptr, Bytewise());
+  ASSERT_TRUE(builder
+                  .Apply(ParseEdit("family 0\n"
+                                   "  add L1 run 0 file 1 size 1 keys \"a\"..\"m\" seqs 3..3\n"
+                                   "  add L1 run 0 file 2 size 1 keys \"m\"..\"p\" seqs 4..4\n")
+                             .Family(0))
+                  .ok());
+  EXPECT_EQ(builder.Build().status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST(Version, ListsTheFilesThatOverlapARange) {
   const auto version = MakeVersion(kTree);
   const auto overlapping = [&version](int level, KeyBounds bounds) {

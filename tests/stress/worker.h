@@ -94,6 +94,13 @@ class Worker {
   std::string NewFamilyName();
   void CreateFamily();
   void WriteFamily();
+  void ClearFamily();
+  // Adds a range delete to the batch and applies it to the contents.
+  void DeleteRangeOfFamily(const std::string& key, WriteBatch* batch,
+                           std::map<std::string, std::string>* contents);
+  // Notes the outcome of a write, after which the family has the contents `next`.
+  void FinishFamilyWrite(const absl::Status& status, uint64_t mark,
+                         std::map<std::string, std::string> next);
   void ScanFamily();
   void RenameFamily();
   void DropFamily();

@@ -13,7 +13,7 @@ namespace cambium::stress {
 
 void Worker::UseFamily() {
   if (family_.handle == nullptr) return CreateFamily();
-  switch (random_.Uniform(8)) {
+  switch (random_.Uniform(10)) {
     case 0:
       return DropFamily();
     case 1:
@@ -28,6 +28,8 @@ void Worker::UseFamily() {
       return ScanFamily();
     case 5:
       return PutFleeting();
+    case 6:
+      return ClearFamily();
     default:
       return WriteFamily();
   }
@@ -58,6 +60,8 @@ void Worker::WriteFamily() {
     if (random_.Uniform(4) == 0) {
       batch.Delete(*family_.handle, key);
       next.erase(key);
+    } else if (random_.Uniform(12) == 0) {
+      DeleteRangeOfFamily(key, &batch, &next);
     } else {
       std::string value = absl::StrCat(key, ":", random_.Uniform(1 << 30));
       value.resize(value.size() + random_.Uniform(500), '.');
@@ -66,7 +70,30 @@ void Worker::WriteFamily() {
     }
   }
   const uint64_t mark = Mark();
-  const absl::Status status = world_->db->Write(batch, DrawWriteOptions());
+  FinishFamilyWrite(world_->db->Write(batch, DrawWriteOptions()), mark, std::move(next));
+}
+
+void Worker::DeleteRangeOfFamily(const std::string& key, WriteBatch* batch,
+                                 std::map<std::string, std::string>* contents) {
+  const std::string end = absl::StrCat(random_.Uniform(200));
+  if (random_.Uniform(20) == 0) {
+    batch->DeleteFrom(*family_.handle, key);
+    contents->erase(contents->lower_bound(key), contents->end());
+    return;
+  }
+  batch->DeleteRange(*family_.handle, key, end);
+  if (key < end) contents->erase(contents->lower_bound(key), contents->lower_bound(end));
+}
+
+void Worker::ClearFamily() {
+  const uint64_t mark = Mark();
+  const absl::Status status = world_->db->ClearColumnFamily(*family_.handle);
+  if (status.ok()) family_.fleeting.clear();
+  FinishFamilyWrite(status, mark, {});
+}
+
+void Worker::FinishFamilyWrite(const absl::Status& status, uint64_t mark,
+                               std::map<std::string, std::string> next) {
   if (world_->Expect(status, mark, "write to a family")) {
     family_.contents = std::move(next);
   } else if (!IsRefusal(status)) {
@@ -75,7 +102,8 @@ void Worker::WriteFamily() {
 }
 
 void Worker::PutFleeting() {
-  const std::string key = absl::StrCat("~", random_.Uniform(20));
+  // Before the other keys, so that no range delete covers it.
+  const std::string key = absl::StrCat("!", random_.Uniform(20));
   WriteOptions options = DrawWriteOptions();
   options.ttl = std::chrono::milliseconds(1 + random_.Uniform(200));
   const auto micros = static_cast<uint64_t>(options.ttl->count()) * 1000;

@@ -33,6 +33,10 @@ std::vector<Edit> IndexedWrites::Draw(uint64_t index) {
       edit.value = std::move(value);
       // A third of the values has an expiry, which no test reaches.
       if ((index + i) % 3 == 0) edit.ttl = std::chrono::hours(24 * 365);
+    } else if (random_() % 4 == 0) {
+      // Never the marker, whose key is before them.
+      edit.span = Span::kRange;
+      edit.end = absl::StrCat("key", absl::Dec(number + random_() % 10, absl::kZeroPad5));
     }
     edits.push_back(std::move(edit));
   }

@@ -146,6 +146,12 @@ void ParseFileAttribute(std::string_view word, LineReader* line, FileMetadata* f
     file->expiring.oldest_micros = line->Number();
     line->Expect("..");
     file->expiring.newest_micros = line->Number();
+  } else if (word == "range-deletes") {
+    file->range_deletes.count = line->Number();
+  } else if (word == "covers") {
+    file->range_deletes.covered_bytes = line->Number();
+  } else if (word == "largest-exclusive") {
+    file->largest_exclusive = true;
   } else if (word == "raw") {
     file->raw_bytes = line->Number();
   } else if (word == "digest") {

@@ -39,6 +39,9 @@ constexpr std::array<const char*, kOperationKinds> kKindNames = {"put",
                                                                  "compare-and-set",
                                                                  "get-and-delete",
                                                                  "update",
+                                                                 "delete-range",
+                                                                 "delete-from",
+                                                                 "clear",
                                                                  "merge",
                                                                  "jump"};
 
@@ -148,8 +151,13 @@ void Apply(const std::vector<Edit>& edits, Model* model) {
   for (const Edit& edit : edits) {
     if (edit.value.has_value()) {
       (*model)[edit.key] = *edit.value;
-    } else {
+    } else if (edit.span == Span::kKey) {
       model->erase(edit.key);
+    } else {
+      const auto begin = edit.span == Span::kAll ? model->begin() : model->lower_bound(edit.key);
+      const bool bounded = edit.span == Span::kRange;
+      if (bounded && !model->key_comp()(edit.key, edit.end)) continue;
+      model->erase(begin, bounded ? model->lower_bound(edit.end) : model->end());
     }
   }
 }
@@ -159,6 +167,10 @@ WriteBatch BatchOf(const std::vector<Edit>& edits) {
   for (const Edit& edit : edits) {
     if (edit.value.has_value()) {
       batch.Put(edit.key, *edit.value, edit.ttl);
+    } else if (edit.span == Span::kRange) {
+      batch.DeleteRange(edit.key, edit.end);
+    } else if (edit.span == Span::kFrom) {
+      batch.DeleteFrom(edit.key);
     } else {
       batch.Delete(edit.key);
     }
@@ -171,6 +183,8 @@ std::string Operation::ToString() const {
   if (sync) absl::StrAppend(&text, " sync");
   for (const Edit& edit : edits) {
     absl::StrAppend(&text, " ", Show(edit.key), "=", edit.value ? Show(*edit.value) : "(deleted)");
+    if (edit.span == Span::kRange) absl::StrAppend(&text, " up to ", Show(edit.end));
+    if (edit.span == Span::kFrom) absl::StrAppend(&text, " and all after it");
   }
   for (const std::string& key : keys) absl::StrAppend(&text, " ", Show(key));
   if (low) absl::StrAppend(&text, " from ", Show(*low));
@@ -216,6 +230,18 @@ Edit OperationStream::DrawPut() {
   return edit;
 }
 
+Edit OperationStream::DrawRange() {
+  Edit edit{DrawKey(), std::nullopt, std::nullopt, Span::kRange};
+  // Mostly a few keys: the first digits of a key are its place.
+  constexpr size_t kDigits = 4;
+  uint64_t place = 0;
+  if (edit.key.size() >= kDigits) place = std::stoull(edit.key.substr(0, kDigits), nullptr, 16);
+  edit.end =
+      Draw(8) == 0 ? DrawKey() : absl::StrCat(absl::Hex(place + Draw(2000), absl::kZeroPad4));
+  if (Draw(4) == 0) std::swap(edit.key, edit.end);
+  return edit;
+}
+
 Operation OperationStream::Next() {
   Operation operation;
   operation.kind = static_cast<OperationKind>(kinds_(random_));
@@ -241,8 +267,19 @@ Operation OperationStream::Next() {
     case OperationKind::kBatch:
       for (uint64_t left = 1 + Draw(static_cast<uint64_t>(shape_.batch_max)); left > 0; --left) {
         operation.edits.push_back(Draw(3) == 0 ? Edit{DrawKey(), std::nullopt} : DrawPut());
+        if (Draw(40) == 0) operation.edits.push_back(DrawRange());
       }
       operation.sync = part < shape_.sync_part;
+      break;
+    case OperationKind::kDeleteRange:
+      operation.edits = {DrawRange()};
+      break;
+    case OperationKind::kDeleteFrom:
+      operation.edits = {Edit{absl::StrCat(absl::Hex(0x8000 + Draw(0x8000))), std::nullopt,
+                              std::nullopt, Span::kFrom}};
+      break;
+    case OperationKind::kClear:
+      operation.edits = {Edit{"", std::nullopt, std::nullopt, Span::kAll}};
       break;
     case OperationKind::kGet:
       operation.keys = {DrawKey()};

@@ -31,11 +31,21 @@ struct KeyLess {
 
 using Model = std::map<std::string, std::string, KeyLess>;
 
-// One change; a deletion if there is no value.
+// The keys that an edit changes.
+enum class Span {
+  kKey,
+  kRange,  // from the key to `end`
+  kFrom,   // from the key to the end
+  kAll,
+};
+
+// One change; a deletion if there is no value, and always if it changes more than its key.
 struct Edit {
   std::string key;
   std::optional<std::string> value;
   std::optional<std::chrono::milliseconds> ttl = std::nullopt;  // of the value; see StreamShape
+  Span span = Span::kKey;
+  std::string end = {};
 };
 
 void Apply(const std::vector<Edit>& edits, Model* model);
@@ -59,10 +69,13 @@ enum class OperationKind {
   kCompareAndSet,  // of a value that is the current one in half of the cases
   kGetAndDelete,
   kUpdate,  // appends to the value, or deletes it
+  kDeleteRange,
+  kDeleteFrom,
+  kClear,
   kMerge,
   kJump,  // of the wall time
 };
-inline constexpr size_t kOperationKinds = 19;
+inline constexpr size_t kOperationKinds = 22;
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
@@ -86,8 +99,8 @@ struct StreamShape {
   double sync_part = 0.002;  // fraction of the writes
   int64_t max_ttl = 0;       // half of the puts have a TTL of up to so many milliseconds; 0: none
   // How many of 10,000 operations are of each kind, in the order of OperationKind.
-  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30,  28, 200, 10,
-                                 6,    16,   10,  100,  200, 100,  100, 0,  0};
+  std::vector<double> weights = {4000, 1000, 300, 2000, 400, 1500, 30, 28, 200, 10, 6,
+                                 16,   10,   100, 200,  100, 100,  60, 4,  2,   0,  0};
 };
 
 // Confined to one thread.
@@ -101,6 +114,7 @@ class OperationStream {
 
  private:
   Edit DrawPut();
+  Edit DrawRange();
   std::string DrawValue();
   uint64_t Draw(uint64_t bound) { return random_() % bound; }
 

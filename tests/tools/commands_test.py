@@ -28,6 +28,23 @@ class Basics(ToolTest):
         self.out("delete", "db", "k")
         self.expect(1, "get", "db", "k")
 
+    def test_delete_range(self):
+        for key in ("a", "b", "c", "d"):
+            self.out("put", "db", key, "1")
+        self.out("delete-range", "db", "b", "d")
+        self.assertEqual(self.out("scan", "db", "--keys-only"), b"a\nd\n")
+        self.out("delete-range", "db", "d", "b")
+        self.out("delete-range", "db", "6132", "6439", "--hex")
+        self.assertEqual(self.out("count", "db"), b"1\n")
+        self.out("family", "create", "db", "orders")
+        self.out("put", "db", "a", "1", "--family", "orders")
+        self.out("delete-range", "db", "", "--to-end", "--family", "orders")
+        self.assertEqual(self.out("count", "db", "--family", "orders"), b"0\n")
+        self.assertEqual(self.out("count", "db"), b"1\n")
+        self.expect(2, "delete-range", "db", "a")
+        self.expect(2, "delete-range", "db", "a", "b", "--to-end")
+        self.assertEqual(self.out("count", "db"), b"1\n")
+
     def test_empty_key_and_value(self):
         self.out("put", "db", "", "")
         self.assertEqual(self.out("get", "db", ""), b"\n")
@@ -151,7 +168,7 @@ class Basics(ToolTest):
     def test_version_and_help(self):
         self.assertTrue(self.out("version").startswith(b"cambium "))
         self.assertEqual(self.out("--version"), self.out("version"))
-        for command in ("get put delete merge scan count load dump stats levels verify compact destroy"
+        for command in ("get put delete delete-range merge scan count load dump stats levels verify compact destroy"
                         .split()):
             text = self.out(command, "--help")
             self.assertEqual(self.out("help", command), text)

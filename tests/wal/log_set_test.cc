@@ -442,6 +442,39 @@ TEST_P(LogSetTest, FailedSyncOfAReplayedSegmentStopsTheLog) {
   EXPECT_OK(AppendRecord(*log, 4, "four", Durability::kMachine));
 }
 
+// Whatever harmed the log may have harmed that file, too.
+TEST_P(LogSetTest, RecoverDoesNotUseASegmentWhoseCreationBeganBefore) {
+  auto log = MakeLog(place_);
+  std::atomic<bool> creating{false}, released{false};
+  env::FaultRule slow;
+  slow.kind = env::OperationKind::kSyncDirectory;
+  slow.effect = env::Effect::kNone;
+  slow.hook = [&](const env::Operation&) {
+    creating = true;
+    while (!released) std::this_thread::yield();
+  };
+  faults_.AddRule(slow);
+  ASSERT_OK(AppendRecord(*log, 1, std::string(kSegmentSize / 2, 'x')));
+  std::thread maker([this] {
+    while (executor_.RunOne()) continue;
+  });
+  while (!creating) std::this_thread::yield();
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1, 2));
+  faults_.AddRule({.kind = env::OperationKind::kSyncLog});
+  EXPECT_FALSE(AppendRecord(*log, 2, "two", Durability::kMachine).ok());
+  std::thread releaser([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    released = true;
+  });
+  const absl::Status recovered = log->Recover();
+  releaser.join();
+  maker.join();
+  ASSERT_OK(recovered);
+  EXPECT_EQ(log->ReservedEnd().segment, 3u);
+  EXPECT_THAT(ListSegments(*memory_, "db"), ElementsAre(1, 3));
+  ASSERT_OK(AppendRecord(*log, 3, "three"));
+}
+
 TEST_P(LogSetTest, RecoverWhereNothingFailedDoesNothing) {
   auto log = MakeLog(place_);
   ASSERT_OK(AppendRecord(*log, 1, "one"));

@@ -83,6 +83,23 @@ int Delete(const Arguments& arguments, Output*) {
   return Finish(db, db->Delete(*session.family, *key));
 }
 
+int DeleteRange(const Arguments& arguments, Output*) {
+  if (arguments.has_end == arguments.to_end) {
+    return Fail(kUsage, "delete-range: where does the range end?",
+                "name the key to stop before, or say --to-end");
+  }
+  const absl::StatusOr<std::string> begin = Decode(arguments, arguments.key);
+  const absl::StatusOr<std::string> end = Decode(arguments, arguments.end);
+  if (!begin.ok()) return Fail(begin.status());
+  if (!end.ok()) return Fail(end.status());
+  int exit_code = kOk;
+  const Session session = OpenFamilyOrFail(arguments, Access::kChange, &exit_code);
+  DB* const db = session.db.get();
+  if (db == nullptr) return exit_code;
+  return Finish(db, arguments.to_end ? db->DeleteFrom(*session.family, *begin)
+                                     : db->DeleteRange(*session.family, *begin, *end));
+}
+
 int Merge(const Arguments& arguments, Output*) {
   const absl::StatusOr<std::string> key = Decode(arguments, arguments.key);
   const absl::StatusOr<std::string> operand = Decode(arguments, arguments.operand);

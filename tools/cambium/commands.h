@@ -16,18 +16,20 @@ class Output;
 struct Arguments {
   std::string db;
   std::string key, value;
+  std::string end;                 // delete-range: the key to stop before; `key` is its begin
   std::string operand;             // merge
   std::string name, new_name;      // family: of a column family
   std::string merge_operator;      // empty: the stored one, or none
   std::string family = "default";  // the column family to use
   std::string file = "-";
   std::string from, to, prefix;
-  bool has_from = false, has_to = false, has_prefix = false;
+  bool has_from = false, has_to = false, has_prefix = false, has_end = false;
   std::string format;                   // empty: the command's default
   std::optional<std::string> database;  // load: the section of the input
   uint64_t limit = UINT64_MAX;
   std::optional<std::chrono::milliseconds> ttl;  // put
   bool hex = false, reverse = false, keys_only = false, sync = false, json = false, yes = false;
+  bool to_end = false;
 };
 
 // Each prints its result to `out`, which is standard output and which main flushes and checks, and
@@ -36,6 +38,7 @@ int Get(const Arguments& arguments, Output* out);
 int Put(const Arguments& arguments, Output* out);
 int PrintTtl(const Arguments& arguments, Output* out);
 int Delete(const Arguments& arguments, Output* out);
+int DeleteRange(const Arguments& arguments, Output* out);
 int Merge(const Arguments& arguments, Output* out);
 int Scan(const Arguments& arguments, Output* out);
 int Count(const Arguments& arguments, Output* out);

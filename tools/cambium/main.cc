@@ -32,7 +32,7 @@ struct Command {
   std::string_view examples;
   // Options and operands, one letter each, in the order of help: k key, v value, f file, r range, F
   // format, d database, h hex, s scan's own, y sync, j json, Y yes, c column family, n name, N new
-  // name, o operand, m merge operator, t TTL.
+  // name, b begin and end, o operand, m merge operator, t TTL.
   std::string_view takes;
   int (*run)(const Arguments&, Output*);
 };
@@ -46,6 +46,9 @@ constexpr std::array kCommands = {
             "cambium ttl db session:4\n  cambium ttl db 00ff --hex", "khc", PrintTtl},
     Command{"delete", "remove a key; fine where it is absent",
             "cambium delete db user:17\n  cambium delete db 00ff --hex", "khc", Delete},
+    Command{"delete-range", "remove the keys from BEGIN up to END, without END",
+            "cambium delete-range db user:17 user:20\n  cambium delete-range db user:17 --to-end",
+            "bhc", DeleteRange},
     Command{"merge", "combine an operand with the value of a key by the merge operator",
             "cambium merge db seen:17 apple --merge-operator append:,\n"
             "  cambium merge db visits 0100000000000000 --hex --merge-operator int64add",
@@ -122,20 +125,33 @@ void AddTtl(CLI::App* app, Arguments* arguments) {
                                         "how long the value lives: a number and ms, s, m, h or d");
 }
 
-void AddMergeOperator(CLI::App* app, Arguments* arguments) {
-  const auto check = [](const std::string& text) {
-    return OperatorByName(text) != nullptr
-               ? std::string()
-               : "'" + text + "': expected " + std::string(kOperatorNames);
-  };
-  app->add_option("--merge-operator", arguments->merge_operator, std::string(kOperatorNames))
-      ->check(check);
+void AddBeginAndEnd(CLI::App* app, Arguments* arguments) {
+  app->add_option("BEGIN", arguments->key, "first key")->required();
+  app->add_option("END", arguments->end, "key to stop before")
+      ->each([arguments](const std::string&) { arguments->has_end = true; });
+  app->add_flag("--to-end", arguments->to_end, "instead of END: to the end of the family");
+}
+
+// Returns an error text, or nothing if `text` names a built-in operator.
+std::string CheckOperatorName(const std::string& text) {
+  return OperatorByName(text) != nullptr
+             ? std::string()
+             : "'" + text + "': expected " + std::string(kOperatorNames);
+}
+
+// Returns an error text, or nothing if `text` names a format.
+std::string CheckFormatName(const std::string& text) {
+  return FormatByName(text).has_value() ? std::string()
+                                        : "'" + text + "': expected " + std::string(kFormatNames);
 }
 
 void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
   switch (letter) {
     case 'k':
       app->add_option("KEY", arguments->key, "the key")->required();
+      break;
+    case 'b':
+      AddBeginAndEnd(app, arguments);
       break;
     case 'v':
       app->add_option("VALUE", arguments->value, "the value")->required();
@@ -159,11 +175,7 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
       break;
     case 'F':
       app->add_option("--format", arguments->format, std::string(kFormatNames))
-          ->check([](const std::string& text) {
-            return FormatByName(text).has_value()
-                       ? std::string()
-                       : "'" + text + "': expected " + std::string(kFormatNames);
-          });
+          ->check(CheckFormatName);
       break;
     case 'd':
       app->add_option("--database", arguments->database, "the section to load, of several");
@@ -190,7 +202,8 @@ void AddParameter(char letter, CLI::App* app, Arguments* arguments) {
       app->add_option("OPERAND", arguments->operand, "what to combine")->required();
       break;
     case 'm':
-      AddMergeOperator(app, arguments);
+      app->add_option("--merge-operator", arguments->merge_operator, std::string(kOperatorNames))
+          ->check(CheckOperatorName);
       break;
     case 'j':
       app->add_flag("--json", arguments->json, "as JSON");

@@ -179,6 +179,38 @@ void FillTtl(Worker* worker) {
   });
 }
 
+// Reads two random keys and puts two others, in a transaction, which it repeats after a conflict.
+void RandomTransaction(Worker* worker) {
+  const Shared& shared = *worker->shared;
+  std::array<std::string, 4> keys;
+  Repeat(worker, WriteBounds(worker->work()), [&] {
+    std::array<uint64_t, 4> numbers;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      numbers[i] = worker->RandomNumber();
+      MakeKey(numbers[i], shared.settings->data.key_size, &keys[i]);
+    }
+    const std::array<std::string_view, 2> reads = {keys[0], keys[1]};
+    const std::array<Entry, 2> writes = {Entry{keys[2], shared.values->ValueOf(numbers[2])},
+                                         Entry{keys[3], shared.values->ValueOf(numbers[3])}};
+    Outcome outcome;
+    outcome.kind = Kind::kUpdate;
+    do {
+      outcome.status = worker->session->Transact(reads, writes, worker->work().durability);
+      ++worker->measured.totals.asked;
+    } while (absl::IsAborted(outcome.status));
+    for (size_t i = 0; i < writes.size(); ++i) {
+      const uint64_t bytes = Bytes(writes[i].key, writes[i].value);
+      outcome.written += bytes;
+      if (shared.live != nullptr) shared.live->Put(numbers[2 + i], bytes);
+    }
+    return outcome;
+  });
+}
+std::string TransactionMessage(const Measured& measured) {
+  return absl::StrCat("( transactions:", measured.operations(),
+                      " aborts:", measured.totals.asked - measured.operations(), ")");
+}
+
 // Increments counters without reading them.
 void MergeRandom(Worker* worker) {
   const Shared& shared = *worker->shared;
@@ -232,6 +264,8 @@ constexpr std::array kWorkloads = {
     Workload{"updaterandom", Start::kAsItIs, Crew::kThreads, UpdateRandom, nullptr, UpdateMessage},
     Workload{"casrandom", Start::kAsItIs, Crew::kThreads, CasRandom, nullptr, CasMessage},
     Workload{"fillttl", Start::kFresh, Crew::kThreads, FillTtl},
+    Workload{"randomtransaction", Start::kAsItIs, Crew::kThreads, RandomTransaction, nullptr,
+             TransactionMessage},
     Workload{"mergerandom", Start::kFresh, Crew::kThreads, MergeRandom},
     Workload{"deleteseq", Start::kAsItIs, Crew::kThreads, DeleteSeq},
     Workload{"deleterandom", Start::kAsItIs, Crew::kThreads, DeleteRandom},

@@ -70,7 +70,7 @@ class TreesTest : public testing::Test {
   absl::Status Put(ColumnFamilyId id, std::string_view key, std::string_view value,
                    const WriteOptions& write_options = {}) {
     const SingleOp op(BatchOpTag::kPut, key, value, id);
-    TreeShare share{tree(id), MemTableBytes(op.ByteSize(), 1)};
+    TreeShare share{tree(id), MemTableBytes(op.ByteSize(), 1, 0)};
     CommitRequest request;
     request.pieces = op.pieces();
     request.payload_size = op.ByteSize();
@@ -92,7 +92,7 @@ class TreesTest : public testing::Test {
       encoded.append(op.pieces()[0].substr(kBatchHeaderSize));
       for (const std::string_view piece : op.pieces().subspan(1)) encoded.append(piece);
       if (shares.size() == announced) continue;
-      shares.push_back({tree(id), MemTableBytes(op.ByteSize(), 1)});
+      shares.push_back({tree(id), MemTableBytes(op.ByteSize(), 1, 0)});
     }
     const std::string_view payload = encoded;
     CommitRequest request;

@@ -363,6 +363,112 @@ TEST_F(ExpiryTest, ExpiredValuesUnderOperandsThatCannotBeMergedStay) {
   EXPECT_EQ(db_->Get("3").value(), "a");
 }
 
+TEST_F(ExpiryTest, WorksOverAndUnderRangeDeletes) {
+  const auto settle = [&](int how) {
+    if (how == 1) {
+      CAMBIUM_ASSERT_OK(db_->Flush());
+    } else if (how == 2) {
+      CAMBIUM_ASSERT_OK(db_->CompactRange({}, {}));
+    }
+  };
+  for (int how = 0; how < 3; ++how) {
+    CAMBIUM_ASSERT_OK(db_->Put("k", "old"));
+    settle(how);
+    std::shared_ptr<const Snapshot> snapshot = db_->GetSnapshot();  // keeps the range tombstone
+    CAMBIUM_ASSERT_OK(db_->DeleteRange("a", "z"));
+    CAMBIUM_ASSERT_OK(db_->Put("k", "v", For(10)));
+    settle(how);
+    EXPECT_EQ(Read(), "v");
+    EXPECT_EQ(*db_->Get("k", {.snapshot = snapshot}), "old");
+    Advance(10 * kMilli);
+    EXPECT_EQ(Read(), "");
+    settle(how);
+    EXPECT_EQ(Read(), "");
+    EXPECT_EQ(*db_->Get("k", {.snapshot = snapshot}), "old");
+    CAMBIUM_ASSERT_OK(db_->Put("k", "v", For(10)));
+    settle(how);
+    CAMBIUM_ASSERT_OK(db_->DeleteFrom("a"));
+    settle(how);
+    EXPECT_EQ(Read(), "");
+    WriteBatch batch;
+    batch.DeleteRange("a", "z");
+    batch.Put("k", "batch", milliseconds(10));
+    CAMBIUM_ASSERT_OK(db_->Write(batch));
+    settle(how);
+    snapshot = nullptr;
+    Crash();
+    EXPECT_EQ(Read(), "batch");
+    settle(2);
+    EXPECT_EQ(Read(), "batch");
+    Advance(10 * kMilli);
+    EXPECT_EQ(Read(), "");
+  }
+}
+
+TEST_F(ExpiryTest, TtlsOfATransactionCountFromItsCommit) {
+  options_.merge_operator = std::make_shared<test::AppendOperator>();
+  Open();
+  for (const bool indexed : {false, true}) {
+    const auto t = db_->BeginTransaction();
+    CAMBIUM_ASSERT_OK(t->Put("a", "early", milliseconds(10)));
+    if (indexed) {
+      EXPECT_EQ(*t->Get("a"), "early");
+    }
+    CAMBIUM_ASSERT_OK(t->Put("b", "late", milliseconds(10)));
+    CAMBIUM_ASSERT_OK(t->Merge("b", "x"));
+    CAMBIUM_EXPECT_CODE(t->Put("c", "v", milliseconds(-1)), kInvalidArgument);
+    t->SetSavepoint();
+    CAMBIUM_ASSERT_OK(t->Put("d", "v", milliseconds(1)));
+    CAMBIUM_ASSERT_OK(t->RollbackToSavepoint());
+    Advance(20 * kMilli);
+    EXPECT_EQ(*t->Get("a"), "early");
+    EXPECT_EQ(*t->Get("b"), "late,x");
+    CAMBIUM_EXPECT_CODE(t->Get("d"), kNotFound);
+    const auto it = t->NewIterator();
+    it->SeekToFirst();
+    ASSERT_TRUE(it->Valid());
+    EXPECT_EQ(it->value(), "early");
+    it->SeekToLast();
+    ASSERT_TRUE(it->Valid());
+    EXPECT_EQ(it->value(), "late,x");
+    const uint64_t commit = clock_->WallMicros();
+    CAMBIUM_ASSERT_OK(t->Commit());
+    EXPECT_EQ(*db_->GetExpiry("a"), TimePoint(std::chrono::microseconds(commit + 10 * kMilli)));
+    EXPECT_EQ(*db_->Get("b"), "late,x");
+    Advance(10 * kMilli);
+    CAMBIUM_EXPECT_CODE(db_->Get("a"), kNotFound);
+    EXPECT_EQ(*db_->Get("b"), "x");
+    CAMBIUM_ASSERT_OK(db_->Delete("b"));
+  }
+}
+
+TEST_F(ExpiryTest, WriteThatHasExpiredIsAConflict) {
+  CAMBIUM_ASSERT_OK(db_->Put("a", "v"));
+  CAMBIUM_ASSERT_OK(db_->Flush());
+  auto t = db_->BeginTransaction();
+  CAMBIUM_EXPECT_CODE(t->Get("k"), kNotFound);
+  CAMBIUM_ASSERT_OK(t->Put("k", "own"));
+  CAMBIUM_ASSERT_OK(db_->Put("k", "v", For(10)));
+  CAMBIUM_ASSERT_OK(db_->Flush());
+  Advance(10 * kMilli);
+  CAMBIUM_ASSERT_OK(db_->WaitForIdle());
+  CAMBIUM_EXPECT_CODE(t->Commit(), kAborted);
+}
+
+TEST_F(ExpiryTest, DefaultTtlAppliesToTransactions) {
+  options_.families["default"].default_ttl = milliseconds(10);
+  Open();
+  const auto t = db_->BeginTransaction();
+  CAMBIUM_ASSERT_OK(t->Put("k", "v"));
+  CAMBIUM_ASSERT_OK(t->Put("z", "kept", milliseconds(0)));
+  EXPECT_EQ(*t->Get("k"), "v");
+  CAMBIUM_ASSERT_OK(t->Commit());
+  EXPECT_EQ(*db_->Get("k"), "v");
+  Advance(10 * kMilli);
+  CAMBIUM_EXPECT_CODE(db_->Get("k"), kNotFound);
+  EXPECT_EQ(*db_->Get("z"), "kept");
+}
+
 TEST_F(ExpiryTest, TimeNeverRunsBack) {
   CAMBIUM_ASSERT_OK(db_->Put("k", "v", For(10)));
   Advance(10 * kMilli);
