@@ -126,7 +126,8 @@ TEST_F(LockTableTest, LocksAreHandedOverInTheOrderOfRequests) {
       order.push_back(i);  // the lock protects it
       table_.ReleaseAll(holder);
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it waits
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(200));  // it waits, on a busy machine, too
   }
   table_.ReleaseAll(&first);
   for (std::thread& thread : threads) thread.join();
@@ -146,7 +147,7 @@ TEST_F(LockTableTest, CyclesOfAnyLengthAreFound) {
       CAMBIUM_EXPECT_OK(Lock(&holders[size_t(i)], std::to_string(i + 1), kLong));
       table_.ReleaseAll(&holders[size_t(i)]);
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // it waits
   }
   const absl::Status refused = Lock(&holders[kLength - 1], "0", kLong);
   CAMBIUM_EXPECT_CODE(refused, kAborted);
